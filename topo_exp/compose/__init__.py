@@ -1,0 +1,1 @@
+"""From configuration and command line to a validated run."""

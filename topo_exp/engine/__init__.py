@@ -1,0 +1,1 @@
+"""Sheets, projections and connection fields, and the events that move activity between them."""

@@ -1,0 +1,1 @@
+"""The models: one file each, named as on the command line."""
