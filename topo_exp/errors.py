@@ -44,7 +44,7 @@ class RecordError(TopoExpError, OSError):
     """A record of a run that cannot be written or read."""
 
 
-class RunFailed(TopoExpError, RuntimeError):
+class RunError(TopoExpError, RuntimeError):
     """A run that ended before its last time; its directory says why."""
 
 
