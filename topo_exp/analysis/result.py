@@ -1,0 +1,89 @@
+"""What an analysis hands back: numbers, labelled maps and pictures yet to be drawn."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from topo_exp.errors import AnalysisError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from xarray import Dataset
+
+NAME = re.compile(r"[A-Za-z0-9_. -]+(/[A-Za-z0-9_. -]+)*")
+"""Letters, digits, `_ . -` and blanks, in sections parted by `/`: legal for MLflow and, `/` replaced, in file names."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """Hold what one analysis found at one time.
+
+    Arguments:
+        metrics: name -> number. `/` in a name makes sections, as in `V1/orientation_selectivity_mean`. Stored as Python
+            floats; NaN says that the number is not defined here (no pinwheel, no response), infinity is refused.
+        maps: one xarray Dataset, or None. For one measured sheet on dims (y, x) with unit centres in sheet coordinates;
+            for several sheets on (`<Sheet>_y`, `<Sheet>_x`).
+        figures: name -> callable without arguments that returns a matplotlib Figure; a `functools.partial` of a
+            function of some module on arrays, so that it pickles into a drawing process.
+
+    Raises:
+        AnalysisError: a name outside the letters above, a metric that is no finite real number or NaN, maps that are
+            no Dataset, or a figure that cannot be called.
+    """
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    maps: "Dataset | None" = None
+    figures: "Mapping[str, Callable[[], Figure]]" = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metrics", {_name(n, "metrics"): _number(n, v) for n, v in self.metrics.items()})
+        object.__setattr__(self, "figures", {_name(n, "figures"): _drawing(n, f) for n, f in self.figures.items()})
+        if self.maps is not None and not _is_dataset(self.maps):
+            raise AnalysisError(
+                f"Result.maps: must be an xarray.Dataset or None (got {type(self.maps).__name__}). "
+                "Put arrays into xarray.Dataset({'name': (('y', 'x'), array)})."
+            )
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything in it; an analysis that does not apply returns an empty Result."""
+        return bool(self.metrics or self.figures or self.maps is not None)
+
+
+def _name(name: Any, where: str) -> str:
+    if isinstance(name, str) and NAME.fullmatch(name) and name.strip() == name:
+        return name
+    raise AnalysisError(
+        f"Result.{where}: a name must consist of letters, digits, '_', '.', '-', blanks and '/' between sections "
+        f"(got {name!r}). Choose another name."
+    )
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise AnalysisError(
+            f"Result.metrics[{name!r}]: must be a number (got {value!r}). Put arrays into maps."
+        ) from error
+    if math.isinf(number):
+        raise AnalysisError(
+            f"Result.metrics[{name!r}]: must be finite or NaN (got {number}). Use NaN for 'not defined'."
+        )
+    return number
+
+
+def _drawing(name: str, figure: Any) -> Any:
+    if callable(figure):
+        return figure
+    raise AnalysisError(
+        f"Result.figures[{name!r}]: must be callable without arguments (got {type(figure).__name__}). "
+        "Wrap the drawing function: functools.partial(draw, array)."
+    )
+
+
+def _is_dataset(maps: Any) -> bool:
+    from xarray import Dataset  # here, because xarray takes longer to load than the whole package
+
+    return isinstance(maps, Dataset)
