@@ -1,0 +1,225 @@
+"""Pictures, drawn in a process beside the simulation.
+
+Figures come as functions without arguments. They are pickled to one worker, `python -m topo_exp.runner.drawing`, which
+loads matplotlib and draws while the simulation goes on. What cannot be pickled, or not found again by the worker (a
+function of the user's own file), is drawn here instead. The pictures are the same either way.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import queue
+import struct
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any
+
+from topo_exp.runner.directory import write_bytes
+
+log = logging.getLogger(__name__)
+
+DPI = 150
+"""Dots per inch of PNG files."""
+WAITING_PICTURES = 64
+"""Figures that may wait for the worker before the simulation waits too."""
+DONE, NOT_FOUND, FAILED = b"d", b"n", b"f"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure to be drawn: its name, its function, and the files to write, the format being their suffix."""
+
+    name: str
+    draw: Callable[[], Any]
+    paths: tuple[Path, ...]
+    source: str
+    """Who asked for it, for error messages: analysis and time."""
+
+
+class Draughtsman:
+    """Draw figures without holding up the caller; `finish` waits for all of them.
+
+    Args:
+        on_done: Called once for each figure, in any thread, with the drawing and the error that it ended with, or None.
+    """
+
+    def __init__(self, on_done: Callable[[Drawing, BaseException | None], None]) -> None:
+        self._on_done = on_done
+        self._jobs: queue.Queue[tuple[Drawing, bytes | None] | None] = queue.Queue(WAITING_PICTURES)
+        self._thread: threading.Thread | None = None
+        self._worker: subprocess.Popen[bytes] | None = None
+
+    def submit(self, drawing: Drawing) -> None:
+        """Have a figure drawn soon."""
+        try:
+            pickled: bytes | None = pickle.dumps((drawing.name, drawing.draw, drawing.paths), protocol=5)
+        except Exception as error:  # noqa: BLE001  whatever a user's object raises on pickling, it can be drawn here
+            log.debug("%s: drawn in this process (%s)", drawing.name, error)
+            pickled = None
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="drawing", daemon=True)
+            self._thread.start()
+        self._jobs.put((drawing, pickled))
+
+    def finish(self) -> None:
+        """Wait until every figure is on disk, and end the worker."""
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            drawing, pickled = job
+            try:
+                if pickled is None or not self._drawn_by_worker(pickled):
+                    draw(drawing.name, drawing.draw, drawing.paths)
+            except BaseException as error:  # noqa: BLE001  told to the caller, who decides what it means for the run
+                self._on_done(drawing, error)
+            else:
+                self._on_done(drawing, None)
+        self._dismiss_worker()
+
+    def _drawn_by_worker(self, pickled: bytes) -> bool:
+        """Return False if the worker cannot do it, or is no more."""
+        try:
+            if self._worker is None:
+                self._worker = _start_worker()
+            assert self._worker.stdin is not None
+            assert self._worker.stdout is not None
+            self._worker.stdin.write(struct.pack("!Q", len(pickled)) + pickled)
+            self._worker.stdin.flush()
+            answer, text = _read_answer(self._worker.stdout)
+        except (OSError, EOFError) as error:
+            log.warning("the drawing worker ended early (%s): drawing goes on in this process", error or "no answer")
+            self._dismiss_worker()
+            return False
+        if answer == FAILED:
+            raise DrawingError(text)
+        return answer == DONE
+
+    def _dismiss_worker(self) -> None:
+        if self._worker is not None:
+            for pipe in (self._worker.stdin, self._worker.stdout):
+                if pipe is not None:
+                    pipe.close()
+            try:
+                self._worker.wait(10)
+            except subprocess.TimeoutExpired:
+                self._worker.kill()
+                self._worker.wait()
+            self._worker = None
+
+
+class DrawingError(Exception):
+    """What a figure's function raised in the worker; its text is the traceback there."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]).strip().rpartition("\n")[2]
+
+
+def draw(name: str, function: Callable[[], Any], paths: Sequence[Path]) -> None:
+    """Draw one figure and write it to its files.
+
+    Args:
+        name: Stored in the files as their title, since file names cannot hold every name.
+        function: Returns a matplotlib Figure.
+        paths: Files to write; their suffix is the format.
+    """
+    import matplotlib as mpl
+
+    figure = function()
+    with mpl.rc_context({"svg.hashsalt": "topo_exp"}):
+        for path in paths:
+            kind = path.suffix.lstrip(".")
+            dates = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "ps": {}, "eps": {}}
+            buffer = BytesIO()
+            figure.savefig(buffer, format=kind, dpi=DPI, metadata={"Title": name, **dates.get(kind, {})})
+            write_bytes(path, buffer.getvalue())
+
+
+def picture_name(path: Path) -> str:
+    """Return the name that a figure was given, from its PNG file.
+
+    Args:
+        path: A file that `draw` has written.
+
+    Returns:
+        Its stored title; for other files the part of the file name after the time.
+    """
+    with path.open("rb") as file:
+        if file.read(8) == b"\x89PNG\r\n\x1a\n":
+            while len(head := file.read(8)) == 8:
+                length, kind = struct.unpack("!I4s", head)
+                if kind == b"IDAT":
+                    break
+                content = file.read(length + 4)[:-4]
+                if kind == b"tEXt" and content.startswith(b"Title\0"):
+                    return content[6:].decode("latin-1")
+    return path.stem.partition("_")[2]
+
+
+def _start_worker() -> subprocess.Popen[bytes]:
+    import topo_exp
+
+    home = str(Path(topo_exp.__file__).parents[1])
+    return subprocess.Popen(
+        [sys.executable, "-m", "topo_exp.runner.drawing"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(dict.fromkeys([home, *(entry for entry in sys.path if entry)])),
+            "MPLBACKEND": "agg",
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        },
+        start_new_session=True,  # Ctrl-C is for the run, which then lets its pictures be finished
+    )
+
+
+def _read_answer(pipe: IO[bytes]) -> tuple[bytes, str]:
+    head = pipe.read(9)
+    if len(head) < 9:
+        raise EOFError("no answer")
+    answer, length = struct.unpack("!cQ", head)
+    return answer, pipe.read(length).decode("utf-8", "replace")
+
+
+def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Be the worker: draw what is asked for until there are no more requests."""
+    import matplotlib.figure  # noqa: F401  loaded before the first request comes
+
+    while len(head := requests.read(8)) == 8:
+        request = requests.read(struct.unpack("!Q", head)[0])
+        text = ""
+        try:
+            name, function, paths = pickle.loads(request)  # noqa: S301  from the parent process only, through its pipe
+        except Exception:  # noqa: BLE001  a user's module that is not found here, or anything that it does
+            answer = NOT_FOUND
+        else:
+            try:
+                draw(name, function, paths)
+                answer = DONE
+            except Exception:  # noqa: BLE001  sent to the parent
+                answer, text = FAILED, traceback.format_exc()
+        encoded = text.encode("utf-8")
+        answers.write(struct.pack("!cQ", answer, len(encoded)) + encoded)
+        answers.flush()
+
+
+if __name__ == "__main__":
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a figure's function prints must not get among the answers
+    try:
+        _serve(sys.stdin.buffer, answers)
+    except BrokenPipeError:  # the run is gone, and nobody needs the rest
+        os._exit(1)

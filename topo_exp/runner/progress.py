@@ -1,0 +1,101 @@
+"""How far a run is: a live bar on a terminal, lines in the log."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+log = logging.getLogger(__name__)
+
+LOG_EVERY = 30.0
+"""Seconds between two lines of progress in the log."""
+
+
+class Progress:
+    """Tell how far simulation time is.
+
+    Args:
+        until: Last time of the run, in iterations.
+        live: Whether to show a bar, given that the error stream is a terminal.
+        label: What the bar is called.
+    """
+
+    def __init__(self, until: float, *, live: bool, label: str) -> None:
+        self._until = until
+        self._label = label
+        self._live = live and sys.stderr.isatty()
+        self._bar: Bar | None = None
+        self._task: Any = None
+        self._proxy: Any = None
+        self._logged = time.monotonic()
+        self._simulated = 0.0
+        self._seconds = 0.0
+
+    def start(self) -> None:
+        """Show the bar, if there is to be one."""
+        if not self._live:
+            return
+        from rich.console import Console
+        from rich.file_proxy import FileProxy
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:g}/{task.total:g}  {task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=console,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            refresh_per_second=5,
+            transient=True,
+        )
+        self._proxy = FileProxy(console, sys.stderr)
+        self._task = self._bar.add_task(self._label, total=self._until, rate="")
+        self._bar.start()
+
+    def advanced(self, time_reached: float, *, iterations: float, seconds: float) -> None:
+        """Note that the simulation has come to a time, by so many iterations in so many seconds."""
+        self._simulated += iterations
+        self._seconds += seconds
+        if self._bar is not None:
+            self._bar.update(self._task, completed=time_reached, rate=self.rate)
+        moment = time.monotonic()
+        if moment - self._logged >= LOG_EVERY:
+            self._logged = moment
+            self._log(time_reached)
+
+    def analysed(self, time_reached: float) -> None:
+        """Note that everything of an analysis time is done."""
+        self._logged = time.monotonic()
+        self._log(time_reached)
+
+    @property
+    def rate(self) -> str:
+        """Iterations per second of simulating, as text; empty before the first."""
+        return f"{self._simulated / self._seconds:.3g} iterations/s" if self._simulated and self._seconds else ""
+
+    def write(self, text: str, stream: TextIO) -> None:
+        """Write a text to a stream without tearing the bar."""
+        if self._bar is not None and stream.isatty():
+            self._proxy.write(text)
+        else:
+            stream.write(text)
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._proxy.flush()
+            self._bar.stop()
+            self._bar = None
+
+    def _log(self, time_reached: float) -> None:
+        remaining = (self._until - time_reached) * self._seconds / self._simulated if self._simulated else None
+        left = "" if remaining is None else f", {remaining:.0f} s of simulating left"
+        log.info("time %g of %g%s%s", time_reached, self._until, f", {self.rate}" if self.rate else "", left)

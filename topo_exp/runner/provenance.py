@@ -1,0 +1,120 @@
+"""Where a run's code came from: commits, patches, package versions, the model's own source."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import subprocess
+import threading
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import topo_exp
+from topo_exp.runner.directory import write_bytes, write_text
+from topo_exp.runner.record import RunRecord
+from topo_exp.runner.spec import RunSpec
+
+log = logging.getLogger(__name__)
+
+GIT_PATIENCE = 60.0
+"""Seconds that one git command may take before its answer is done without."""
+
+
+class ProvenanceThread(threading.Thread):
+    """Ask git and the installed packages while the simulation is being built, and write the answers down.
+
+    The copy of the model's source is made before the thread starts: it is what the run is built from.
+    """
+
+    def __init__(self, spec: RunSpec, record: RunRecord) -> None:
+        super().__init__(name="provenance", daemon=True)
+        self._record = record
+        self._folder = record.directory / "provenance"
+        self._places = {"model": spec.model_source, "topo_exp": Path(topo_exp.__file__), "directory": Path.cwd()}
+        if spec.model_source is not None:
+            source = Path(spec.model_source).read_bytes()
+            write_bytes(self._folder / Path(spec.model_source).name, source)
+            record.update(model_sha256=hashlib.sha256(source).hexdigest())
+
+    def run(self) -> None:
+        """Write `provenance/`, and the entry `code` of run.yaml."""
+        try:
+            write_text(self._folder / "packages.txt", _installed_packages())
+            self._record.update(code=self._describe_code())
+        except Exception:
+            log.exception("provenance: could not be written whole")
+
+    def _describe_code(self) -> dict[str, Any]:
+        code: dict[str, Any] = {}
+        seen: dict[Path, str] = {}
+        for name, place in self._places.items():
+            root = None if place is None else _working_tree(place)
+            if root is None:
+                continue
+            if root in seen:
+                code[name] = {"same_as": seen[root]}
+                continue
+            seen[root] = name
+            code[name] = self._describe_tree(name, root)
+        return code
+
+    def _describe_tree(self, name: str, root: Path) -> dict[str, Any]:
+        commit = _git(root, "rev-parse", "--verify", "HEAD")
+        changes = _git(root, "status", "--porcelain=v1", "-z", "--untracked-files=normal")
+        untracked = [line[3:] for line in (changes or "").split("\0") if line.startswith("?? ")]
+        described = {
+            "root": str(root),
+            "commit": (commit or "").strip() or None,
+            "branch": (_git(root, "branch", "--show-current") or "").strip() or None,
+            "dirty": None if changes is None else bool(changes),
+        }
+        if changes:
+            patch = _git(root, "diff", "--binary", *(["HEAD"] if commit else ["--cached"]))
+            if patch:
+                described["patch"] = f"provenance/{name}.patch"
+                write_bytes(self._folder / f"{name}.patch", patch.encode("utf-8", "surrogateescape"))
+            if untracked:
+                described["untracked"] = f"provenance/{name}.untracked.txt"
+                listing = "".join(f"{path}\n" for path in sorted(untracked))
+                write_bytes(self._folder / f"{name}.untracked.txt", listing.encode("utf-8", "surrogateescape"))
+        return described
+
+
+def _working_tree(place: Path) -> Path | None:
+    """Return the root of the git working tree that holds a directory, or that has a file under version control."""
+    if shutil.which("git") is None:
+        return None
+    folder = place if place.is_dir() else place.parent
+    root = _git(folder, "rev-parse", "--show-toplevel")
+    if root is None:
+        return None
+    if place.is_file() and "site-packages" in place.parts:
+        # installed: a repository around the virtual environment has nothing to do with it
+        return None
+    return Path(root.rstrip("\n"))
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """Return what git answers, or None where it has no answer."""
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True,
+            timeout=GIT_PATIENCE,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        log.warning("git %s: no answer (%s)", arguments[0], error)
+        return None
+    return answer.stdout.decode("utf-8", "surrogateescape") if answer.returncode == 0 else None
+
+
+def _installed_packages() -> str:
+    versions = {found.metadata["Name"]: found.version for found in metadata.distributions() if found.metadata["Name"]}
+    return "".join(f"{name}=={versions[name]}\n" for name in sorted(versions, key=str.lower))

@@ -1,0 +1,271 @@
+"""run.yaml: what a run was, and how it ended."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from topo_exp.errors import RecordError
+from topo_exp.runner.directory import RECORD, write_text
+from topo_exp.runner.spec import RunSpec
+
+FORMAT = 1
+"""Number of this layout of run.yaml; raised when a reader of the older one would misunderstand it."""
+
+Status = Literal["running", "done", "failed", "killed"]
+
+REPORTED_PACKAGES = ("numpy", "numba", "param", "hydra-core", "scipy", "xarray", "matplotlib", "mlflow")
+
+
+class RunRecord:
+    """Collect what run.yaml says, and write it whole each time it changes.
+
+    Several threads may add to it: the loop, the one that asks git, the one that waits for pictures.
+    """
+
+    def __init__(self, directory: Path, data: dict[str, Any]) -> None:
+        self.directory = directory
+        self.data = data
+        self._lock = threading.RLock()
+        self._wall = time.perf_counter()
+        self._cpu = time.process_time()
+
+    @classmethod
+    def begin(cls, directory: Path, spec: RunSpec) -> RunRecord:
+        """Write the first run.yaml of a run, with status running."""
+        record = cls(directory, _first_words(directory, spec))
+        record.save()
+        return record
+
+    def update(self, **entries: Any) -> None:
+        """Set top-level entries; nothing is written until `save`."""
+        with self._lock:
+            self.data.update({name: plain(value) for name, value in entries.items()})
+
+    @contextmanager
+    def stage(self, *names: str) -> Iterator[None]:
+        """Add the wall time of the block to `seconds`, under these names."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add_seconds(time.perf_counter() - start, *names)
+
+    def add_seconds(self, seconds: float, *names: str) -> None:
+        """Add to the time that a stage has taken."""
+        with self._lock:
+            *outer, name = ("seconds", *names)
+            place = self.data
+            for key in outer:
+                place = place.setdefault(key, {})
+            place[name] = round(place.get(name, 0.0) + seconds, 4)
+
+    def reached(self, time_reached: float) -> None:
+        """Note that everything of an analysis time is on disk."""
+        with self._lock:
+            self.data["reached"] = time_reached
+            self.data["recorded"].append({"time": time_reached, "at": now()})
+            self.save()
+
+    def close(self, status: Status, error: Mapping[str, Any] | None) -> None:
+        """Say how the run ended. Called once, after every other file is on disk."""
+        with self._lock:
+            self.data["status"] = status
+            self.data["ended"] = now()
+            self.data["seconds"]["wall"] = round(time.perf_counter() - self._wall, 4)
+            self.data["seconds"]["cpu"] = round(time.process_time() - self._cpu, 4)
+            self.data["error"] = plain(error) if error else None
+            self.save()
+
+    def save(self) -> None:
+        """Write run.yaml as it stands."""
+        with self._lock:
+            write_text(self.directory / RECORD, dump_yaml(self.data))
+
+
+def read_record(directory: Path) -> dict[str, Any]:
+    """Read the run.yaml of a run directory.
+
+    Raises:
+        RecordError: There is none, or it is not one.
+    """
+    import yaml
+
+    path = Path(directory) / RECORD
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except FileNotFoundError as error:
+        raise RecordError(f"{directory}: must be a run directory (got no {RECORD}). Give the path of a run.") from error
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise RecordError(f"{path}: must be readable YAML (got: {error}). Restore it from a copy.") from error
+    if not isinstance(data, dict) or "id" not in data or "status" not in data:
+        raise RecordError(f"{path}: must have an id and a status (got something else). Is it a run of topo_exp?")
+    if data.get("format", 0) > FORMAT:
+        raise RecordError(f"{path}: must have format {FORMAT} or lower (got {data['format']}). Update topo_exp.")
+    return data
+
+
+def settled_status(data: Mapping[str, Any]) -> Status:
+    """Say how a run stands, also when its process died without a word.
+
+    Args:
+        data: Its run.yaml.
+
+    Returns:
+        Its status; `killed` for one that says running although its process is known to be gone.
+    """
+    if data["status"] == "running" and process_is_gone(data.get("process", {})):
+        return "killed"
+    return data["status"]
+
+
+def process_is_gone(process: Mapping[str, Any]) -> bool:
+    """Tell whether a recorded process is known to have ended; False on another host, where nobody can know."""
+    if process.get("host") != socket.gethostname() or "pid" not in process:
+        return False
+    started = _process_start(process["pid"])
+    return started is None or (process.get("start") is not None and started != process["start"])
+
+
+def plain(value: Any) -> Any:
+    """Turn a value into data that YAML holds: numbers, texts, lists and mappings; anything else by its repr."""
+    if value is None or isinstance(value, bool | str):
+        return str(value) if isinstance(value, str) else value
+    if isinstance(value, int | float):
+        return int(value) if isinstance(value, int) else float(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, set | frozenset):
+        return sorted((plain(entry) for entry in value), key=repr)
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):  # NumPy arrays and scalars
+        return plain(value.tolist())
+    return repr(value)
+
+
+def dump_yaml(data: Any) -> str:
+    """Write plain data as YAML, in its own order."""
+    import yaml
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return yaml.dump(data, Dumper=dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def now() -> str:
+    """Return the time of day as text, to the millisecond, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def milliseconds(moment: str) -> int:
+    """Return what `now` wrote as milliseconds since 1970."""
+    return round(datetime.fromisoformat(moment).timestamp() * 1000)
+
+
+def _first_words(directory: Path, spec: RunSpec) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "id": uuid.uuid4().hex,
+        "name": directory.name,
+        "status": "running",
+        "model": spec.model,
+        "given": plain(spec.given),
+        "parameters": plain(spec.parameters),
+        "seeds": plain(spec.seeds),
+        "times": plain(spec.times),
+        "analysis": plain(spec.analysis_config or {name: {} for name in spec.analyses}),
+        "command": spec.command,
+        "directory": str(directory),
+        "tag": spec.tag,
+        "sweep": spec.sweep,
+        "experiment": spec.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or spec.model,
+        "options": {
+            "precision": spec.precision,
+            "before": [_function_name(function) for function in spec.before],
+            "after": [_function_name(function) for function in spec.after],
+            "on_analysis_error": spec.on_analysis_error,
+            "script_repr": spec.script_repr,
+            "snapshot": spec.snapshot,
+            "figure_formats": list(spec.figure_formats),
+            "metadata_dir": plain(spec.metadata_dir),
+            "compress_metadata": spec.compress_metadata,
+            "tracking": spec.tracking,
+        },
+        "model_source": plain(spec.model_source),
+        "started": now(),
+        "ended": None,
+        "reached": None,
+        "recorded": [],
+        "process": {"host": socket.gethostname(), "pid": os.getpid(), "start": _process_start(os.getpid())},
+        "host": _host(),
+        "versions": _versions(),
+        "code": {},
+        "size": {},
+        "seconds": {},
+        "errors": 0,
+        "warnings": 0,
+        "error": None,
+    }
+
+
+def _function_name(function: Any) -> str:
+    return f"{getattr(function, '__module__', '')}:{getattr(function, '__qualname__', repr(function))}"
+
+
+def _host() -> dict[str, Any]:
+    return {
+        "name": socket.gethostname(),
+        "system": platform.platform(),
+        "machine": platform.machine(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_mb": _memory_mb(),
+    }
+
+
+def _memory_mb() -> int | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e6)
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in ("topo-exp", *REPORTED_PACKAGES):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
+def _process_start(pid: int) -> int | None:
+    """Return the kernel's start time of a process, which tells it from a later one of the same number; None if gone.
+
+    Where there is no /proc: 0 for every process that exists.
+    """
+    if Path("/proc/self/stat").exists():
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        except OSError:
+            return None
+        return None if fields[0] in (b"Z", b"X") else int(fields[19])
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        return 0
+    return 0

@@ -1,0 +1,167 @@
+"""run.log: everything that a run prints or logs, after the command that repeats it."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+from topo_exp.runner.directory import explained
+
+FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+ONLY_IN_FILE = {"only_in_file": True}
+"""The `extra` of log records that are for run.log and not for the terminal, such as long tracebacks."""
+
+
+class RunLog:
+    """Write run.log while the block runs.
+
+    Python's standard output and error stream go to the file and on to where they went before; log records go to the
+    file and, from warnings on (with `verbose`, all), to the terminal. On leaving, all is as it was.
+
+    Args:
+        path: The file.
+        command: Its first line.
+        verbose: Whether the terminal shows log records of every level.
+        terminal: Writes a text to the stream it was meant for, in the progress bar's own way while one is shown.
+    """
+
+    def __init__(self, path: Path, *, command: str, verbose: bool, terminal: Callable[[str, TextIO], None]) -> None:
+        with explained(path):
+            self._file = path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
+        self._file.write(command.replace("\n", " ") + "\n")
+        self._lock = threading.RLock()
+        self._count = _Count()
+        to_file = logging.StreamHandler(_Locked(self._file, self._lock))
+        to_file.setFormatter(logging.Formatter(FORMAT))
+        to_terminal = _TerminalHandler(terminal)
+        to_terminal.setLevel(logging.INFO if verbose else logging.WARNING)
+        self._handlers: list[logging.Handler] = [to_file, to_terminal, self._count]
+        self._terminal = terminal
+        self._streams: tuple[TextIO, TextIO] | None = None
+
+    @property
+    def errors(self) -> int:
+        """Number of log records of level ERROR or above so far."""
+        return self._count.errors
+
+    @property
+    def warnings(self) -> int:
+        """Number of log records of level WARNING so far, Python's own warnings included."""
+        return self._count.warnings
+
+    def __enter__(self) -> RunLog:
+        root = logging.getLogger()
+        self._level = root.level
+        root.setLevel(min(self._level or logging.INFO, logging.INFO))
+        for handler in self._handlers:
+            root.addHandler(handler)
+        self._set_aside = [handler for handler in root.handlers if _writes_to_terminal(handler)]
+        for handler in self._set_aside:
+            root.removeHandler(handler)  # its lines would stand there twice
+        logging.captureWarnings(True)
+        self._streams = (sys.stdout, sys.stderr)
+        sys.stdout = _Tee(sys.stdout, self._file, self._lock, self._terminal)
+        sys.stderr = _Tee(sys.stderr, self._file, self._lock, self._terminal)
+        self._faults = not faulthandler.is_enabled()
+        if self._faults:
+            faulthandler.enable(self._file)  # a crash in compiled code says where in the log, too
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        root = logging.getLogger()
+        assert self._streams is not None
+        sys.stdout, sys.stderr = self._streams
+        if self._faults:
+            faulthandler.disable()
+        logging.captureWarnings(False)
+        for handler in self._handlers:
+            root.removeHandler(handler)
+        for handler in self._set_aside:
+            root.addHandler(handler)
+        root.setLevel(self._level)
+        self._file.close()
+
+    def flush(self) -> None:
+        """Hand everything written so far to the system."""
+        with self._lock:
+            self._file.flush()
+
+
+class _Count(logging.Handler):
+    """Count what is worth a number in run.yaml."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.errors = 0
+        self.warnings = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.ERROR:
+            self.errors += 1
+        else:
+            self.warnings += 1
+
+
+class _TerminalHandler(logging.Handler):
+    """Show records in one line each, without their tracebacks."""
+
+    def __init__(self, write: Callable[[str, TextIO], None]) -> None:
+        super().__init__()
+        self._write = write
+        self._stream = sys.stderr
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not getattr(record, "only_in_file", False):
+            prefix = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+            self._write(f"{prefix}{record.getMessage()}\n", self._stream)
+
+
+class _Locked:
+    """A stream that several threads write whole texts to."""
+
+    def __init__(self, stream: TextIO, lock: AbstractContextManager[Any]) -> None:
+        self._stream = stream
+        self._lock = lock
+
+    def write(self, text: str) -> int:
+        with self._lock:
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        with self._lock:
+            self._stream.flush()
+
+
+class _Tee:
+    """Stand in for standard output: what is written goes to the terminal and to run.log."""
+
+    def __init__(
+        self, stream: TextIO, file: TextIO, lock: AbstractContextManager[Any], terminal: Callable[[str, TextIO], None]
+    ) -> None:
+        self._stream = stream
+        self._file = file
+        self._lock = lock
+        self._terminal = terminal
+
+    def write(self, text: str) -> int:
+        with self._lock:
+            self._file.write(text)
+        self._terminal(text, self._stream)
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+def _writes_to_terminal(handler: logging.Handler) -> bool:
+    return type(handler) is logging.StreamHandler and handler.stream in (sys.stdout, sys.stderr)
