@@ -1,0 +1,132 @@
+"""Spectra: the ring is found where it was put."""
+
+import numpy as np
+import pytest
+
+from topo_exp.analysis.random_fields import ring_field
+from topo_exp.analysis.spectrum import START_2013, Spectrum, map_spectrum, ring_shape
+from topo_exp.errors import ParameterError
+
+
+def random_map(n: int, hypercolumns: float, *, seed: int = 0, width: float = 0.1) -> np.ndarray:
+    """Return preferences (n, n), cut from a larger random map so that its edges do not join."""
+    z = ring_field((2 * n, 2 * n), wavelength=n / hypercolumns, width=width, seed=seed)
+    return np.angle(z[:n, :n]) / 2 % np.pi
+
+
+def centres(n: int, side: float = 1.0) -> np.ndarray:
+    """Return n unit centres of a sheet of that side around 0."""
+    return side * ((np.arange(n) + 0.5) / n - 0.5)
+
+
+@pytest.mark.parametrize("hypercolumns", [3.0, 4.5, 6.0, 9.0])
+def test_hypercolumn_distance_of_random_maps(hypercolumns: float) -> None:
+    """The fit to exp(2 i theta) must find the wavelength of random maps within 4 %, over twelve of them."""
+    x = centres(48, 1.5)
+    found = [map_spectrum(random_map(48, hypercolumns, seed=s), x, -x) for s in range(12)]
+    assert all(each.fitted for each in found)
+    assert np.mean([each.hypercolumn_distance for each in found]) == pytest.approx(1.5 / hypercolumns, rel=0.04)
+
+
+def test_scalar_form_finds_the_ring_at_its_lower_edge() -> None:
+    """The 2013 form must find the wavenumber of GCAL-like maps about half a ring low, as that code did."""
+    x = centres(49)
+    found = [map_spectrum(random_map(49, 4.0, seed=s), x, -x, form="scalar") for s in range(12)]
+    assert np.mean([each.peak for each in found]) == pytest.approx(4.0 - 0.4, abs=0.25)
+
+
+def plainly_scalar(preference: np.ndarray) -> np.ndarray:
+    """Return the radial amplitudes of the 2013 form of an odd square map, written as a loop over rings."""
+    n = len(preference)
+    amplitude = np.abs(np.fft.fftshift(np.fft.fft2(preference / np.pi - 0.5)))
+    amplitude = (amplitude - amplitude.min()) / (amplitude.max() - amplitude.min())
+    row, col = np.mgrid[-(n // 2) : n // 2 + 1, -(n // 2) : n // 2 + 1]
+    distance = np.sqrt(row**2 + col**2)
+    rings = [(distance >= k) & ((distance < k + 1) | (k == n // 2)) for k in range(n // 2 + 1)]
+    return np.array([amplitude[ring].mean() for ring in rings])
+
+
+def test_scalar_form_is_that_of_2013() -> None:
+    """Rings, rescaling and fit must be those described for the code of 2013: the same curve fit of the same numbers."""
+    from scipy.optimize import curve_fit
+
+    theta, x = random_map(49, 4.0, seed=3), centres(49)
+    found = map_spectrum(theta, x, -x, form="scalar")
+    assert found.k.tolist() == list(range(25))
+    assert found.amplitude == pytest.approx(plainly_scalar(theta))
+    expected, _ = curve_fit(ring_shape, found.k, found.amplitude, START_2013, maxfev=10_000)
+    assert found.peak == pytest.approx(expected[1], rel=1e-4)
+    assert found.hypercolumn_distance == pytest.approx(1 / expected[1], rel=1e-4)
+
+
+def test_a_steady_turn_is_one_line_in_the_plane() -> None:
+    """exp(2 i theta) turning 6 times along x and twice down must be one point at kx = 6, ky = -2 (ky points up)."""
+    x = centres(40)
+    theta = np.pi * (6 * x[None, :] + 2 * x[:, None]) % np.pi
+    found = map_spectrum(theta, x, -x)
+    row, col = np.unravel_index(found.plane.argmax(), found.plane.shape)
+    left, right, bottom, top = found.extent
+    assert left + (col + 0.5) * (right - left) / 40 == pytest.approx(6)
+    assert top - (row + 0.5) * (top - bottom) / 40 == pytest.approx(-2)
+    assert found.plane.max() == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("n", [40, 41])
+def test_the_plane_has_zero_in_its_middle_and_rows_that_fall(n: int) -> None:
+    """The centre of the plane's extent and its rows must be placed alike for even and odd maps."""
+    x = centres(n)
+    theta = np.pi * 3 * -x[:, None] * np.ones(n) % np.pi  # turns upwards
+    found = map_spectrum(theta, x, -x)
+    row, col = np.unravel_index(found.plane.argmax(), found.plane.shape)
+    left, right, bottom, top = found.extent
+    assert left + (col + 0.5) * (right - left) / n == pytest.approx(0)
+    assert top - (row + 0.5) * (top - bottom) / n == pytest.approx(3)
+
+
+def test_oblong_maps_have_the_wavelength_of_their_hypercolumns() -> None:
+    """The distance must come out in sheet units whatever the map's shape and unit of length."""
+    z = ring_field((120, 120), wavelength=10, width=0.1, seed=1)[:40, :70]
+    found = map_spectrum(np.angle(z) / 2 % np.pi, np.arange(70) * 0.02, -np.arange(40) * 0.02)
+    assert found.side == pytest.approx(1.4)
+    assert found.hypercolumn_distance == pytest.approx(0.2, rel=0.08)
+
+
+def test_the_fit_recovers_its_own_shape() -> None:
+    """Data of the very shape of eq. 7 must give back the coefficients."""
+    from topo_exp.analysis.spectrum import _fit
+
+    k = np.arange(1.0, 25.0)
+    truth = np.array([0.3, 6.2, 1.1, 0.1, -0.004, 5e-5])
+    coefficients, peak, fitted = _fit(k, ring_shape(k, *truth), form="polar")
+    assert fitted
+    assert coefficients == pytest.approx(truth, rel=1e-4)
+    assert peak == pytest.approx(6.2, rel=1e-6)
+
+
+@pytest.mark.parametrize("form", ["polar", "scalar"])
+def test_a_uniform_map_has_no_hypercolumns(form: str) -> None:
+    """A map without structure must say so with NaN rather than fail: a silent sheet is a result."""
+    x = centres(24)
+    found = map_spectrum(np.zeros((24, 24)), x, -x, form=form)
+    assert isinstance(found, Spectrum)
+    assert np.isnan(found.peak)
+    assert np.isnan(found.hypercolumn_distance)
+    assert not found.fitted
+
+
+def test_few_units_fall_back_to_the_largest_amplitude() -> None:
+    """A map too small for six coefficients must still give its strongest wavenumber."""
+    x = centres(8)
+    found = map_spectrum(np.broadcast_to(np.pi * 2 * x % np.pi, (8, 8)), x, -x)
+    assert not found.fitted
+    assert 1.5 < found.peak < 2.5
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"), [({"form": "vector"}, "'polar' or 'scalar'"), ({"x": np.arange(5.0)}, "must fit the map")]
+)
+def test_wrong_arguments_are_refused(wrong: dict, message: str) -> None:
+    """Unknown forms and coordinates of another map must be refused."""
+    arguments = {"preference": np.zeros((4, 4)), "x": np.arange(4.0), "y": -np.arange(4.0)} | wrong
+    with pytest.raises(ParameterError, match=message):
+        map_spectrum(**arguments)
