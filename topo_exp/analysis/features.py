@@ -198,7 +198,10 @@ def ocularity(values: Sequence[float] = (0.0, 1.0)) -> Feature:
 
 
 def disparity(steps: int = 12) -> Feature:
-    """Return phase disparities of a grating, -pi to pi: at d the left eye's phase is d/2 ahead, the right's behind."""
+    """Return phase disparities of a grating, -pi to pi: at d the left eye's phase is d/2 ahead, the right's behind.
+
+    It shifts the phase that is already set, so it comes after `phase`.
+    """
 
     def modify(parameters: Parameters, value: float, sheet: str) -> Parameters:
         shift = value / 2 if eye(sheet) == "Left" else -value / 2

@@ -1,0 +1,227 @@
+"""Feature maps against units of known tuning, and against maps recorded from Topographica."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from fake_simulation import BoundingBox, FakeSheet, FakeSimulation, gabor_simulation
+
+from topo_exp.analysis import maps
+from topo_exp.analysis.features import Feature, Stimulus
+from topo_exp.engine.patterns import Disk
+from topo_exp.errors import AnalysisError, UnknownNameError
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "maps_cd48_T1000_subset.npz"
+PREFERRED = np.linspace(0, np.pi, 12, endpoint=False).reshape(3, 4)
+
+
+def cyclic(a, b, period):
+    d = np.abs(np.asarray(a) - np.asarray(b)) % period
+    return np.minimum(d, period - d)
+
+
+def test_recorded_responses_give_the_recorded_maps():
+    """From 72 recorded responses follow the maps that Topographica made of them, to 1e-9.
+
+    The responses and maps are those of 16 x 16 units of gcal_oo_or at t = 1000 (git 1e097e2d, Python 2.7), stored in
+    float64; only summation order may differ.
+    """
+    with np.load(GOLDEN) as golden:
+        parameters = golden["response_params"]
+        responses = xr.DataArray(
+            golden["responses"].reshape(4, 18, 16, 16),
+            dims=("orientation", "phase", "y", "x"),
+            coords={
+                "orientation": ("orientation", parameters[::18, 1], {"period": np.pi}),
+                "phase": ("phase", parameters[:18, 2], {"period": 2 * np.pi}),
+                "y": np.arange(16.0)[::-1],
+                "x": np.arange(16.0),
+            },
+        )
+        found = maps.preferences(responses, selectivity_multiplier=float(golden["selectivity_multiplier"]))
+        for name, period in (("orientation", np.pi), ("phase", 2 * np.pi)):
+            recorded = golden[f"{name}_preference_rad"]
+            assert cyclic(found[f"{name}_preference"], recorded, period).max() < 1e-9
+            np.testing.assert_allclose(found[f"{name}_selectivity"], golden[f"{name}_selectivity"], atol=1e-9)
+    assert (found.response_maximum == 0).any(), "the patch holds a silent unit"
+
+
+def test_orientation_map_finds_what_gabor_units_prefer():
+    """Gabor units are found to prefer their own orientation; phases differ by where their fields' maximum lies."""
+    rng = np.random.default_rng(2)
+    phases = rng.uniform(0, 2 * np.pi, PREFERRED.shape)
+    found = maps.orientation_map(gabor_simulation(PREFERRED, phases), orientations=12)
+    assert found.maps.orientation_preference.dims == ("y", "x")
+    assert cyclic(found.maps.orientation_preference, PREFERRED, np.pi).max() < 0.02
+    # A field sin(2 pi f p + phase) answers best to the grating of the same phase. Near horizontal, gratings of nearly 0
+    # and nearly pi, of opposite phases, both drive it; the definition takes the maximum over them, so look elsewhere.
+    assert cyclic(found.maps.phase_preference, phases, 2 * np.pi)[1].max() < 0.02
+    assert found.metrics["V1/orientation_selectivity_mean"] == pytest.approx(found.maps.orientation_selectivity.mean())
+    assert found.metrics["V1/responding_fraction"] == 1.0
+
+
+def test_default_is_the_reference_measurement():
+    """By default 72 gratings of 4 orientations, 18 phases and scale 0.3 are shown, and the result says so."""
+    sim = gabor_simulation(PREFERRED)
+    found = maps.orientation_map(sim).maps
+    assert sim.presented == 72
+    assert found.attrs["pattern"] == "SineGrating"
+    assert found.attrs["pattern_scale"] == 0.3
+    assert found.attrs["frequency_values"] == [2.4]
+    assert len(found.attrs["orientation_values"]) == 4
+    assert found.attrs["phase_values"][1] == pytest.approx(2 * np.pi / 18)
+    assert found.attrs["selectivity_multiplier"] == 1.0
+    assert found.orientation_preference.attrs["units"] == "rad"
+    assert found.orientation_preference.min() >= 0
+    assert found.orientation_preference.max() < np.pi
+
+
+def test_maps_survive_netcdf(tmp_path):
+    """Maps with all their attributes can be stored as NetCDF and come back equal."""
+    found = maps.orientation_map(gabor_simulation(PREFERRED)).maps
+    found.to_netcdf(tmp_path / "maps.nc", engine="h5netcdf")
+    with xr.open_dataset(tmp_path / "maps.nc", engine="h5netcdf") as stored:
+        xr.testing.assert_equal(stored.load(), found)
+
+
+@pytest.mark.parametrize(("method", "error"), [("maximum", 1e-9), ("von_mises", 0.03), ("von_mises_two", 0.2)])
+def test_every_method_finds_the_orientation(method, error):
+    """Maximum and fits find the preferences too; two peaks fitted to a single one part by less than a step."""
+    found = maps.orientation_map(gabor_simulation(PREFERRED), orientations=12, method=method)
+    assert cyclic(found.maps.orientation_preference, PREFERRED, np.pi).max() < error
+
+
+def test_selectivity_multiplier_is_a_factor_of_all_selectivities():
+    """The multiplier scales selectivities and leaves preferences alone."""
+    one, two = (maps.orientation_map(gabor_simulation(PREFERRED), selectivity_multiplier=m).maps for m in (1.0, 2.0))
+    xr.testing.assert_allclose(two.orientation_selectivity, 2 * one.orientation_selectivity)
+    xr.testing.assert_identical(two.orientation_preference, one.orientation_preference)
+
+
+def test_afferent_only_measures_without_the_threshold():
+    """A unit that stays below threshold is silent when settled and tuned when only its afferents are measured."""
+    sim = gabor_simulation(PREFERRED, threshold=1e6)
+    assert maps.orientation_map(sim).metrics["V1/responding_fraction"] == 0
+    found = maps.orientation_map(sim, afferent_only=True, scale=1.0, orientations=12).maps
+    assert found.attrs["afferent_only"] == 1
+    assert cyclic(found.orientation_preference, PREFERRED, np.pi).max() < 0.1
+
+
+def test_spatial_frequency_is_found():
+    """Units prefer the frequency of their field, within the spacing of the frequencies."""
+    found = maps.spatial_frequency_map(
+        gabor_simulation(PREFERRED, frequency=2.6, width=0.25), frequencies=(1.4, 2.0, 2.6, 3.2, 3.8)
+    )
+    np.testing.assert_allclose(found.maps.frequency_preference, 2.6, atol=0.1)
+    assert "V1/frequency_selectivity_mean" in found.metrics
+
+
+def test_ocular_dominance_is_the_right_eyes_share():
+    """A unit whose right eye has weight w and whose left 1 - w has ocularity w."""
+    share = np.array([[0.0, 0.25], [0.5, 1.0]])
+    sim = gabor_simulation(
+        np.zeros((2, 2)),
+        inputs=("LeftRetina", "RightRetina"),
+        gain=lambda name, shape: share if name.startswith("Right") else 1 - share,
+    )
+    found = maps.ocular_dominance_map(sim).maps
+    np.testing.assert_allclose(found.ocularity_preference, share, atol=1e-12)
+    np.testing.assert_allclose(found.ocularity_selectivity, np.abs(2 * share - 1), atol=1e-12)
+
+
+def test_disparity_is_that_of_the_fields():
+    """Units whose two fields differ in phase prefer just this disparity."""
+    wanted = np.array([[0.0, 0.6], [2.0, -1.5]])
+    left, right = (gabor_simulation(np.zeros((2, 2)), sign * wanted / 2) for sign in (1, -1))
+    retina = left["Retina"]
+    eyes = {n: FakeSheet(n, retina.shape, retina.bounds, is_generator=True) for n in ("LeftRetina", "RightRetina")}
+
+    def answer(pictures, sheet, afferent_only):
+        drives = (np.einsum("ijkl,kl->ij", s.fields, pictures[n]) for s, n in zip((left, right), eyes, strict=True))
+        return np.maximum(sum(drives), 0) ** 2
+
+    sim = FakeSimulation({**eyes, "V1": left["V1"]}, answer)
+    found = maps.disparity_map(sim, phases=24)
+    assert cyclic(found.maps.disparity_preference, wanted, 2 * np.pi).max() < 0.05
+
+
+def test_direction_needs_steps_of_time_and_finds_direction():
+    """A unit that adds fields shifted step by step prefers the direction and speed of that shift."""
+    directions = np.array([[0.0, np.pi / 2], [np.pi, 5.0]])
+    retinas = {
+        f"Retina{k}": FakeSheet(f"Retina{k}", (28, 28), BoundingBox(radius=0.75), is_generator=True) for k in range(4)
+    }
+    fields = {
+        f"Retina{k}": gabor_simulation(directions - np.pi / 2, np.full((2, 2), -2 * np.pi * 2.4 * 0.05 * k)).fields
+        for k in range(4)
+    }
+
+    def answer(pictures, sheet, afferent_only):
+        return np.maximum(sum(np.einsum("ijkl,kl->ij", fields[n], p) for n, p in pictures.items()), 0)
+
+    v1 = FakeSheet("V1", (2, 2), BoundingBox(radius=0.5), measure_maps=True)
+    found = maps.direction_map(FakeSimulation({**retinas, "V1": v1}, answer), directions=16, speeds=(0, 0.05, 0.1)).maps
+    assert cyclic(found.direction_preference, directions, 2 * np.pi).max() < 0.05
+    np.testing.assert_allclose(found.speed_preference, 0.05, atol=0.02)
+
+
+def test_position_is_that_of_the_field():
+    """A unit with a round field prefers the field's own position."""
+    retina = FakeSheet("Retina", (30, 30), BoundingBox(radius=0.75), is_generator=True)
+    v1 = FakeSheet("V1", (5, 4), BoundingBox(radius=0.5), measure_maps=True)
+    X, Y = np.meshgrid(retina.x, retina.y)
+    fields = np.exp(-((X - v1.x[None, :, None, None]) ** 2 + (Y - v1.y[:, None, None, None]) ** 2) / (2 * 0.05**2))
+
+    def answer(pictures, sheet, afferent_only):
+        return np.maximum(np.einsum("ijkl,kl->ij", fields, pictures["Retina"]) - 1.0, 0)
+
+    found = maps.position_map(FakeSimulation({"Retina": retina, "V1": v1}, answer), positions=11, size=0.1).maps
+    inner = np.s_[1:-1, 1:-1]  # at the edge only one side of a field is seen
+    np.testing.assert_allclose(found.position_x_preference[inner], np.tile(v1.x, (5, 1))[inner], atol=0.01)
+    np.testing.assert_allclose(found.position_y_preference[inner], np.tile(v1.y[:, None], (1, 4))[inner], atol=0.01)
+
+
+def test_gaussians_find_orientation_too():
+    """Elongated Gaussians on a grid of positions find the orientation of rectified fields."""
+    phases = np.full(PREFERRED.shape, np.pi / 2)
+    found = maps.orientation_map_gaussians(
+        gabor_simulation(PREFERRED, phases), orientations=8, positions=7, size=0.15, aspect_ratio=4.0
+    )
+    assert cyclic(found.maps.orientation_preference, PREFERRED, np.pi).max() < 0.15
+
+
+def test_several_sheets_share_one_dataset():
+    """With several measured sheets each has its own axes and names, and metrics stand under the sheet's name."""
+    sim = gabor_simulation(PREFERRED)
+    sim.sheets["V2"] = FakeSheet("V2", PREFERRED.shape, BoundingBox(radius=0.25), measure_maps=True)
+    found = maps.orientation_map(sim)
+    assert set(found.maps.dims) == {"V1_y", "V1_x", "V2_y", "V2_x"}
+    np.testing.assert_allclose(found.maps.V1_orientation_preference, found.maps.V2_orientation_preference)
+    assert {"V1/orientation_selectivity_mean", "V2/orientation_selectivity_mean"} <= set(found.metrics)
+
+
+def test_any_feature_of_any_stimulus():
+    """A user's own feature of her own stimulus gets a preference and a selectivity."""
+    sim = gabor_simulation(PREFERRED)
+    found = maps.feature_map(sim, [Feature("size", (0.2, 0.4))], Stimulus(Disk, {"smoothing": 0.0}))
+    assert set(found.maps.data_vars) == {"size_preference", "size_selectivity", "response_maximum"}
+
+
+def test_models_that_cannot_be_measured_are_refused():
+    """Two eyes and steps of time are demanded by name; unknown sheets and methods are answered with the nearest."""
+    sim = gabor_simulation(PREFERRED)
+    one_eye = gabor_simulation(PREFERRED, inputs=("LeftRetina",))
+    with pytest.raises(AnalysisError, match=r"Left\.\.\. and Right\.\.\."):
+        maps.ocular_dominance_map(sim)
+    with pytest.raises(AnalysisError, match="both eyes"):
+        maps.disparity_map(one_eye)
+    with pytest.raises(AnalysisError, match="Retina0"):
+        maps.direction_map(sim)
+    with pytest.raises(AnalysisError, match="two steps"):
+        maps.direction_map(gabor_simulation(PREFERRED, inputs=("Retina0",)))
+    with pytest.raises(UnknownNameError, match="V1"):
+        maps.orientation_map(sim, "V11")
+    with pytest.raises(UnknownNameError, match="maximum"):
+        maps.orientation_map(sim, method="maximal")
+    assert sim.presented == one_eye.presented == 0

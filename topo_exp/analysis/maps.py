@@ -1,0 +1,505 @@
+"""Feature maps: what each unit of a sheet prefers, measured by presentation.
+
+Every measurement presents a pattern at all combinations of some features' values, takes for each feature and unit the
+maximum over the other features, and finds from it preference and selectivity. All run on the frozen simulation and
+leave no trace in it.
+
+The arguments that they share:
+
+* `sheet`: name of the sheet, or a list of names; None measures those with `measure_maps`.
+* `inputs`: names of the generator sheets that show the pattern; None takes all.
+* `scale`: brightness of the pattern, its largest value.
+* `duration`: of each presentation, in iterations.
+* `afferent_only`: measure the response to the afferent input alone, before settling and without output functions, as
+  for the feed-forward maps of Stevens et al. (2013, doi:10.1523/JNEUROSCI.1037-13.2013), there with scale=1.0.
+* `method`: how preferences are found, a name of `preference.METHODS`; the fits apply to cyclic features only, linear
+  ones then take the vector average.
+* `selectivity_multiplier`: factor of every selectivity; 1 leaves it in [0, 1]. Topographica's scripts display theirs
+  multiplied (by 2 in gcal_oo_or).
+* `progress`: told how far the measurement is, see `responses.Cost`.
+
+Each returns a `Result`: `.maps` with `<feature>_preference` and `<feature>_selectivity` on (y, x) in sheet coordinates,
+`response_maximum` (0 for units that never answer), and all parameters as attributes; `.metrics` with their means; and
+`.figures`. With several sheets the dims are `<Sheet>_y`, `<Sheet>_x` and every name is preceded by `<Sheet>_`. Each
+raises UnknownNameError for an unknown sheet or method, AnalysisError where the model has nothing to measure,
+ParameterError for impossible values.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from topo_exp.analysis import features as feature
+from topo_exp.analysis.features import Feature, Stimulus
+from topo_exp.analysis.preference import method_named, vector_average
+from topo_exp.analysis.responses import Progress, collect, input_sheets, measured_sheets, plain_attributes, silent
+from topo_exp.analysis.result import Result
+from topo_exp.engine.patterns import Gaussian, SineGrating
+from topo_exp.errors import AnalysisError
+
+if TYPE_CHECKING:
+    from xarray import DataArray, Dataset
+
+    from topo_exp.engine.simulation import Simulation
+
+
+def orientation_map(
+    sim: "Simulation",
+    sheet: str | Iterable[str] | None = None,
+    *,
+    frequencies: Sequence[float] = (2.4,),
+    orientations: int = 4,
+    phases: int = 18,
+    scale: float = 0.3,
+    duration: float = 1.0,
+    afferent_only: bool = False,
+    method: str = "vector_average",
+    selectivity_multiplier: float = 1.0,
+    inputs: Iterable[str] | None = None,
+    progress: Progress = silent,
+) -> Result:
+    """Measure preferences for orientation and phase with sine gratings.
+
+    The defaults are those of Topographica: 72 gratings scale (1/2 + 1/2 sin(2 pi f py + phase)), 4 orientations o from
+    0 in steps of pi/4, 18 phases, f = 2.4. With m_o the maximum over phases (and frequencies) for orientation o,
+    preference is arg(sum_o m_o exp(2 i o)) / 2 in [0, pi), selectivity |sum_o m_o exp(2 i o)| / sum_o m_o times
+    `selectivity_multiplier`; phase likewise on [0, 2 pi), from the maxima over orientations (vector average: Blasdel &
+    Salama 1986, doi:10.1038/321579a0).
+
+    Arguments (others in the module's text):
+        frequencies: of the gratings, in cycles per unit of sheet coordinates; with several, preferences for frequency
+            are measured too.
+        orientations, phases: their number, evenly spread.
+
+    Returns:
+        Result; maps `orientation_preference` (radians, [0, pi)), `orientation_selectivity`, `phase_preference`
+        (radians, [0, 2 pi)), `phase_selectivity`.
+    """
+    return feature_map(
+        sim,
+        [feature.frequency(frequencies), feature.orientation(orientations), feature.phase(phases)],
+        Stimulus(SineGrating, {"scale": scale}),
+        sheet=sheet,
+        duration=duration,
+        afferent_only=afferent_only,
+        method=method,
+        selectivity_multiplier=selectivity_multiplier,
+        inputs=inputs,
+        progress=progress,
+    )
+
+
+def orientation_map_gaussians(
+    sim: "Simulation",
+    sheet: str | Iterable[str] | None = None,
+    *,
+    orientations: int = 4,
+    positions: int = 12,
+    size: float = 0.088388,
+    aspect_ratio: float = 4.66667,
+    scale: float = 1.0,
+    duration: float = 1.0,
+    afferent_only: bool = False,
+    method: str = "vector_average",
+    selectivity_multiplier: float = 1.0,
+    inputs: Iterable[str] | None = None,
+    progress: Progress = silent,
+) -> Result:
+    """Measure preferences for orientation and position with elongated Gaussians on a grid of positions.
+
+    Arguments (others in the module's text):
+        orientations: their number, evenly spread over [0, pi).
+        positions: their number along x and along y, evenly spread over the measured sheet's own bounds.
+        size, aspect_ratio: of the Gaussian; the defaults are those that models of orientation are trained with.
+
+    Returns:
+        Result; maps of orientation as in `orientation_map`, of position as in `position_map`.
+    """
+    return feature_map(
+        sim,
+        [feature.orientation(orientations), *_positions(sim, sheet, positions)],
+        Stimulus(Gaussian, {"size": size, "aspect_ratio": aspect_ratio, "scale": scale}),
+        sheet=sheet,
+        duration=duration,
+        afferent_only=afferent_only,
+        method=method,
+        selectivity_multiplier=selectivity_multiplier,
+        inputs=inputs,
+        progress=progress,
+    )
+
+
+def spatial_frequency_map(
+    sim: "Simulation",
+    sheet: str | Iterable[str] | None = None,
+    *,
+    frequencies: Sequence[float] = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0),
+    orientations: int = 4,
+    phases: int = 18,
+    scale: float = 0.3,
+    duration: float = 1.0,
+    afferent_only: bool = False,
+    method: str = "vector_average",
+    selectivity_multiplier: float = 1.0,
+    inputs: Iterable[str] | None = None,
+    progress: Progress = silent,
+) -> Result:
+    """Measure preferences for spatial frequency, orientation and phase: `orientation_map` at many frequencies.
+
+    Returns:
+        Result; maps `frequency_preference` (cycles per unit of sheet coordinates, sum_f m_f f / sum_f m_f with m_f the
+        maximum over orientations and phases) and `frequency_selectivity` (see `preference.peak_share`), beside those of
+        `orientation_map`.
+    """
+    return orientation_map(
+        sim,
+        sheet,
+        frequencies=frequencies,
+        orientations=orientations,
+        phases=phases,
+        scale=scale,
+        duration=duration,
+        afferent_only=afferent_only,
+        method=method,
+        selectivity_multiplier=selectivity_multiplier,
+        inputs=inputs,
+        progress=progress,
+    )
+
+
+def direction_map(
+    sim: "Simulation",
+    sheet: str | Iterable[str] | None = None,
+    *,
+    directions: int = 8,
+    speeds: Sequence[float] = (0.0, 1 / 48, 2 / 48, 3 / 48),
+    frequency: float = 2.4,
+    phases: int = 8,
+    scale: float = 0.3,
+    duration: float = 1.0,
+    afferent_only: bool = False,
+    method: str = "vector_average",
+    selectivity_multiplier: float = 1.0,
+    inputs: Iterable[str] | None = None,
+    progress: Progress = silent,
+) -> Result:
+    """Measure preferences for direction and speed of drifting gratings, in models with an input sheet per step of time.
+
+    Arguments (others in the module's text):
+        directions: their number, evenly spread over [0, 2 pi).
+        speeds: in sheet units per step; see `features.speed` for how the input sheets must be named.
+        frequency, phases: of the gratings.
+
+    Returns:
+        Result; maps `direction_preference` (radians, [0, 2 pi), counter-clockwise from rightwards),
+        `direction_selectivity`, `speed_preference`, `speed_selectivity`, and those of phase.
+
+    Raises:
+        AnalysisError: fewer than two input sheets, or their names do not end in their step of time.
+    """
+    steps = {feature.time_step(name) for name in input_sheets(sim, inputs)}
+    if len(steps) < 2:
+        raise AnalysisError(
+            f"direction_map: needs input sheets of at least two steps of time (got {len(steps)}). "
+            "Measure direction only in models that see motion."
+        )
+    return feature_map(
+        sim,
+        [feature.direction(directions), feature.phase(phases), feature.speed(speeds)],
+        Stimulus(SineGrating, {"scale": scale, "frequency": frequency}),
+        sheet=sheet,
+        duration=duration,
+        afferent_only=afferent_only,
+        method=method,
+        selectivity_multiplier=selectivity_multiplier,
+        inputs=inputs,
+        progress=progress,
+    )
+
+
+def ocular_dominance_map(
+    sim: "Simulation",
+    sheet: str | Iterable[str] | None = None,
+    *,
+    frequency: float = 2.4,
+    orientations: int = 4,
+    phases: int = 18,
+    scale: float = 0.3,
+    duration: float = 1.0,
+    afferent_only: bool = False,
+    selectivity_multiplier: float = 1.0,
+    inputs: Iterable[str] | None = None,
+    progress: Progress = silent,
+) -> Result:
+    """Measure which eye a unit prefers, with gratings shown to either eye alone.
+
+    With R and L the largest responses over orientations and phases to the right and to the left eye, preference is
+    R / (L + R): 0 left, 1/2 binocular, 1 right; selectivity |R - L| / (L + R).
+
+    Returns:
+        Result; maps `ocularity_preference` and `ocularity_selectivity`, and those of orientation and phase.
+
+    Raises:
+        AnalysisError: the model has not both an input sheet named Left... and one named Right....
+    """
+    _two_eyes(sim, inputs)
+    return feature_map(
+        sim,
+        [feature.ocularity(), feature.orientation(orientations), feature.phase(phases)],
+        Stimulus(SineGrating, {"scale": scale, "frequency": frequency}),
+        sheet=sheet,
+        duration=duration,
+        afferent_only=afferent_only,
+        selectivity_multiplier=selectivity_multiplier,
+        inputs=inputs,
+        progress=progress,
+    )
+
+
+def disparity_map(
+    sim: "Simulation",
+    sheet: str | Iterable[str] | None = None,
+    *,
+    disparities: int = 12,
+    frequency: float = 2.4,
+    orientations: int = 4,
+    phases: int = 12,
+    scale: float = 0.3,
+    duration: float = 1.0,
+    afferent_only: bool = False,
+    method: str = "vector_average",
+    selectivity_multiplier: float = 1.0,
+    inputs: Iterable[str] | None = None,
+    progress: Progress = silent,
+) -> Result:
+    """Measure preferences for the phase disparity of gratings shown to both eyes.
+
+    Arguments (others in the module's text):
+        disparities: their number, evenly spread over [-pi, pi); positive where the left eye's phase is ahead.
+
+    Returns:
+        Result; maps `disparity_preference` (radians, in [0, 2 pi), so that 2 pi - d stands for -d) and
+        `disparity_selectivity`, and those of orientation and phase.
+
+    Raises:
+        AnalysisError: the model has not both an input sheet named Left... and one named Right....
+    """
+    _two_eyes(sim, inputs)
+    return feature_map(
+        sim,
+        [feature.orientation(orientations), feature.phase(phases), feature.disparity(disparities)],
+        Stimulus(SineGrating, {"scale": scale, "frequency": frequency}),
+        sheet=sheet,
+        duration=duration,
+        afferent_only=afferent_only,
+        method=method,
+        selectivity_multiplier=selectivity_multiplier,
+        inputs=inputs,
+        progress=progress,
+    )
+
+
+def position_map(
+    sim: "Simulation",
+    sheet: str | Iterable[str] | None = None,
+    *,
+    positions: int = 12,
+    size: float = 0.2,
+    scale: float = 1.0,
+    duration: float = 1.0,
+    afferent_only: bool = False,
+    method: str = "vector_average",
+    selectivity_multiplier: float = 1.0,
+    inputs: Iterable[str] | None = None,
+    progress: Progress = silent,
+) -> Result:
+    """Measure where in the input each unit answers best: retinotopy by presentation of round Gaussians.
+
+    Arguments (others in the module's text):
+        positions: their number along x and along y, evenly spread over the measured sheet's own bounds.
+        size: of the Gaussian, twice its standard deviation.
+
+    Returns:
+        Result; maps `position_x_preference`, `position_y_preference` (sheet coordinates of the input; by default the
+        mean position weighted by response) and their selectivities.
+    """
+    return feature_map(
+        sim,
+        _positions(sim, sheet, positions),
+        Stimulus(Gaussian, {"size": size, "scale": scale}),
+        sheet=sheet,
+        duration=duration,
+        afferent_only=afferent_only,
+        method=method,
+        selectivity_multiplier=selectivity_multiplier,
+        inputs=inputs,
+        progress=progress,
+    )
+
+
+def feature_map(
+    sim: "Simulation",
+    features: Sequence[Feature],
+    stimulus: Stimulus,
+    *,
+    sheet: str | Iterable[str] | None = None,
+    duration: float = 1.0,
+    afferent_only: bool = False,
+    method: str = "vector_average",
+    selectivity_multiplier: float = 1.0,
+    inputs: Iterable[str] | None = None,
+    progress: Progress = silent,
+) -> Result:
+    """Measure preferences for any features of any stimulus: what all measurements of this module are made of.
+
+    Arguments (others in the module's text):
+        features: each with at least two values gets a preference and a selectivity.
+        stimulus: the pattern that they modify.
+    """
+    method_named(method)  # refuse a wrong name before the presentations, not after them
+    responses = collect(
+        sim,
+        features,
+        stimulus,
+        sheets=sheet,
+        inputs=inputs,
+        duration=duration,
+        afferent_only=afferent_only,
+        progress=progress,
+    )
+    found = {
+        name: preferences(answers, method=method, selectivity_multiplier=selectivity_multiplier)
+        for name, answers in responses.items()
+    }
+    return result_of(found, metrics=_metrics, figures=partial(_figures, time=float(sim.time)))
+
+
+def preferences(
+    responses: "DataArray", *, method: str = "vector_average", selectivity_multiplier: float = 1.0
+) -> "Dataset":
+    """Return preference and selectivity for each feature of measured responses, a pure function of them.
+
+    For each feature with at least two values, the maximum over all other features is taken, and `method` applied to
+    what remains.
+
+    Arguments:
+        responses: as made by `responses.collect`: features first, then y and x; a cyclic feature's coordinate has the
+            attribute `period`.
+        method: a name of `preference.METHODS`.
+        selectivity_multiplier: factor of the selectivities.
+
+    Returns:
+        Dataset on (y, x) with `<feature>_preference`, `<feature>_selectivity` and `response_maximum`.
+    """
+    from xarray import Dataset  # here, because xarray takes longer to load than the whole package
+
+    names = [str(dim) for dim in responses.dims[:-2]]
+    values = np.asarray(responses.values, dtype=float)
+    attributes = {**responses.attrs, "method": method, "selectivity_multiplier": float(selectivity_multiplier)}
+    attributes |= {f"{name}_values": responses[name].values.tolist() for name in names}
+    units_of_response = {"long_name": "largest response", "units": "activity"}
+    maps: dict[str, Any] = {}
+    for axis, name in enumerate(names):
+        coordinate = responses[name]
+        if coordinate.size < 2:
+            continue
+        period = coordinate.attrs.get("period")
+        best = values.max(axis=tuple(other for other in range(len(names)) if other != axis))
+        cyclic_only = method.startswith("von_mises")
+        find = vector_average if period is None and cyclic_only else method_named(method)
+        preference, selectivity = find(best, coordinate.values, period=period)
+        label = name.replace("_", " ")
+        described = {"long_name": f"preferred {label}", "units": coordinate.attrs.get("units", ""), "period": period}
+        maps[f"{name}_preference"] = (("y", "x"), preference, plain_attributes(described))
+        maps[f"{name}_selectivity"] = (
+            ("y", "x"),
+            selectivity * selectivity_multiplier,
+            {"long_name": f"selectivity for {label}", "units": "1"},
+        )
+    maps["response_maximum"] = (("y", "x"), values.max(axis=tuple(range(len(names)))), units_of_response)
+    coordinates = {dim: responses.coords[dim] for dim in ("y", "x")}
+    return Dataset(maps, coords=coordinates, attrs=attributes)
+
+
+def result_of(
+    found: "Mapping[str, Dataset]",
+    *,
+    metrics: "Callable[[str, Dataset], Mapping[str, float]]",
+    figures: "Callable[[str, Dataset], Mapping[str, Callable[[], Any]]]",
+) -> Result:
+    """Return the Result for measured sheets: numbers and pictures under `<Sheet>/`, and one Dataset.
+
+    Arguments:
+        found: a Dataset on (y, x) for each sheet.
+        metrics, figures: from the name of a sheet and its Dataset to names (without the sheet) and values.
+    """
+    return Result(
+        metrics={f"{s}/{name}": value for s, maps in found.items() for name, value in metrics(s, maps).items()},
+        maps=merged(found),
+        figures={f"{s}/{name}": draw for s, maps in found.items() for name, draw in figures(s, maps).items()},
+    )
+
+
+def merged(found: "Mapping[str, Dataset]") -> "Dataset":
+    """Return one Dataset: that of the only sheet as it is, several with `<Sheet>_` before their names and y, x dims."""
+    from xarray import merge  # here, because xarray takes longer to load than the whole package
+
+    if len(found) == 1:
+        return next(iter(found.values()))
+    parts = []
+    for sheet, maps in found.items():
+        names = {name: f"{sheet}_{name}" for name in (*maps.data_vars, *(d for d in maps.dims if d in ("y", "x")))}
+        parts.append(maps.rename(names))
+    return merge(parts, combine_attrs="drop_conflicts", compat="no_conflicts", join="outer")
+
+
+def _metrics(sheet: str, maps: "Dataset") -> dict[str, float]:
+    del sheet
+    numbers = {f"{name}_mean": float(maps[name].mean()) for name in maps.data_vars if name.endswith("_selectivity")}
+    numbers["responding_fraction"] = float((maps["response_maximum"] > 0).mean())
+    return numbers
+
+
+def _figures(sheet: str, maps: "Dataset", *, time: float) -> dict[str, Callable[[], Any]]:
+    from topo_exp.analysis import plots
+
+    x, y = maps["x"].values, maps["y"].values
+    drawn: dict[str, Callable[[], Any]] = {}
+    for name in (str(name) for name in maps.data_vars):
+        if not name.endswith("_preference"):
+            continue
+        which, values = name.removesuffix("_preference"), maps[name]
+        title = f"{sheet}: {which.replace('_', ' ')}, t = {time:g}"
+        if which == "orientation":
+            selectivity = maps["orientation_selectivity"].values
+            drawn[which] = partial(plots.orientation, values.values, selectivity, x, y, title=title)
+            continue
+        period = values.attrs.get("period")
+        drawn[name] = partial(
+            plots.feature_map,
+            values.values,
+            x,
+            y,
+            title=title,
+            units=values.attrs["units"],
+            cyclic_range=None if period is None else (0.0, period),
+        )
+    return drawn
+
+
+def _positions(sim: "Simulation", sheet: str | Iterable[str] | None, steps: int) -> list[Feature]:
+    boxes = np.array([sim[name].bounds.lbrt() for name in measured_sheets(sim, sheet)])
+    left, bottom = boxes[:, :2].min(axis=0)
+    right, top = boxes[:, 2:].max(axis=0)
+    return [feature.position_x(left, right, steps), feature.position_y(bottom, top, steps)]
+
+
+def _two_eyes(sim: "Simulation", inputs: Iterable[str] | None) -> None:
+    names = input_sheets(sim, inputs)
+    if {feature.eye(name) for name in names} != {"Left", "Right"}:
+        raise AnalysisError(
+            f"{sim.name}: needs input sheets of both eyes, named Left... and Right... (got {names}). "
+            "Measure ocular dominance and disparity only in models with two eyes."
+        )
