@@ -1,0 +1,244 @@
+"""Sheet coordinates, matrix coordinates, and where a connection field lies on its source sheet.
+
+Sheet coordinates are continuous: x grows to the right, y upwards. Matrix coordinates are the rows and columns of an
+activity array: row 0 is the top of the sheet. The conventions are those of Topographica (Bednar 2009,
+doi:10.3389/neuro.11.008.2009), so that every unit, template and field agrees with published models cell by cell.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from topo_exp.errors import GeometryError
+from topo_exp.typing import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class BoundingBox:
+    """A rectangle in sheet coordinates, given by its `radius` around the origin or by two opposite `points`."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    def __init__(
+        self, radius: float | None = None, *, points: tuple[tuple[float, float], tuple[float, float]] | None = None
+    ) -> None:
+        if (radius is None) == (points is None):
+            raise GeometryError("BoundingBox: takes either a radius or two points (got both or neither). Give one.")
+        if radius is not None:
+            points = ((-radius, -radius), (radius, radius))
+        assert points is not None
+        (left, bottom), (right, top) = points
+        for name, value in zip(("left", "bottom", "right", "top"), (left, bottom, right, top), strict=True):
+            object.__setattr__(self, name, float(value))
+        if not (self.right > self.left and self.top > self.bottom):
+            raise GeometryError(
+                f"BoundingBox: its area must be positive (got left={self.left}, bottom={self.bottom}, "
+                f"right={self.right}, top={self.top}). Give a positive radius or area."
+            )
+
+    def lbrt(self) -> tuple[float, float, float, float]:
+        """Return (left, bottom, right, top) in sheet coordinates."""
+        return self.left, self.bottom, self.right, self.top
+
+    def strictly_contains(self, other: "BoundingBox") -> bool:
+        """Tell whether `other` lies inside this box and is smaller on at least one side."""
+        inside = (
+            other.left >= self.left
+            and other.bottom >= self.bottom
+            and other.right <= self.right
+            and other.top <= self.top
+        )
+        return inside and other.lbrt() != self.lbrt()
+
+    def __repr__(self) -> str:
+        if self.left == self.bottom == -self.right == -self.top:
+            return f"BoundingBox(radius={self.right!r})"
+        return f"BoundingBox(points=(({self.left!r}, {self.bottom!r}), ({self.right!r}, {self.top!r})))"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The units of a sheet: their bounds, their density per unit of length, and where each one is.
+
+    The nominal density is lowered to the true one, with which a whole number of units fits the width.
+    """
+
+    bounds: BoundingBox
+    density: float
+    shape: tuple[int, int]
+
+    @classmethod
+    def fit(cls, bounds: BoundingBox, nominal_density: float, *, where: str = "Sheet") -> "Grid":
+        """Return the grid of whole units nearest to `nominal_density` on nominal `bounds`.
+
+        The top and bottom bounds move so that the height, too, holds a whole number of units.
+        """
+        width = bounds.right - bounds.left
+        height = bounds.top - bounds.bottom
+        columns = int(nominal_density * width)
+        if columns < 1:
+            raise GeometryError(
+                f"{where}: must be at least one unit wide (got nominal_density {nominal_density} x width {width:g} "
+                f"= {nominal_density * width:g} units). Raise the density or the area."
+            )
+        density = columns / width
+        rows = math.floor(height * density + 0.5)
+        if rows < 1:
+            raise GeometryError(
+                f"{where}: must be at least one unit high (got {height * density:g} units). "
+                "Raise the density or the area."
+            )
+        centre_y = bounds.bottom + height / 2
+        half = rows / density / 2
+        true_bounds = BoundingBox(points=((bounds.left, centre_y - half), (bounds.right, centre_y + half)))
+        return cls(true_bounds, density, (rows, columns))
+
+    @cached_property
+    def x(self) -> FloatArray:
+        """Unit centres along x, shape (columns,), ascending."""
+        return np.round(self.bounds.left + (np.arange(self.shape[1]) + 0.5) / self.density, 10)
+
+    @cached_property
+    def y(self) -> FloatArray:
+        """Unit centres along y, shape (rows,), descending: row 0 is the top."""
+        return np.round(self.bounds.top - (np.arange(self.shape[0]) + 0.5) / self.density, 10)
+
+    def sheet2matrix(self, x: float, y: float) -> tuple[float, float]:
+        """Return the continuous (row, column) of a point in sheet coordinates."""
+        return (self.bounds.top - y) * self.density, (x - self.bounds.left) * self.density
+
+    def sheet2matrixidx(self, x: float, y: float) -> tuple[int, int]:
+        """Return the (row, column) of the unit whose cell holds a point in sheet coordinates."""
+        row, column = self.sheet2matrix(x, y)
+        return math.floor(row), math.floor(column)
+
+    def matrixidx2sheet(self, row: int, column: int) -> tuple[float, float]:
+        """Return the centre (x, y) of a unit, in sheet coordinates."""
+        return float(self.x[column]), float(self.y[row])
+
+
+@dataclass(frozen=True)
+class Template:
+    """The uncropped field of a projection on its source sheet: odd in both directions, in cells of the source."""
+
+    row_radius: int
+    column_radius: int
+
+    @classmethod
+    def fit(cls, bounds: BoundingBox, source: Grid, *, min_radius: int = 1) -> "Template":
+        """Return the template for a field of nominal `bounds`, centred on a unit near the middle of `source`."""
+        rows, columns = source.shape
+        centre_row, centre_column = rows // 2, columns // 2
+        x, y = source.matrixidx2sheet(centre_row, centre_column)
+        right = math.floor((x + bounds.right - source.bounds.left) * source.density + 0.5)
+        bottom = math.floor((source.bounds.top - (y + bounds.bottom)) * source.density + 0.5)
+        return cls(max(bottom - centre_row - 1, min_radius), max(right - centre_column - 1, min_radius))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the template."""
+        return 2 * self.row_radius + 1, 2 * self.column_radius + 1
+
+    def bounds_on(self, source: Grid) -> BoundingBox:
+        """Return the bounds in sheet coordinates of the template where it lies on the middle of `source`."""
+        rows, columns = source.shape
+        spacing = 1 / source.density
+        top = source.bounds.top - (rows // 2 - self.row_radius) * spacing
+        left = source.bounds.left + (columns // 2 - self.column_radius) * spacing
+        height, width = self.shape
+        return BoundingBox(points=((left, top - height * spacing), (left + width * spacing, top)))
+
+
+@dataclass(frozen=True)
+class FieldGeometry:
+    """Where the connection field of every destination unit lies on the source sheet.
+
+    All arrays have one row for each destination unit, row-major over the destination sheet.
+    """
+
+    template: Template
+    source_shape: tuple[int, int]
+    destination_shape: tuple[int, int]
+    corners: IntArray
+    """(units, 2): row and column of the source cell under the template's top left cell; may lie off the sheet."""
+
+    @classmethod
+    def lay(
+        cls, template: Template, source: Grid, destination: Grid, *, where: str = "CFProjection"
+    ) -> "FieldGeometry":
+        """Centre `template` on each unit of `destination`, at the same sheet coordinates on `source`."""
+        rows = np.floor((source.bounds.top - destination.y) * source.density).astype(np.intp)
+        columns = np.floor((destination.x - source.bounds.left) * source.density).astype(np.intp)
+        corners = np.empty((rows.size, columns.size, 2), np.intp)
+        corners[..., 0] = (rows - template.row_radius)[:, None]
+        corners[..., 1] = (columns - template.column_radius)[None, :]
+        geometry = cls(template, source.shape, destination.shape, corners.reshape(-1, 2))
+        r1, r2, c1, c2 = geometry.slices.T
+        empty = np.flatnonzero((r2 <= r1) | (c2 <= c1))
+        if empty.size:
+            row, column = divmod(int(empty[0]), destination.shape[1])
+            x, y = destination.matrixidx2sheet(row, column)
+            raise GeometryError(
+                f"{where}: every field must overlap the source sheet (the field of the unit at ({x:g}, {y:g}) "
+                f"misses its bounds {source.bounds.lbrt()}). Enlarge the source sheet or the field."
+            )
+        return geometry
+
+    @property
+    def units(self) -> int:
+        """Number of destination units."""
+        return self.destination_shape[0] * self.destination_shape[1]
+
+    @cached_property
+    def slices(self) -> IntArray:
+        """(units, 4): first row, end row, first column, end column of each field, cropped to the source sheet."""
+        height, width = self.template.shape
+        rows, columns = self.source_shape
+        row, column = self.corners.T
+        limits = (np.maximum(row, 0), np.minimum(row + height, rows), np.maximum(column, 0))
+        return np.stack([*limits, np.minimum(column + width, columns)], axis=1)
+
+    @cached_property
+    def offsets(self) -> IntArray:
+        """(units, 2): the template's row and column at which each cropped field starts."""
+        return self.slices[:, [0, 2]] - self.corners
+
+    @cached_property
+    def on_sheet(self) -> np.ndarray:
+        """(units, rows, columns): whether each template cell of each field lies on the source sheet."""
+        height, width = self.template.shape
+        rows, columns = self.source_shape
+        row = self.corners[:, :1] + np.arange(height)
+        column = self.corners[:, 1:] + np.arange(width)
+        return ((row >= 0) & (row < rows))[:, :, None] & ((column >= 0) & (column < columns))[:, None, :]
+
+    @cached_property
+    def gather_index(self) -> IntArray:
+        """(units, rows, columns): flat index of each template cell in the source sheet padded by the template."""
+        height, width = self.template.shape
+        padded_width = self.source_shape[1] + 2 * width
+        row = self.corners[:, :1] + height + np.arange(height)
+        column = self.corners[:, 1:] + width + np.arange(width)
+        return row[:, :, None] * padded_width + column[:, None, :]
+
+    def patches(self, source: FloatArray) -> FloatArray:
+        """Return the source activity under each field, (units, rows, columns), zero off the sheet."""
+        height, width = self.template.shape
+        padded = np.pad(source, ((height, height), (width, width)))
+        return padded.ravel()[self.gather_index]
+
+    def respond_to_kernel(self, source: FloatArray, kernel: FloatArray) -> FloatArray:
+        """Return the sum of source activity times one kernel at each field, cropped at the sheet, (rows, columns)."""
+        height, width = self.template.shape
+        padded = np.pad(source, ((height, height), (width, width)))
+        rows = self.corners[:: self.destination_shape[1], 0] + height
+        columns = self.corners[: self.destination_shape[1], 1] + width
+        total = np.zeros(self.destination_shape, np.result_type(source, kernel))
+        for row, column in np.argwhere(kernel):
+            total += kernel[row, column] * padded[np.ix_(rows + row, columns + column)]
+        return total

@@ -1,0 +1,5 @@
+"""Event-driven connection fields."""
+
+
+def adopt(sim):
+    pass

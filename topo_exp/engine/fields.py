@@ -1,0 +1,122 @@
+"""The connection fields of one projection, stored densely: the form that reads like the equations.
+
+Every projection has such fields or faster ones with the same interface (`eventdriven`). Which, is the engine's choice.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from topo_exp.engine.coordinates import FieldGeometry
+from topo_exp.typing import BoolArray, FloatArray, IntArray, State
+
+ResponseFn = Callable[[FloatArray, FloatArray], FloatArray]
+LearningFn = Callable[[FloatArray, FloatArray, FloatArray, float], FloatArray]
+
+
+class Fields(Protocol):
+    """What a projection asks of its connection fields, however they are stored.
+
+    Weights go in and out as (units, rows, columns) on the uncropped template, zero where there is no connection.
+    """
+
+    geometry: FieldGeometry
+
+    def weights(self) -> FloatArray:
+        """Return the weights, in a fresh array."""
+
+    def set_weights(self, weights: FloatArray) -> None:
+        """Replace the weights."""
+
+    def respond(self, source: FloatArray, response_fn: ResponseFn) -> FloatArray:
+        """Return the response of each destination unit (rows, columns) to the source activity."""
+
+    def learn(self, rule: LearningFn, source: FloatArray, activity: FloatArray, rate: float) -> None:
+        """Apply a learning rule for the destination's `activity` (rows, columns)."""
+
+    def totals(self, units: IntArray) -> FloatArray:
+        """Return the sum of absolute weights of the given units, in double precision."""
+
+    def scale(self, units: IntArray, factors: FloatArray) -> None:
+        """Multiply the weights of each of the given units by its factor."""
+
+    def state(self) -> State:
+        """Return everything that the weights are, bit for bit."""
+
+    def restore(self, state: State) -> None:
+        """Take the weights from a stored state, bit for bit."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the weights take."""
+
+
+class DenseFields:
+    """Weights in one float32 array (units, rows, columns), worked on with NumPy.
+
+    With `arithmetic` float64 this is the reference precision: weights are rounded to float32 where the reference
+    rounds, after learning and again after normalisation, and everything else is done in double precision.
+    """
+
+    def __init__(self, geometry: FieldGeometry, mask: BoolArray, weights: FloatArray, arithmetic: type) -> None:
+        self.geometry = geometry
+        self._mask = mask
+        self._weights = np.array(weights, np.float32)
+        self._arithmetic = arithmetic
+
+    def weights(self) -> FloatArray:
+        """Return a copy of the weights."""
+        return self._weights.copy()
+
+    def set_weights(self, weights: FloatArray) -> None:
+        """Replace the weights, keeping them zero where there is no connection."""
+        self._weights = np.where(self._mask, weights, 0).astype(np.float32)
+
+    def _inputs(self, source: FloatArray) -> FloatArray:
+        return self.geometry.patches(np.asarray(source, self._arithmetic))
+
+    def respond(self, source: FloatArray, response_fn: ResponseFn) -> FloatArray:
+        """Return the response of each destination unit (rows, columns) to the source activity."""
+        response = response_fn(self._inputs(source), self._weights.astype(self._arithmetic, copy=False))
+        return response.reshape(self.geometry.destination_shape)
+
+    def learn(self, rule: LearningFn, source: FloatArray, activity: FloatArray, rate: float) -> None:
+        """Apply a learning rule to all units, or to the active ones where the rule asks for those only."""
+        post = np.asarray(activity, self._arithmetic).ravel()
+        only_active = getattr(rule, "active_units_only", False)
+        units = np.flatnonzero(post) if only_active else np.arange(post.size)
+        weights = self._weights[units].astype(self._arithmetic, copy=False)
+        new = rule(weights, self._inputs(source)[units], post[units], rate)
+        self._weights[units] = np.where(self._mask[units], new, 0)
+
+    def totals(self, units: IntArray) -> FloatArray:
+        """Return the sum of absolute weights of the given units, in double precision."""
+        return np.abs(self._weights[units]).reshape(len(units), -1).sum(axis=1, dtype=np.float64)
+
+    def cropped_totals(self, units: IntArray) -> FloatArray:
+        """Return the sums of absolute weights, each added up in single precision over the field on the sheet."""
+        totals = np.empty(len(units), np.float32)
+        slices, offsets = self.geometry.slices, self.geometry.offsets
+        for i, unit in enumerate(units):
+            (row, column), (r1, r2, c1, c2) = offsets[unit], slices[unit]
+            field = self._weights[unit, row : row + r2 - r1, column : column + c2 - c1]
+            totals[i] = np.abs(field.ravel()).sum()
+        return totals
+
+    def scale(self, units: IntArray, factors: FloatArray) -> None:
+        """Multiply the weights of each of the given units by its factor."""
+        self._weights[units] = self._weights[units] * factors[:, None, None]
+
+    def state(self) -> State:
+        """Return a copy of the weights."""
+        return {"weights": self._weights.copy()}
+
+    def restore(self, state: State) -> None:
+        """Take the weights from a stored state."""
+        self._weights = np.array(state["weights"], np.float32)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the weights."""
+        return self._weights.nbytes

@@ -1,0 +1,350 @@
+"""Patterns over a sheet: what a retina is shown, and the shapes of initial weights.
+
+A pattern is a declaration. Its numbers may be `UniformRandom` or other number generators; a simulation then draws
+them anew for each presentation (`Sampler`). With plain numbers a pattern can be called with coordinates.
+
+In every pattern (x, y) is the centre in sheet coordinates, `orientation` is counter-clockwise in radians, and with
+px = sin(o)(Y - y) + cos(o)(X - x), py = cos(o)(Y - y) - sin(o)(X - x) the value is scale f(px, py) + offset.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar
+
+import numpy as np
+import param
+
+from topo_exp.engine.streams import NumberGenerator, Quantity, Streams, UniformRandom
+from topo_exp.errors import ModelError, ParameterError
+from topo_exp.typing import FloatArray
+
+Values = Mapping[str, float]
+Render = Callable[[FloatArray, FloatArray], FloatArray]
+"""Evaluates what was drawn, at columns x and rows y of a sheet: (rows, columns)."""
+
+
+class Pattern(param.Parameterized):
+    """A pattern at a place, of some orientation, brightness and offset."""
+
+    x = Quantity(0.0, doc="Centre along x, in sheet coordinates.")
+    y = Quantity(0.0, doc="Centre along y, in sheet coordinates.")
+    orientation = Quantity(0.0, doc="Orientation, counter-clockwise in radians.")
+    scale = Quantity(1.0, doc="Factor of the pattern's values.")
+    offset = Quantity(0.0, doc="Added to the pattern's values.")
+
+    def __call__(self, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Evaluate the pattern, whose numbers must all be plain, at columns `x` and rows `y`.
+
+        Returns an array (rows, columns) of float64. Raises ParameterError where a number is still a generator.
+        """
+        generators = [name for name, value in self.param.values().items() if isinstance(value, NumberGenerator)]
+        if generators:
+            raise ParameterError(
+                f"{type(self).__name__}.{generators[0]}: must be a plain number to evaluate the pattern "
+                f"(got {getattr(self, generators[0])!r}). Give numbers, or let a simulation draw them."
+            )
+        sampler = Sampler(self, Streams(0), "pattern")
+        return sampler.draw(Fraction(0), np.asarray(x, np.float64), np.asarray(y, np.float64)).render(x, y)
+
+    def function(self, values: Values, px: FloatArray, py: FloatArray) -> FloatArray:
+        """Return the values at rotated coordinates relative to the centre, before scale and offset."""
+        raise ModelError(f"{type(self).__name__}.function: must be defined by every pattern. Define it.")
+
+    def kernel(self, x: FloatArray, y: FloatArray, mask: FloatArray) -> FloatArray:
+        """Return the pattern, whose numbers are plain, as a kernel within a mask (rows, columns)."""
+        return self(x, y) * mask
+
+    def evaluate(self, values: Values, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Return the pattern with drawn `values` at columns `x` and rows `y`, (rows, columns).
+
+        With leading axes, `x` (..., 1, columns) and `y` (..., rows, 1), it returns one array for each of them.
+        """
+        x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+        dx = (x if x.ndim > 1 else x[None, :]) - values["x"]
+        dy = (y if y.ndim > 1 else y[:, None]) - values["y"]
+        sine, cosine = math.sin(values["orientation"]), math.cos(values["orientation"])
+        px, py = np.broadcast_arrays(sine * dy + cosine * dx, cosine * dy - sine * dx)
+        return values["scale"] * self.function(values, px, py) + values["offset"]
+
+
+class Constant(Pattern):
+    """The same value everywhere."""
+
+    def function(self, values: Values, px: FloatArray, py: FloatArray) -> FloatArray:
+        """Return ones."""
+        return np.ones_like(px)
+
+
+class Gaussian(Pattern):
+    """An elongated Gaussian: exp(-px²/2a² - py²/2b²), b = size/2, a = b aspect_ratio."""
+
+    size = Quantity(0.5, bounds=(0, None), inclusive_bounds=(False, True), doc="Twice the width b across.")
+    aspect_ratio = Quantity(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Length a over width b.")
+
+    def function(self, values: Values, px: FloatArray, py: FloatArray) -> FloatArray:
+        """Return the Gaussian's values, 1 at its centre."""
+        width = values["size"] / 2
+        return np.exp(-0.5 * (px / (width * values["aspect_ratio"])) ** 2 - 0.5 * (py / width) ** 2)
+
+
+class SineGrating(Pattern):
+    """A sinusoidal grating, (1 + sin(2π frequency py + phase)) / 2, whose bars run along its orientation."""
+
+    frequency = Quantity(2.4, bounds=(0, None), doc="Cycles per unit of sheet coordinates.")
+    phase = Quantity(0.0, doc="Phase in radians at the centre.")
+
+    def function(self, values: Values, px: FloatArray, py: FloatArray) -> FloatArray:
+        """Return the grating's values in [0, 1]."""
+        return 0.5 + 0.5 * np.sin(2 * math.pi * values["frequency"] * py + values["phase"])
+
+
+class Disk(Pattern):
+    """An ellipse of value 1 with an edge that falls off as a Gaussian of the distance to it."""
+
+    size = Quantity(0.5, bounds=(0, None), inclusive_bounds=(False, True), doc="Diameter across.")
+    aspect_ratio = Quantity(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Length over width.")
+    smoothing = Quantity(0.1, bounds=(0, None), doc="Standard deviation of the edge; 0 for a sharp one.")
+
+    def function(self, values: Values, px: FloatArray, py: FloatArray) -> FloatArray:
+        """Return 1 inside the disk and exp(-d²/2s²) at the distance d outside."""
+        distance = np.hypot(px / values["aspect_ratio"], py) - values["size"] / 2
+        return _soft_edge(distance, values["smoothing"])
+
+
+class Line(Pattern):
+    """An endless bar along its orientation."""
+
+    thickness = Quantity(0.006, bounds=(0, None), doc="Width of the part of value 1.")
+    smoothing = Quantity(0.05, bounds=(0, None), doc="Standard deviation of the edge; 0 for a sharp one.")
+
+    def function(self, values: Values, px: FloatArray, py: FloatArray) -> FloatArray:
+        """Return 1 on the bar and exp(-d²/2s²) at the distance d from it."""
+        return _soft_edge(np.abs(py) - values["thickness"] / 2, values["smoothing"])
+
+
+class UniformNoise(Pattern):
+    """Noise, uniform in [0, 1), drawn anew for each field or presentation."""
+
+    seed = param.Parameter(
+        None, doc="Seed of a stream that this pattern has to itself; None takes the simulation's shared one."
+    )
+
+
+class GaussianCloud(Pattern):
+    """Uniform noise in [0, 1) under a Gaussian envelope."""
+
+    size = Quantity(0.5, bounds=(0, None), inclusive_bounds=(False, True), doc="Twice the envelope's width.")
+    aspect_ratio = Quantity(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Length over width.")
+    seed = param.Parameter(
+        None, doc="Seed of a stream that this pattern has to itself; None takes the simulation's shared one."
+    )
+
+    def envelope(self) -> Gaussian:
+        """Return the Gaussian that the noise is multiplied with."""
+        names = ("x", "y", "orientation", "scale", "offset", "size", "aspect_ratio")
+        return Gaussian(**{name: getattr(self, name) for name in names})
+
+
+class DifferenceOfGaussians(Pattern):
+    """A centre minus a surround, each of sum 1 over the cells that it is evaluated on; negated by scale=-1."""
+
+    centre_size = Quantity(0.07385, bounds=(0, None), inclusive_bounds=(False, True), doc="Twice the centre's width.")
+    surround_size = Quantity(
+        0.29540, bounds=(0, None), inclusive_bounds=(False, True), doc="Twice the surround's width."
+    )
+
+    def function(self, values: Values, px: FloatArray, py: FloatArray) -> FloatArray:
+        """Return the difference of the two normalised Gaussians."""
+        return self._difference(values, px, py, np.ones_like(px))
+
+    def kernel(self, x: FloatArray, y: FloatArray, mask: FloatArray) -> FloatArray:
+        """Return the difference of the two Gaussians, each normalised within the mask."""
+        px, py = np.meshgrid(x - self.x, y - self.y)
+        return self.scale * self._difference(self.param.values(), px, py, mask) + self.offset * mask
+
+    @staticmethod
+    def _difference(values: Values, px: FloatArray, py: FloatArray, mask: FloatArray) -> FloatArray:
+        def normalised(width: float) -> FloatArray:
+            gaussian = np.exp(-0.5 * (px / width) ** 2 - 0.5 * (py / width) ** 2) * mask
+            return gaussian / gaussian.sum((-2, -1), keepdims=True)
+
+        return normalised(values["centre_size"] / 2) - normalised(values["surround_size"] / 2)
+
+
+class Image(Pattern):
+    """A patch of one or more grey-level images, at random places and orientations when its numbers are generators.
+
+    `images` is an array (images, rows, columns) in [0, 1]; `index` in [0, 1) chooses one of them. The image's longer
+    side covers `size` units of the sheet; beyond its edges an image goes on mirrored.
+    """
+
+    images = param.Array(None, allow_None=True, doc="Grey levels in [0, 1], (images, rows, columns).")
+    index = Quantity(0.0, bounds=(0, 1), doc="Which image, as a fraction of their number.")
+    size = Quantity(10.0, bounds=(0, None), inclusive_bounds=(False, True), doc="What an image's longer side covers.")
+
+    def function(self, values: Values, px: FloatArray, py: FloatArray) -> FloatArray:
+        """Return the nearest pixel's value of the chosen image."""
+        count, rows, columns = self.images.shape
+        image = self.images[min(int(values["index"] * count), count - 1)]
+        pixels = max(rows, columns) / values["size"]
+        column = _mirror(np.floor(columns / 2 + px * pixels).astype(np.intp), columns)
+        row = _mirror(np.floor(rows / 2 - py * pixels).astype(np.intp), rows)
+        return image[row, column]
+
+
+class Composite(Pattern):
+    """Several patterns on top of each other."""
+
+    OPERATORS: ClassVar[dict[str, np.ufunc]] = {"max": np.maximum, "add": np.add}
+
+    generators = param.List([], item_type=Pattern, doc="The patterns.")
+    operator = param.Selector(default="max", objects=list(OPERATORS), doc="How their values combine at each point.")
+
+
+class SeparatedComposite(Composite):
+    """Several patterns whose centres are kept apart by redrawing those that come too near to an earlier one."""
+
+    min_separation = param.Number(0.0, bounds=(0, None), doc="Least distance between any two centres.")
+    max_trials = param.Integer(50, bounds=(1, None), doc="A pattern that finds no place in so many draws is left out.")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One presentation of a pattern: all its numbers are drawn."""
+
+    render: Render
+    gaussians: FloatArray | None = None
+    """(n, 6) x, y, orientation, size, aspect ratio, scale, where the drawing is the maximum of Gaussians only."""
+
+
+class Sampler:
+    """Draws a declared pattern's numbers, presentation by presentation, from the streams of one simulation."""
+
+    def __init__(self, pattern: Pattern, streams: Streams, path: str) -> None:
+        self.pattern = pattern
+        self._streams = streams
+        self._path = path
+        numbers = {
+            name: streams.number(f"{path}.{name}", getattr(pattern, name))
+            for name, parameter in pattern.param.objects("existing").items()
+            if isinstance(parameter, Quantity)
+        }
+        self._constants = {name: number for name, number in numbers.items() if not callable(number)}
+        self._varying = [(name, number) for name, number in numbers.items() if callable(number)]
+        self._children = [
+            Sampler(child, streams, f"{path}.generators[{i}]")
+            for i, child in enumerate(pattern.generators if isinstance(pattern, Composite) else [])
+        ]
+
+    def values(self, time: Fraction) -> dict[str, float]:
+        """Return the pattern's own numbers for one presentation."""
+        values = dict(self._constants)
+        for name, number in self._varying:
+            values[name] = number(time)
+        return values
+
+    def draw(self, time: Fraction, x: FloatArray, y: FloatArray) -> Drawing:
+        """Draw one presentation on a sheet with columns `x` and rows `y`; noise is drawn at once, for that sheet."""
+        pattern = self.pattern
+        if isinstance(pattern, Composite):
+            return self._draw_composite(time, x, y)
+        values = self.values(time)
+        if isinstance(pattern, UniformNoise | GaussianCloud):
+            noise = self._noise(len(y), len(x))
+            if isinstance(pattern, GaussianCloud):
+                noise = noise * pattern.envelope().evaluate({**values, "scale": 1.0, "offset": 0.0}, x, y)
+            picture = values["scale"] * noise + values["offset"]
+            return Drawing(lambda _x, _y: picture)
+        return self._drawing_of(values)
+
+    def _noise(self, rows: int, columns: int) -> FloatArray:
+        return self._streams.array(self._path, self.pattern.seed).uniform(0, 1, (rows, columns))
+
+    def _draw_composite(self, time: Fraction, x: FloatArray, y: FloatArray) -> Drawing:
+        pattern = self.pattern
+        values = self.values(time)
+        if isinstance(pattern, SeparatedComposite) and pattern.min_separation > 0:
+            drawings = self._draw_apart(time, pattern)
+        else:
+            drawings = [child.draw(time, x, y) for child in self._children]
+        operator = Composite.OPERATORS[pattern.operator]
+        scale, offset = values["scale"], values["offset"]
+
+        def render(x: FloatArray, y: FloatArray) -> FloatArray:
+            total: FloatArray = np.zeros((len(y), len(x)))
+            for i, drawing in enumerate(drawings):
+                total = operator(total, drawing.render(x, y)) if i else drawing.render(x, y)
+            return scale * total + offset
+
+        gaussians = None
+        if pattern.operator == "max" and offset == 0 and scale == 1 and drawings:
+            parts = [drawing.gaussians for drawing in drawings if drawing.gaussians is not None]
+            if len(parts) == len(drawings):
+                gaussians = np.concatenate(parts)
+        return Drawing(render, gaussians)
+
+    def _draw_apart(self, time: Fraction, pattern: SeparatedComposite) -> list[Drawing]:
+        """Draw the children so that each centre keeps its distance, redrawing x then y of those that do not."""
+        placed: list[tuple[float, float]] = []
+        drawings = []
+        for child in self._children:
+            values = child.values(time)
+            redrawn = [(name, number) for name, number in child._varying if name in ("x", "y")]
+            for _trial in range(pattern.max_trials):
+                centre = values["x"], values["y"]
+                if all(math.dist(centre, other) >= pattern.min_separation for other in placed):
+                    placed.append(centre)
+                    drawings.append(child._drawing_of(values))
+                    break
+                for name, number in redrawn:
+                    values[name] = number(time)
+        return drawings
+
+    def _drawing_of(self, values: dict[str, float]) -> Drawing:
+        pattern = self.pattern
+        gaussians = None
+        if type(pattern) is Gaussian and values["offset"] == 0:
+            gaussians = np.array([[values[name] for name in GAUSSIAN_COLUMNS]])
+        return Drawing(lambda x, y: pattern.evaluate(values, x, y), gaussians)
+
+
+GAUSSIAN_COLUMNS = ("x", "y", "orientation", "size", "aspect_ratio", "scale")
+"""The numbers of a `Drawing`'s Gaussians, in the order of their columns."""
+
+
+def uniform_over(radius: float, seed: int) -> UniformRandom:
+    """Return a coordinate drawn uniformly from [-radius, radius]."""
+    return UniformRandom(lbound=-radius, ubound=radius, seed=seed)
+
+
+def random_orientation(seed: int) -> UniformRandom:
+    """Return an orientation drawn uniformly from the whole circle."""
+    return UniformRandom(lbound=-math.pi, ubound=math.pi, seed=seed)
+
+
+def _soft_edge(distance: FloatArray, smoothing: float) -> FloatArray:
+    if smoothing == 0:
+        return np.where(distance <= 0, 1.0, 0.0)
+    return np.where(distance <= 0, 1.0, np.exp(-(distance**2) / (2 * smoothing**2)))
+
+
+def _mirror(index: np.ndarray, length: int) -> np.ndarray:
+    """Fold indices beyond the ends back, as in a mirror."""
+    index = np.mod(index, 2 * length)
+    return np.where(index < length, index, 2 * length - 1 - index)
+
+
+def drawing_of_gaussians(gaussians: FloatArray) -> Drawing:
+    """Return the drawing that is the maximum of Gaussians, given as the rows of `Drawing.gaussians`."""
+
+    def render(x: FloatArray, y: FloatArray) -> FloatArray:
+        template = Gaussian()
+        parts = [
+            template.evaluate({**dict(zip(GAUSSIAN_COLUMNS, row, strict=True)), "offset": 0.0}, x, y)
+            for row in gaussians
+        ]
+        return np.maximum.reduce(parts)
+
+    return Drawing(render, gaussians)

@@ -1,0 +1,40 @@
+"""What a generator sheet shows: a drawing that becomes an array only when somebody looks at it."""
+
+from typing import Any
+
+import numpy as np
+
+from topo_exp.engine.coordinates import Grid
+from topo_exp.engine.patterns import Drawing, drawing_of_gaussians
+from topo_exp.typing import FloatArray, State
+
+
+class Shown:
+    """A presentation on a generator sheet, turned into an array when somebody looks at it."""
+
+    def __init__(self, drawing: Drawing, grid: Grid) -> None:
+        self.gaussians = drawing.gaussians
+        self.shape = grid.shape
+        self._drawing = drawing
+        self._grid = grid
+        self._array: FloatArray | None = None
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self._array is None:
+            self._array = self._drawing.render(self._grid.x, self._grid.y)
+        return np.array(self._array, dtype, copy=copy)
+
+
+def pack_activity(key: str, activity: Any) -> State:
+    """Return what is needed to store an activity: its Gaussians where it is made of them only, else the array."""
+    gaussians = getattr(activity, "gaussians", None)
+    if gaussians is not None:
+        return {f"{key}/gaussians": gaussians.copy()}
+    return {f"{key}/array": np.array(activity)}
+
+
+def unpack_activity(key: str, state: State, grid: Grid) -> "Shown | np.ndarray":
+    """Return the activity that `pack_activity` stored."""
+    if f"{key}/gaussians" in state:
+        return Shown(drawing_of_gaussians(state[f"{key}/gaussians"]), grid)
+    return np.array(state[f"{key}/array"])

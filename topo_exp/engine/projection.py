@@ -1,0 +1,398 @@
+"""Projections: sets of connection fields that carry activity from one sheet to another, and learn."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import param
+
+from topo_exp.engine.coordinates import BoundingBox, FieldGeometry, Grid, Template
+from topo_exp.engine.fields import DenseFields, Fields
+from topo_exp.engine.learning import DivisiveNormalizeL1, Hebbian, KeepWeights, reciprocal
+from topo_exp.engine.patterns import Constant, GaussianCloud, Pattern, UniformNoise
+from topo_exp.engine.presentation import pack_activity, unpack_activity
+from topo_exp.engine.response import Add, DotProduct
+from topo_exp.engine.streams import Quantity, Streams
+from topo_exp.errors import GeometryError, ModelError
+from topo_exp.typing import BoolArray, FloatArray, IntArray, State
+
+if TYPE_CHECKING:
+    from topo_exp.engine.sheet import CFSheet, Sheet
+
+_CHUNK_BYTES = 32 << 20
+
+
+@dataclass(frozen=True)
+class ConnectionField:
+    """The connections of one unit, cropped to the source sheet.
+
+    `weights` and `mask` are (rows, columns) over the source cells rows r1:r2, columns c1:c2 = `slice`, whose centres
+    are at `x` (columns,) and `y` (rows,) in sheet coordinates.
+    """
+
+    weights: FloatArray
+    mask: BoolArray
+    slice: tuple[int, int, int, int]
+    x: FloatArray
+    y: FloatArray
+
+
+class Projection(param.Parameterized):
+    """What every projection declares; `sim.connect(source, destination, projection)` makes it part of a network."""
+
+    delay = param.Number(
+        0.05, bounds=(0, None), inclusive_bounds=(False, True), doc="Time that activity takes to arrive."
+    )
+    strength = param.Number(1.0, doc="Factor of the response; negative for inhibition.")
+    weights_generator = param.ClassSelector(
+        class_=Pattern,
+        default=Constant(),
+        instantiate=True,
+        doc="Initial weights; its centre is relative to the unit's.",
+    )
+    nominal_bounds = param.ClassSelector(
+        class_=BoundingBox,
+        default=BoundingBox(radius=0.1),
+        doc="Extent of a field on the source sheet, before cropping.",
+    )
+    cf_shape = param.ClassSelector(
+        class_=Pattern,
+        default=Constant(),
+        instantiate=True,
+        doc="Where a field has connections: the cells in which this pattern, sized to the field, is at least 0.5.",
+    )
+    response_fn = param.Callable(DotProduct(), instantiate=True, doc="f(inputs, weights) -> response of each unit.")
+    activity_group = param.Number(0.5, doc="Groups of projections combine in ascending order of this number.")
+    combine = param.Callable(
+        Add(), instantiate=True, doc="f(activity, contribution): adds this projection's group to the groups before it."
+    )
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__(**params)
+        self.src: Sheet
+        self.dest: CFSheet
+        self.geometry: FieldGeometry
+        self.activity: FloatArray
+        """(rows, columns) of the destination: strength times the response to the input that last arrived."""
+        self.input: FloatArray | None = None
+        """(rows, columns) of the source: the activity that last arrived."""
+
+    is_shared = False
+
+    @property
+    def path(self) -> str:
+        """Destination and name, by which states and messages refer to this projection."""
+        return f"{self.dest.name}/{self.name}"
+
+    @property
+    def weights(self) -> FloatArray:
+        """The weights in a fresh array; see the class for its shape."""
+        raise TypeError(f"{type(self).__name__}.weights: must be defined by every projection. Define it.")
+
+    @property
+    def n_units(self) -> int:
+        """Connections of an uncropped field, at most the units of the source sheet: what learning rates refer to."""
+        return min(int(self._template_mask.sum()), self.src.shape[0] * self.src.shape[1])
+
+    def attach(self, src: "Sheet", dest: "CFSheet", streams: Streams) -> None:
+        """Lay the fields between two sheets and draw the initial weights; called by `Simulation.connect`."""
+        if hasattr(self, "dest"):
+            raise ModelError(
+                f"{self.path}: must be connected once only (got a second connection). Declare another one."
+            )
+        self.src, self.dest = src, dest
+        self.activity = np.zeros(dest.shape)
+        template = Template.fit(self.nominal_bounds, src.grid)
+        self._check_extent()
+        self.geometry = FieldGeometry.lay(template, src.grid, dest.grid, where=self.path)
+        self._template_mask = template_mask(self.cf_shape, template)
+        self._draw(streams)
+
+    def _check_extent(self) -> None:
+        left, bottom, right, top = self.nominal_bounds.lbrt()
+        cell = 1 / self.src.density
+        if min(right - left, top - bottom) < cell * (1 - 1e-9):
+            raise GeometryError(
+                f"{self.path}: a field must be at least one cell of {self.src.name} wide (got "
+                f"{min(right - left, top - bottom):g} with cells of {cell:g}). "
+                f"Enlarge nominal_bounds or the density of {self.src.name}."
+            )
+
+    def _draw(self, streams: Streams) -> None:
+        raise TypeError(f"{type(self).__name__}: must draw its weights. Derive from CFProjection.")
+
+    def receive(self, activity: FloatArray) -> None:
+        """Take the source's activity, and respond to it."""
+        self.input = activity
+        self.activity = self.strength * self.respond(activity)
+        if self.dest.mask is not None:
+            self.activity = np.where(self.dest.mask, self.activity, 0)
+
+    def respond(self, source: FloatArray) -> FloatArray:
+        """Return the response (rows, columns) to a source activity, without strength."""
+        raise TypeError(f"{type(self).__name__}.respond: must be defined by every projection. Define it.")
+
+    @property
+    def mask(self) -> BoolArray:
+        """Where there are connections, (units, rows, columns)."""
+        return self.geometry.on_sheet & self._template_mask
+
+    @property
+    def n_connections(self) -> int:
+        """Connections of all units together, shared or not."""
+        return int(np.count_nonzero(self.mask))
+
+    def cf(self, row: int, col: int) -> ConnectionField:
+        """Return the connection field of the unit at (row, col) of the destination sheet."""
+        rows, columns = self.dest.shape
+        if not (0 <= row < rows and 0 <= col < columns):
+            raise GeometryError(
+                f"{self.path}.cf: the unit must lie on a sheet of {rows} x {columns} units (got ({row}, {col})). "
+                "Count rows from the top and columns from the left, from 0."
+            )
+        unit = row * columns + col
+        r1, r2, c1, c2 = (int(i) for i in self.geometry.slices[unit])
+        r, c = (int(i) for i in self.geometry.offsets[unit])
+        window = np.s_[r : r + r2 - r1, c : c + c2 - c1]
+        grid = self.src.grid
+        return ConnectionField(
+            self._weights_of(unit)[window].copy(),
+            self._template_mask[window],
+            (r1, r2, c1, c2),
+            grid.x[c1:c2],
+            grid.y[r1:r2],
+        )
+
+    def clear(self) -> None:
+        """Forget the response to the last input."""
+        self.activity = np.zeros(self.dest.shape)
+
+    def state(self) -> State:
+        """Return everything about this projection that a run changes."""
+        state = {"activity": self.activity}
+        if self.input is not None:
+            state.update(pack_activity("input", self.input))
+        return state
+
+    def restore(self, state: State) -> None:
+        """Set this projection to a stored state."""
+        self.activity = np.array(state["activity"])
+        stored = any(key.startswith("input/") for key in state)
+        self.input = unpack_activity("input", state, self.src.grid) if stored else None
+
+
+class CFProjection(Projection):
+    """A projection in which each unit has weights of its own, and may learn them.
+
+    Its `weights` are (units of the destination row-major, rows, columns) on the uncropped template, zero off the sheet.
+    """
+
+    learning_rate = Quantity(
+        0.0, bounds=(0, None), doc="Learning rate of a whole field; a connection's is this / n_units."
+    )
+    learning_fn = param.Callable(
+        Hebbian(),
+        instantiate=True,
+        doc="f(weights, inputs, activity, rate) -> new weights; see topo_exp.engine.learning.",
+    )
+    weights_output_fn = param.Callable(
+        DivisiveNormalizeL1(), instantiate=True, doc="f(weights) -> weights, applied after learning."
+    )
+    norm_group = param.String(
+        None, allow_None=True, doc="Projections of one sheet with the same group are normalised by their joint sum."
+    )
+
+    fields: Fields
+
+    def _draw(self, streams: Streams) -> None:
+        geometry = self.geometry
+        weights = draw_weights(self.weights_generator, geometry, self.src.grid, self.dest.grid, streams, self.name)
+        mask = self.mask
+        weights *= mask
+        self.fields = DenseFields(geometry, mask, weights, np.float64)
+        self.normalize(np.arange(geometry.units))
+
+    @property
+    def weights(self) -> FloatArray:
+        """The weights, (units, rows, columns), float32, in a fresh array."""
+        self.dest.simulation.start()
+        return self.fields.weights()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the weights take."""
+        return self.fields.nbytes
+
+    def _weights_of(self, unit: int) -> FloatArray:
+        return self.weights[unit]
+
+    def respond(self, source: FloatArray) -> FloatArray:
+        """Return the response (rows, columns) to a source activity, without strength."""
+        return self.fields.respond(source, self.response_fn)
+
+    def learn(self, activity: FloatArray) -> None:
+        """Change the weights by the learning rule, for the destination's activity and the input that last arrived."""
+        rate = self.dest.simulation.number(f"{self.path}.learning_rate", self.learning_rate)
+        if self.input is None or rate == 0:
+            return
+        if not getattr(self.learning_fn, "rate_of_whole_field", False):
+            rate = rate / self.n_units
+        self.fields.learn(self.learning_fn, self.input, activity, rate)
+
+    def totals(self, units: IntArray) -> FloatArray:
+        """Return the sums of absolute weights by which the given units are to be divided."""
+        if getattr(self.weights_output_fn, "single_precision", False) and isinstance(self.fields, DenseFields):
+            return self.fields.cropped_totals(units)
+        return self.fields.totals(units)
+
+    def normalize(self, units: IntArray) -> None:
+        """Apply the weights' output function to the given units, each projection for itself."""
+        if isinstance(self.weights_output_fn, DivisiveNormalizeL1):
+            self.fields.scale(units, reciprocal(self.totals(units)))
+        elif not isinstance(self.weights_output_fn, KeepWeights):
+            weights = self.fields.weights()
+            weights[units] = self.weights_output_fn(weights[units])
+            self.fields.set_weights(weights)
+
+    def change_bounds(self, bounds: BoundingBox) -> bool:
+        """Shrink every field to `bounds` while the network runs, and tell whether anything changed.
+
+        Bounds that are not strictly within the present ones change nothing. A field that changes keeps its weights
+        within the new mask and is normalised in single precision, for itself; so did the reference, and LISSOM's
+        published trajectories depend on it.
+        """
+        self.dest.simulation.start()
+        grid = self.src.grid
+        old = self.geometry
+        template = Template.fit(bounds, grid)
+        if not old.template.bounds_on(grid).strictly_contains(template.bounds_on(grid)):
+            return False
+        new = FieldGeometry.lay(template, grid, self.dest.grid, where=self.path)
+        row = old.template.row_radius - template.row_radius
+        column = old.template.column_radius - template.column_radius
+        height, width = template.shape
+        weights = self.fields.weights()[:, row : row + height, column : column + width]
+        self.geometry = new
+        self.nominal_bounds = bounds
+        self._template_mask = template_mask(self.cf_shape, template)
+        mask = new.on_sheet & self._template_mask
+        changed = np.flatnonzero((old.slices != new.slices).any(axis=1))
+        unchanged = np.setdiff1d(np.arange(new.units), changed)
+        mask[unchanged] = new.on_sheet[unchanged]
+        dense = DenseFields(new, mask, weights * mask, np.float64)
+        if isinstance(self.weights_output_fn, DivisiveNormalizeL1):
+            dense.scale(changed, reciprocal(dense.cropped_totals(changed)))
+        self.fields = dense
+        self.dest.simulation.refresh()
+        return True
+
+    def state(self) -> State:
+        """Return activity, input, weights and bounds."""
+        state = super().state()
+        state["nominal_bounds"] = np.array(self.nominal_bounds.lbrt())
+        state.update({f"fields/{key}": value for key, value in self.fields.state().items()})
+        return state
+
+    def restore(self, state: State) -> None:
+        """Set this projection to a stored state, whose fields may be smaller than the present ones."""
+        left, bottom, right, top = (float(edge) for edge in state["nominal_bounds"])
+        bounds = BoundingBox(points=((left, bottom), (right, top)))
+        if bounds != self.nominal_bounds:
+            self.change_bounds(bounds)
+        super().restore(state)
+        self.fields.restore({k.removeprefix("fields/"): v for k, v in state.items() if k.startswith("fields/")})
+
+
+class SharedWeightCFProjection(Projection):
+    """A projection in which all units share one kernel; fields at the sheet's edges are cropped, not renormalised.
+
+    Its `weights` are the kernel, (rows, columns).
+    """
+
+    normalize_weights = param.Boolean(True, doc="Divide the kernel by the sum of its absolute values.")
+
+    is_shared = True
+
+    def _draw(self, streams: Streams) -> None:
+        grid, template = self.src.grid, self.geometry.template
+        row, column = grid.shape[0] // 2, grid.shape[1] // 2
+        x = _cells(grid.x, column - template.column_radius, template.shape[1])
+        y = _cells(grid.y, row - template.row_radius, template.shape[0])
+        mask = self._template_mask.astype(np.float64)
+        kernel = self.weights_generator.kernel(x - grid.x[column], y - grid.y[row], mask)
+        if self.normalize_weights:
+            kernel = kernel / np.abs(kernel).sum()
+        self._kernel = kernel.astype(np.float32)
+
+    @property
+    def weights(self) -> FloatArray:
+        """The kernel, (rows, columns), float32, in a fresh array."""
+        return self._kernel.copy()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the kernel takes."""
+        return self._kernel.nbytes
+
+    def _weights_of(self, unit: int) -> FloatArray:
+        return self._kernel
+
+    def respond(self, source: FloatArray) -> FloatArray:
+        """Return the response (rows, columns) to a source activity, without strength."""
+        kernel = self._kernel.astype(np.float64)
+        return self.geometry.respond_to_kernel(np.asarray(source, np.float64), kernel)
+
+
+def template_mask(shape: Pattern, template: Template) -> BoolArray:
+    """Return where a field of this shape, sized to the template, has connections: (rows, columns)."""
+    height, width = template.shape
+    values = {name: value for name, value in shape.param.values().items() if name != "name"}
+    values |= {"x": 0.0, "y": 0.0}
+    if "size" in values:
+        values["size"] = (height + width) / 2
+    x, y = np.arange(width) - template.column_radius, template.row_radius - np.arange(height)
+    return type(shape)(**values)(x, y) >= 0.5
+
+
+def draw_weights(
+    pattern: Pattern, geometry: FieldGeometry, source: Grid, destination: Grid, streams: Streams, path: str
+) -> FloatArray:
+    """Draw the initial weights of all fields, (units, rows, columns), float32, zero off the source sheet.
+
+    The pattern is centred on each unit. Chance is drawn unit by unit in row-major order, for the cells on the sheet.
+    """
+    height, width = geometry.template.shape
+    weights = np.zeros((geometry.units, height, width), np.float32)
+    rows, columns = destination.shape
+    corners = geometry.corners.reshape(rows, columns, 2)
+    dx = np.stack([_cells(source.x, corners[0, j, 1], width) - destination.x[j] for j in range(columns)])
+    dy = np.stack([_cells(source.y, corners[i, 0, 0], height) - destination.y[i] for i in range(rows)])
+    noisy = isinstance(pattern, UniformNoise | GaussianCloud)
+    envelope = pattern.envelope() if isinstance(pattern, GaussianCloud) else pattern
+    values = envelope.param.values()
+    stream = streams.array(path, pattern.seed) if noisy else None
+    step = max(1, _CHUNK_BYTES // (columns * height * width * 8))
+    for first in range(0, rows, step):
+        last = min(first + step, rows)
+        chunk = slice(first * columns, last * columns)
+        if isinstance(pattern, UniformNoise):
+            shape: FloatArray | float = 1.0
+        else:
+            shape = envelope.evaluate(values, dx[None, :, None, :], dy[first:last, None, :, None])
+            shape = shape.reshape(-1, height, width)
+        on_sheet = geometry.on_sheet[chunk]
+        part = np.zeros(on_sheet.shape)
+        part[on_sheet] = stream.random_sample(np.count_nonzero(on_sheet)) if stream is not None else 1.0
+        part *= shape
+        if isinstance(pattern, UniformNoise):
+            part = np.where(on_sheet, pattern.scale * part + pattern.offset, 0.0)
+        weights[chunk] = part
+    return weights
+
+
+def _cells(centres: FloatArray, first: int, count: int) -> FloatArray:
+    """Return the coordinates of `count` cells from index `first` on, going on beyond both ends of the sheet."""
+    step = (centres[-1] - centres[0]) / (len(centres) - 1) if len(centres) > 1 else 1.0
+    index = np.arange(first, first + count)
+    inside = np.clip(index, 0, len(centres) - 1)
+    return centres[inside] + (index - inside) * step

@@ -1,0 +1,449 @@
+"""The simulation: a network of sheets, its clock, and the events between them.
+
+Time is rational and counted in whole ticks, the common measure of all delays, periods and phases. At each time all
+arrivals are delivered first, then every sheet that received something acts, then scheduled actions run.
+"""
+
+import heapq
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import param
+
+from topo_exp.engine.actions import ShowPattern, find
+from topo_exp.engine.patterns import Pattern, Sampler
+from topo_exp.engine.presentation import Shown, pack_activity, unpack_activity
+from topo_exp.engine.projection import CFProjection, Projection
+from topo_exp.engine.sheet import CFSheet, GeneratorSheet, SettlingCFSheet, Sheet
+from topo_exp.engine.streams import NumberGenerator, Streams
+from topo_exp.errors import ModelError, NumericalError, ParameterError, StateError, UnknownNameError, nearest
+from topo_exp.typing import FloatArray, State
+
+Action = Callable[["Simulation"], None]
+
+REFERENCE_SEED = (500, 500)
+"""Seed of the stream from which the reference draws all initial weights."""
+
+PRECISIONS = ("single", "reference")
+
+
+@dataclass(order=True)
+class Event:
+    """Something that happens at a tick: a presentation, or the arrival of activity through a projection."""
+
+    tick: int
+    order: int
+    target: GeneratorSheet | Projection = field(compare=False)
+    activity: Any = field(compare=False, default=None)
+
+    @property
+    def sheet(self) -> Sheet:
+        """The sheet at which it happens."""
+        return self.target.dest if isinstance(self.target, Projection) else self.target
+
+
+class Simulation:
+    """A network of sheets and the time it has reached.
+
+    `seed` starts the stream that all initial weights are drawn from. `precision` is "single" for the fast engine, or
+    "reference" for dense arithmetic in double precision with weights rounded to float32 as the reference rounds them.
+    """
+
+    def __init__(
+        self, name: str = "Simulation", *, seed: int | tuple[int, ...] = REFERENCE_SEED, precision: str = "single"
+    ) -> None:
+        self.name = name
+        self.seed = seed
+        self.sheets: dict[str, Sheet] = {}
+        """Sheets by name, in the order in which they were added."""
+        self.streams = Streams(seed)
+        self.plastic = True
+        """False while frozen: nothing learns."""
+        self.actions: list[tuple[Fraction, Action]] = []
+        """Scheduled actions with their times, in the order in which they were scheduled."""
+        self._done: set[int] = set()
+        self._time = Fraction(0)
+        self._now = Fraction(0)
+        self._queue: list[Event] = []
+        self._order = itertools.count()
+        self._ticks_per_unit = 1
+        self._started = False
+        self._frozen = False
+        self._limit = 0
+        self.set_precision(precision)
+
+    # --- building ---------------------------------------------------------------------------------------------------
+
+    def set_precision(self, precision: str) -> None:
+        """Choose between "single" and "reference" precision, before anything runs."""
+        if precision not in PRECISIONS:
+            raise ParameterError(
+                f"Simulation.precision: must be one of {PRECISIONS} (got {precision!r}). {nearest(precision, PRECISIONS)}"
+            )
+        if self._started:
+            raise ModelError("Simulation.precision: must be chosen before the first run (it has begun). Build it anew.")
+        self.precision = precision
+
+    def add(self, sheet: Sheet) -> Sheet:
+        """Add a sheet to the network, and return it."""
+        self._refuse_when_started(f"sheet {sheet.name!r}")
+        if sheet.name in self.sheets:
+            raise ModelError(f"Simulation.add: names must differ (got a second {sheet.name!r}). Rename one.")
+        if hasattr(sheet, "simulation"):
+            raise ModelError(f"{sheet.name}: must belong to one simulation only (got a second). Declare another one.")
+        sheet.simulation = self
+        self.sheets[sheet.name] = sheet
+        return sheet
+
+    def connect(self, src: str, dest: str, projection: Projection) -> Projection:
+        """Connect two sheets by a projection, drawing its initial weights, and return it."""
+        self._refuse_when_started(f"projection {projection.name!r}")
+        source, destination = self[src], self[dest]
+        if not isinstance(destination, CFSheet):
+            raise ModelError(f"Simulation.connect: a projection must lead to a CFSheet (got {dest!r}). Choose another.")
+        if projection.name in destination.projections:
+            raise ModelError(f"{dest}: names of projections must differ (got a second {projection.name!r}). Rename one.")
+        projection.attach(source, destination, self.streams)
+        destination.projections[projection.name] = projection
+        source.outgoing.append(projection)
+        return projection
+
+    def schedule(self, time: float, action: Action) -> None:
+        """Let `action(sim)` run when `time` is reached, after all that happens then; equal times in this order."""
+        when = Fraction(str(time))
+        if when < self._time or (when == self._time and self._started):
+            raise ParameterError(f"Simulation.schedule: time must lie ahead (got {time} at {self.time}). Choose a later one.")
+        if isinstance(action, ShowPattern):
+            sheet = self[action.sheet]
+            if isinstance(sheet, GeneratorSheet):
+                sheet.expect(action.pattern)
+        self.actions.append((when, action))
+
+    def __getitem__(self, name: str) -> Sheet:
+        if name not in self.sheets:
+            raise UnknownNameError(f"{self.name}: must have the sheet named (got {name!r}). {nearest(name, self.sheets)}")
+        return self.sheets[name]
+
+    def _refuse_when_started(self, what: str) -> None:
+        if self._started:
+            raise ModelError(f"{what}: must be added before the first run (it has begun). Add it while building.")
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    @property
+    def time(self) -> float:
+        """The time reached, in iterations."""
+        return float(self._time)
+
+    @property
+    def now(self) -> Fraction:
+        """The exact time of the event that is being processed."""
+        return self._now
+
+    def number(self, path: str, value: float | NumberGenerator) -> float:
+        """Return a number, drawn for the present moment if it varies."""
+        number = self.streams.number(path, value)
+        return number(self._now) if callable(number) else number
+
+    def start(self) -> None:
+        """Finish building: normalise joint groups, lay the clock, choose how each sheet is computed."""
+        if self._started:
+            return
+        self._started = True
+        for sheet in self.sheets.values():
+            if isinstance(sheet, CFSheet):
+                sheet.start()
+        self.refresh()
+        self._lay_clock()
+        for sheet in self.sheets.values():
+            if isinstance(sheet, GeneratorSheet):
+                self._push(self._ticks(Fraction(str(sheet.phase))), sheet)
+
+    def refresh(self) -> None:
+        """Choose anew how each sheet is computed, after something about its projections has changed."""
+        if self.precision == "single":
+            from topo_exp.engine import eventdriven
+
+            eventdriven.adopt(self)
+
+    def _lay_clock(self) -> None:
+        spans = [Fraction(str(p.delay)) for sheet in self.sheets.values() for p in sheet.projections.values()]
+        for sheet in self.sheets.values():
+            if isinstance(sheet, GeneratorSheet):
+                spans += [Fraction(str(sheet.phase)), Fraction(str(sheet.period))]
+        self._ticks_per_unit = math.lcm(1, *(span.denominator for span in spans))
+        self._reach = self._shortest_delays()
+
+    def _shortest_delays(self) -> dict[tuple[str, str], float]:
+        """Return the least number of ticks in which something that happens at one sheet can reach another."""
+        names = list(self.sheets)
+        reach = {(a, b): 0.0 if a == b else math.inf for a in names for b in names}
+        for sheet in self.sheets.values():
+            for p in sheet.outgoing:
+                if p.dest is not sheet:
+                    key = sheet.name, p.dest.name
+                    reach[key] = min(reach[key], self.delay_ticks(p))
+        for middle, a, b in itertools.product(names, names, names):
+            reach[a, b] = min(reach[a, b], reach[a, middle] + reach[middle, b])
+        return reach
+
+    def delay_ticks(self, projection: Projection) -> int:
+        """Return a projection's delay in ticks."""
+        return self._ticks(Fraction(str(projection.delay)))
+
+    def _ticks(self, time: Fraction) -> int:
+        return math.floor(time * self._ticks_per_unit)
+
+    def _push(self, tick: int, target: GeneratorSheet | Projection, activity: Any = None) -> None:
+        heapq.heappush(self._queue, Event(tick, next(self._order), target, activity))
+
+    def send(self, sheet: Sheet, activity: Any, projections: Sequence[Projection], *, later: int = 0) -> None:
+        """Send a sheet's activity through projections, `later` ticks after the present moment."""
+        tick = self._ticks(self._now) + later
+        for projection in projections:
+            self._push(tick + self.delay_ticks(projection), projection, activity)
+
+    def undisturbed(self, sheet: Sheet, ticks: int) -> bool:
+        """Tell whether nothing but the sheet's own output can reach it, and nobody looks, for so many ticks.
+
+        Then the sheet may do all of its work up to and including that moment at once.
+        """
+        until = self._ticks(self._now) + ticks
+        if until > self._limit:
+            return False
+        for event in itertools.chain(self._queue, self._delivered):
+            other = event.sheet
+            delay = 0 if other is sheet else self._reach[other.name, sheet.name]
+            if event.tick + delay <= until and not (other is sheet and event in self._delivered):
+                return False
+        return True
+
+    def run(self, until: float) -> None:
+        """Let everything happen up to and including the time `until`; slicing a run changes no bit of it."""
+        end = Fraction(str(until))
+        if end < self._time:
+            raise ParameterError(f"Simulation.run: until must not lie behind (got {until} at {self.time}). Choose a later time.")
+        self.start()
+        ahead = sorted((when, i) for i, (when, _) in enumerate(self.actions) if i not in self._done and when <= end)
+        for when, i in ahead:
+            self._advance(when)
+            self._done.add(i)
+            self.actions[i][1](self)
+        self._advance(end)
+
+    def _advance(self, end: Fraction) -> None:
+        self._limit = self._ticks(end)
+        queue = self._queue
+        while queue and queue[0].tick <= self._limit:
+            tick = queue[0].tick
+            self._now = Fraction(tick, self._ticks_per_unit)
+            self._delivered: list[Event] = []
+            while queue and queue[0].tick == tick:
+                event = heapq.heappop(queue)
+                if isinstance(event.target, GeneratorSheet):
+                    self._present(event.target)
+                else:
+                    self._delivered.append(event)
+                    event.target.dest.receive(event.target, event.activity)
+            touched = {event.target.dest.name for event in self._delivered}  # type: ignore[union-attr]  # projections only
+            for name, sheet in self.sheets.items():
+                if name in touched and isinstance(sheet, CFSheet):
+                    sheet.process()
+                    self._delivered = [event for event in self._delivered if event.sheet is not sheet]
+        self._time = self._now = end
+
+    def _present(self, sheet: GeneratorSheet) -> None:
+        shown = sheet.present(self._now)
+        self.send(sheet, shown, sheet.outgoing)
+        self._push(self._ticks(self._now + Fraction(str(sheet.period))), sheet)
+
+    # --- looking ----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def frozen(self) -> Iterator["Simulation"]:
+        """Switch plasticity off, and on leaving restore everything bit for bit to what it was on entering."""
+        state = self.state()
+        was_plastic, was_frozen = self.plastic, self._frozen
+        self.plastic, self._frozen = False, True
+        try:
+            yield self
+        finally:
+            self.plastic, self._frozen = was_plastic, was_frozen
+            self.restore(state)
+
+    def respond(
+        self, patterns: Mapping[str, Sequence[Pattern]], *, duration: float = 1.0, afferent_only: bool = False
+    ) -> dict[str, FloatArray]:
+        """Return every sheet's response to each of a list of presentations, (presentations, rows, columns).
+
+        `patterns` names generator sheets, with lists of equal length of patterns whose numbers are plain; the other
+        generator sheets show nothing. Each presentation begins with no activity anywhere and nothing on its way, and
+        lasts for `duration`. With `afferent_only` the measured sheets give the input of their first activation, before
+        output functions and lateral input. Works inside `frozen` only, which takes back what it leaves behind.
+        """
+        if not self._frozen:
+            raise ModelError("Simulation.respond: must be called within `with sim.frozen():` (it is not). Wrap the call.")
+        lengths = {name: len(shown) for name, shown in patterns.items()}
+        if len(set(lengths.values())) != 1:
+            raise ParameterError(f"Simulation.respond: lists of patterns must be equally long (got {lengths}). Align them.")
+        self.start()
+        count = next(iter(lengths.values()))
+        responses = {name: np.zeros((count, *sheet.shape)) for name, sheet in self.sheets.items()}
+        for i in range(count):
+            self._present_alone({name: shown[i] for name, shown in patterns.items()}, duration, afferent_only)
+            for name, sheet in self.sheets.items():
+                responses[name][i] = sheet.activity
+        return responses
+
+    def _present_alone(self, patterns: Mapping[str, Pattern], duration: float, afferent_only: bool) -> None:
+        begin, self._queue = self._time, []
+        for sheet in self.sheets.values():
+            sheet.clear()
+            if isinstance(sheet, CFSheet):
+                sheet.afferent_only = afferent_only
+        for name, pattern in patterns.items():
+            generator = self[name]
+            if not isinstance(generator, GeneratorSheet):
+                raise ModelError(f"Simulation.respond: {name!r} must be a GeneratorSheet (it is not). Name one.")
+            sampler = Sampler(pattern, Streams(0), name)
+            self._now = begin + Fraction(str(generator.phase))
+            shown = generator.show(sampler.draw(self._now, generator.x, generator.y))
+            self.send(generator, shown, generator.outgoing)
+        self._advance(begin + Fraction(str(duration)))
+        self._time = self._now = begin
+        for sheet in self.sheets.values():
+            if isinstance(sheet, CFSheet):
+                sheet.afferent_only = False
+
+    @property
+    def projections(self) -> list[Projection]:
+        """All projections, sheet by sheet."""
+        return [p for sheet in self.sheets.values() for p in sheet.projections.values()]
+
+    @property
+    def n_connections(self) -> int:
+        """Connections of all projections together."""
+        return sum(projection.n_connections for projection in self.projections)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that all weights take."""
+        return sum(projection.nbytes for projection in self.projections)
+
+    def check_finite(self) -> None:
+        """Raise NumericalError if an activity or a weight is no longer a finite number, naming where and when."""
+        for sheet in self.sheets.values():
+            self._refuse_non_finite(f"{sheet.name}.activity", sheet.activity)
+            for projection in sheet.projections.values():
+                self._refuse_non_finite(f"{projection.path}.weights", projection.weights)
+
+    def _refuse_non_finite(self, where: str, values: FloatArray) -> None:
+        if not np.isfinite(values.sum()):
+            bad = int(np.count_nonzero(~np.isfinite(values)))
+            if bad:
+                raise NumericalError(
+                    f"{where}: must be finite numbers (got {bad} of {values.size} that are not, at time {self.time:g}). "
+                    "Lower strengths or learning rates."
+                )
+
+    def diagnostics(self) -> dict[str, str]:
+        """Return what about the present activity deserves a warning, by sheet; a silent sheet is a result, not an error."""
+        found = {}
+        for sheet in self.sheets.values():
+            if isinstance(sheet, CFSheet) and self._time > 0:
+                activity = sheet.activity
+                if not activity.any():
+                    found[sheet.name] = "silent: no unit is active"
+                elif activity.min() == activity.max() or np.mean(activity == activity.max()) > 0.5:
+                    found[sheet.name] = f"saturated: most units have the same activity {activity.max():g}"
+        return found
+
+    # --- state ------------------------------------------------------------------------------------------------------
+
+    def state(self) -> State:
+        """Return everything that this simulation is, bit for bit, as named arrays without objects."""
+        self.start()
+        state: State = {"time": np.array([self._time.numerator, self._time.denominator])}
+        state["actions_done"] = np.array(sorted(self._done), np.int64)
+        state["parameters"] = np.array(json.dumps(self._plain_parameters()))
+        state.update(self.streams.state())
+        for sheet in self.sheets.values():
+            state.update({f"sheets/{sheet.name}/{key}": value for key, value in sheet.state().items()})
+            for p in sheet.projections.values():
+                state.update({f"projections/{p.path}/{key}": value for key, value in p.state().items()})
+        for i, event in enumerate(sorted(self._queue)):
+            generator = isinstance(event.target, GeneratorSheet)
+            path = event.sheet.name if generator else event.target.path  # type: ignore[union-attr]
+            state[f"events/{i:04d}/tick"] = np.array(event.tick)
+            state[f"events/{i:04d}/target"] = np.array(path)
+            if not generator:
+                state.update(pack_activity(f"events/{i:04d}/activity", event.activity))
+        return state
+
+    def restore(self, state: State) -> None:
+        """Become what a simulation of the same model and parameters was when `state` was taken."""
+        self.start()
+        missing = [sheet.name for sheet in self.sheets.values() if not _below(state, f"sheets/{sheet.name}/")]
+        if missing or "time" not in state:
+            raise StateError(
+                f"{self.name}: the state must come from the same model and parameters (it lacks {missing or 'the time'}). "
+                "Build that model, then restore."
+            )
+        self._time = self._now = Fraction(int(state["time"][0]), int(state["time"][1]))
+        self._done = {int(i) for i in state["actions_done"]}
+        for path, values in json.loads(str(state["parameters"])).items():
+            target = find(self, path)
+            for name, value in values.items():
+                if getattr(target, name) != value:
+                    setattr(target, name, value)
+        self.streams.restore(_below(state, "streams/", keep=True))
+        for sheet in self.sheets.values():
+            sheet.restore(_below(state, f"sheets/{sheet.name}/"))
+            for p in sheet.projections.values():
+                p.restore(_below(state, f"projections/{p.path}/"))
+        self._restore_events(state)
+
+    def _restore_events(self, state: State) -> None:
+        self._queue = []
+        for i in range(sum(key.startswith("events/") and key.endswith("/tick") for key in state)):
+            event = _below(state, f"events/{i:04d}/")
+            target = find(self, str(event["target"]))
+            activity = unpack_activity("activity", event, target.src.grid) if isinstance(target, Projection) else None
+            assert isinstance(target, GeneratorSheet | Projection)
+            self._push(int(event["tick"]), target, activity)
+
+    def _plain_parameters(self) -> dict[str, dict[str, Any]]:
+        """Return every parameter that is a plain number or truth value, by the path of its owner."""
+        owners: dict[str, param.Parameterized] = {}
+        for sheet in self.sheets.values():
+            owners[sheet.name] = sheet
+            owners.update({p.path: p for p in sheet.projections.values()})
+            for i, fn in enumerate(getattr(sheet, "output_fns", [])):
+                if isinstance(fn, param.Parameterized):
+                    owners[f"{sheet.name}/output_fns/{i}"] = fn
+        plain = (bool, int, float)
+        return {
+            path: {k: v for k, v in owner.param.values().items() if isinstance(v, plain)}
+            for path, owner in owners.items()
+        }
+
+    def script_repr(self) -> str:
+        """Return Python source that builds this network, with its present parameters, as `sim`."""
+        from topo_exp.engine.script import script_of
+
+        return script_of(self)
+
+
+def _below(state: State, prefix: str, *, keep: bool = False) -> State:
+    """Return the part of a state below a prefix, which is left out of its keys unless asked to `keep` it."""
+    return {key if keep else key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+
+
+__all__ = ["PRECISIONS", "CFProjection", "SettlingCFSheet", "Shown", "Simulation"]

@@ -1,0 +1,177 @@
+"""Numbers that vary over presentations or time, and the seeded streams that they come from.
+
+A declaration such as `UniformRandom(lbound=-1, ubound=1, seed=12)` holds no state: a `Simulation` owns the streams, so
+that two simulations never share one and a stored state continues each where it stood. The values are those of the
+field's reference streams (`numbergen`, Topographica), draw by draw.
+"""
+
+import hashlib
+import math
+import random
+import struct
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+import param
+
+from topo_exp.errors import ParameterError, StateError
+from topo_exp.typing import State
+
+_REFERENCE_RANDOM_SEED = 42
+_UNSIGNED_32 = 2**32
+
+
+class NumberGenerator(param.Parameterized):
+    """A number that is drawn anew for each presentation, or depends on time."""
+
+    def value(self, time: Fraction, stream: random.Random) -> float:
+        """Return the number for `time`, drawing from `stream` what it needs of chance."""
+        raise TypeError(f"{type(self).__name__}.value: must be defined by every number generator. Define it.")
+
+
+class UniformRandom(NumberGenerator):
+    """A number drawn uniformly from [lbound, ubound]."""
+
+    lbound = param.Number(0.0, doc="Lower end of the interval.")
+    ubound = param.Number(1.0, doc="Upper end of the interval.")
+    seed = param.Integer(0, doc="Seed of the stream, which this number has to itself.")
+    time_dependent = param.Boolean(
+        False,
+        doc="Draw from a stream seeded by this object's name, its seed and the time, so that the number is a function of "
+        "time; otherwise numbers follow one another in one stream.",
+    )
+
+    def value(self, time: Fraction, stream: random.Random) -> float:
+        """Return the next number of the stream, or the number that belongs to `time`."""
+        if self.time_dependent:
+            stream.seed(_seed_at(f"{self.name}{self.seed}", time))
+        return stream.uniform(self.lbound, self.ubound)
+
+
+class ExponentialDecay(NumberGenerator):
+    """A number that decays with time t as start exp(-t / time_constant), but not below `minimum`."""
+
+    start = param.Number(1.0, doc="Value at time 0.")
+    time_constant = param.Number(10000.0, bounds=(0, None), inclusive_bounds=(False, True), doc="In iterations.")
+    minimum = param.Number(0.0, doc="The value never falls below this one.")
+
+    def value(self, time: Fraction, stream: random.Random) -> float:
+        """Return the value at `time`."""
+        return max(self.start * math.e ** (-float(time) / self.time_constant), self.minimum)
+
+
+class Quantity(param.Parameter):
+    """A declared number: a plain one within `bounds`, or a `NumberGenerator` that gives one."""
+
+    __slots__ = ["bounds", "inclusive_bounds"]
+
+    def __init__(
+        self,
+        default: float | NumberGenerator = 0.0,
+        *,
+        bounds: tuple[float | None, float | None] = (None, None),
+        inclusive_bounds: tuple[bool, bool] = (True, True),
+        **params: object,
+    ) -> None:
+        self.bounds = bounds
+        self.inclusive_bounds = inclusive_bounds
+        super().__init__(default, **params)
+        self._validate(default)
+
+    def _validate(self, val: object) -> None:
+        if isinstance(val, NumberGenerator):
+            return
+        where = f"{self.owner.__name__ if self.owner else 'Quantity'}.{self.name}"
+        if isinstance(val, bool) or not isinstance(val, int | float | np.number):
+            raise ParameterError(f"{where}: must be a number or a number generator (got {val!r}). Give one of them.")
+        low, high = self.bounds
+        low_ok = low is None or val > low or (val == low and self.inclusive_bounds[0])
+        high_ok = high is None or val < high or (val == high and self.inclusive_bounds[1])
+        if not (low_ok and high_ok and math.isfinite(val)):
+            raise ParameterError(
+                f"{where}: must be finite and within {self.bounds} (got {val!r}). Choose such a value."
+            )
+
+
+class Streams:
+    """The random streams of one simulation, each created when it is first asked for.
+
+    `shared` is the stream that all initial weights, and patterns of noise, are drawn from in turn.
+    """
+
+    def __init__(self, shared_seed: int | tuple[int, ...]) -> None:
+        self.shared = np.random.RandomState(shared_seed)
+        self._numbers: dict[str, random.Random] = {}
+        self._arrays: dict[str, np.random.RandomState] = {}
+
+    def number(self, path: str, value: float | NumberGenerator) -> float | Callable[[Fraction], float]:
+        """Return a constant unchanged, or a function of time that draws the generator's value.
+
+        `path` names the number within the simulation, and so its stream.
+        """
+        if not isinstance(value, NumberGenerator):
+            return float(value)
+        if path not in self._numbers:
+            self._numbers[path] = random.Random(getattr(value, "seed", 0))
+        stream = self._numbers[path]
+        if type(value) is UniformRandom and not value.time_dependent:
+            low, high = value.lbound, value.ubound
+            return lambda time: stream.uniform(low, high)
+        generator = value
+        return lambda time: generator.value(time, stream)
+
+    def forget(self, prefix: str) -> None:
+        """Start the streams below `prefix` afresh when next asked for: what they belong to was replaced."""
+        for path in [path for path in self._numbers if path.startswith(prefix)]:
+            del self._numbers[path]
+
+    def array(self, path: str, seed: int | tuple[int, ...] | None) -> np.random.RandomState:
+        """Return the stream for whole arrays of random numbers: the shared one unless a `seed` gives it its own."""
+        if seed is None:
+            return self.shared
+        if path not in self._arrays:
+            self._arrays[path] = np.random.RandomState(seed)
+        return self._arrays[path]
+
+    def state(self) -> State:
+        """Return every stream's position."""
+        state: State = {"streams/shared": _pack_numpy(self.shared)}
+        for path, stream in self._numbers.items():
+            state[f"streams/number/{path}"] = np.array(stream.getstate()[1], np.uint32)
+        for path, source in self._arrays.items():
+            state[f"streams/array/{path}"] = _pack_numpy(source)
+        return state
+
+    def restore(self, state: State) -> None:
+        """Set every stream to a stored position; streams that the state does not know begin afresh."""
+        _unpack_numpy(self.shared, state["streams/shared"])
+        stored = {key.removeprefix("streams/number/"): key for key in state if key.startswith("streams/number/")}
+        for path in set(self._numbers) - set(stored):
+            del self._numbers[path]
+        for path, key in stored.items():
+            self._numbers.setdefault(path, random.Random()).setstate((3, tuple(map(int, state[key])), None))
+        for key in state:
+            if key.startswith("streams/array/"):
+                path = key.removeprefix("streams/array/")
+                _unpack_numpy(self._arrays.setdefault(path, np.random.RandomState()), state[key])
+
+
+def _seed_at(name: str, time: Fraction) -> int:
+    """Return the seed that the reference derives from a stream's name and the time, a rational number."""
+    digest = hashlib.md5(name.encode(), usedforsecurity=False)
+    parts = (time.numerator % _UNSIGNED_32, time.denominator % _UNSIGNED_32, _REFERENCE_RANDOM_SEED, 1)
+    digest.update(struct.pack("!IIII", *parts))
+    return int(digest.hexdigest()[:7], 16)
+
+
+def _pack_numpy(stream: np.random.RandomState) -> np.ndarray:
+    kind, key, position, has_gauss, gauss = stream.get_state(legacy=True)
+    return np.concatenate([np.asarray(key, np.float64), [position, has_gauss, gauss]])
+
+
+def _unpack_numpy(stream: np.random.RandomState, packed: np.ndarray) -> None:
+    if packed.shape != (627,):
+        raise StateError(f"streams: must have 627 entries each (got shape {packed.shape}). Restore an undamaged state.")
+    key = packed[:624].astype(np.uint32)
+    stream.set_state(("MT19937", key, int(packed[624]), int(packed[625]), float(packed[626])))
