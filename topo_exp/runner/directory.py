@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import IO
 
 from topo_exp.errors import RecordError
 from topo_exp.typing import State
@@ -78,8 +77,8 @@ def require_space(directory: Path, needed: int) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a binary file that takes the place of `path` when the block ends, whole and synced, or not at all.
+def replacing(path: Path) -> Iterator[Path]:
+    """Give the name of a file to write, which takes the place of `path` at the end of the block: whole, or never.
 
     Args:
         path: What is made or replaced; its directory is made if missing.
@@ -91,21 +90,19 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
-            with temporary.open("wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
+            yield temporary
+            _sync(temporary)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        sync_directory(path.parent)
+        _sync(path.parent)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole, or not at all."""
-    with replacing(path) as file:
-        file.write(data)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -120,8 +117,8 @@ def write_state(path: Path, state: State) -> None:
     refused = [name for name, array in state.items() if np.asarray(array).dtype.hasobject]
     if refused:
         raise RecordError(f"{path}: a state holds plain arrays only (got objects in {refused}). Store numbers instead.")
-    with replacing(path) as file:
-        np.savez(file, **state)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **state)  # type: ignore[arg-type]  # its own option `allow_pickle` is never a name in a state
 
 
 def read_state(path: Path) -> State:
@@ -139,20 +136,6 @@ def read_state(path: Path) -> State:
             return {name: stored[name] for name in stored.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise RecordError(f"{path}: must be a whole npz file without objects (got: {error}).") from error
-
-
-def sync_directory(path: Path) -> None:
-    """Make a rename in this directory last through a loss of power, where the system can."""
-    if os.name != "posix":
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # some network file systems cannot
-            raise
-    finally:
-        os.close(handle)
 
 
 def find_runs(paths: Path | str | list[Path] | list[str]) -> list[Path]:
@@ -196,3 +179,17 @@ def explained(path: Path, option: str | None = None) -> Iterator[None]:
         cure = cures.get(error.errno or 0, "Choose an output_dir that can be written to.")
         where = f"{option} {path}" if option else str(path)
         raise RecordError(f"{where}: must be writable (got: {reason}). {cure}") from error
+
+
+def _sync(path: Path) -> None:
+    """Make what was written to a file, or renamed in a directory, last through a loss of power, where that can be."""
+    if os.name != "posix":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # some network file systems cannot
+            raise
+    finally:
+        os.close(handle)

@@ -15,8 +15,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+import topo_exp
 from topo_exp.errors import RecordError
 from topo_exp.runner.directory import RECORD, write_text
+from topo_exp.runner.runlog import RunLog
 from topo_exp.runner.spec import RunSpec
 
 FORMAT = 1
@@ -33,17 +35,18 @@ class RunRecord:
     Several threads may add to it: the loop, the one that asks git, the one that waits for pictures.
     """
 
-    def __init__(self, directory: Path, data: dict[str, Any]) -> None:
+    def __init__(self, directory: Path, data: dict[str, Any], run_log: RunLog) -> None:
         self.directory = directory
         self.data = data
+        self._run_log = run_log
         self._lock = threading.RLock()
         self._wall = time.perf_counter()
         self._cpu = time.process_time()
 
     @classmethod
-    def begin(cls, directory: Path, spec: RunSpec) -> RunRecord:
+    def begin(cls, directory: Path, spec: RunSpec, run_log: RunLog) -> RunRecord:
         """Write the first run.yaml of a run, with status running."""
-        record = cls(directory, _first_words(directory, spec))
+        record = cls(directory, _first_words(directory, spec), run_log)
         record.save()
         return record
 
@@ -51,6 +54,11 @@ class RunRecord:
         """Set top-level entries; nothing is written until `save`."""
         with self._lock:
             self.data.update({name: plain(value) for name, value in entries.items()})
+
+    @property
+    def elapsed(self) -> str:
+        """Wall time since the run began, as text."""
+        return f"{time.perf_counter() - self._wall:.2f} s"
 
     @contextmanager
     def stage(self, *names: str) -> Iterator[None]:
@@ -90,6 +98,7 @@ class RunRecord:
     def save(self) -> None:
         """Write run.yaml as it stands."""
         with self._lock:
+            self.data.update(errors=self._run_log.errors, warnings=self._run_log.warnings)
             write_text(self.directory / RECORD, dump_yaml(self.data))
 
 
@@ -99,7 +108,7 @@ def read_record(directory: Path) -> dict[str, Any]:
     Raises:
         RecordError: There is none, or it is not one.
     """
-    import yaml
+    import yaml  # type: ignore[import-untyped]
 
     path = Path(directory) / RECORD
     try:
@@ -157,10 +166,17 @@ def plain(value: Any) -> Any:
 
 
 def dump_yaml(data: Any) -> str:
-    """Write plain data as YAML, in its own order."""
-    import yaml
+    """Write plain data as YAML, in its own order, a list of numbers in one line."""
+    import yaml  # type: ignore[import-untyped]
 
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    base = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    dumper = type("Dumper", (base,), {})
+
+    def write_list(writer: Any, value: list[Any]) -> Any:
+        simple = not any(isinstance(entry, list | dict) for entry in value)
+        return writer.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=simple)
+
+    dumper.add_representer(list, write_list)  # type: ignore[attr-defined]
     return yaml.dump(data, Dumper=dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
@@ -247,7 +263,9 @@ def _versions() -> dict[str, str]:
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            versions[package] = "not installed"
+            versions[package] = (
+                getattr(topo_exp, "__version__", "unknown") if package == "topo-exp" else "not installed"
+            )
     return versions
 
 

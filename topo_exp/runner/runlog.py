@@ -29,10 +29,10 @@ class RunLog:
         path: The file.
         command: Its first line.
         verbose: Whether the terminal shows log records of every level.
-        terminal: Writes a text to the stream it was meant for, in the progress bar's own way while one is shown.
+        write: Writes a text to the stream it was meant for, in the progress bar's own way while one is shown.
     """
 
-    def __init__(self, path: Path, *, command: str, verbose: bool, terminal: Callable[[str, TextIO], None]) -> None:
+    def __init__(self, path: Path, *, command: str, verbose: bool, write: Callable[[str, TextIO], None]) -> None:
         with explained(path):
             self._file = path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
         self._file.write(command.replace("\n", " ") + "\n")
@@ -40,10 +40,10 @@ class RunLog:
         self._count = _Count()
         to_file = logging.StreamHandler(_Locked(self._file, self._lock))
         to_file.setFormatter(logging.Formatter(FORMAT))
-        to_terminal = _TerminalHandler(terminal)
+        to_terminal = _TerminalHandler(write)
         to_terminal.setLevel(logging.INFO if verbose else logging.WARNING)
         self._handlers: list[logging.Handler] = [to_file, to_terminal, self._count]
-        self._terminal = terminal
+        self._write = write
         self._streams: tuple[TextIO, TextIO] | None = None
 
     @property
@@ -67,8 +67,8 @@ class RunLog:
             root.removeHandler(handler)  # its lines would stand there twice
         logging.captureWarnings(True)
         self._streams = (sys.stdout, sys.stderr)
-        sys.stdout = _Tee(sys.stdout, self._file, self._lock, self._terminal)
-        sys.stderr = _Tee(sys.stderr, self._file, self._lock, self._terminal)
+        sys.stdout = _Tee(sys.stdout, self._file, self._lock, self._write)
+        sys.stderr = _Tee(sys.stderr, self._file, self._lock, self._write)
         self._faults = not faulthandler.is_enabled()
         if self._faults:
             faulthandler.enable(self._file)  # a crash in compiled code says where in the log, too

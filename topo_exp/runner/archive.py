@@ -1,0 +1,83 @@
+"""A copy of a finished run directory somewhere else, as it is or in one file."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import os
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from topo_exp.runner.directory import explained, make_directory, replacing
+
+EARLIEST = (1980, 1, 1, 0, 0, 0)
+"""Date of every entry: zip knows none before, and equal directories are to give equal archives."""
+
+
+def archive(directory: Path, target: Path, form: Literal["tar.gz", "zip"] | None) -> Path:
+    """Copy a run directory into `target`.
+
+    Args:
+        directory: A finished run.
+        target: A directory, made if missing.
+        form: How; a plain copy if None. Archives of equal directories are equal byte for byte.
+
+    Returns:
+        The copy, named as the directory, with `-2`, `-3` ... where that is taken.
+
+    Raises:
+        RecordError: It cannot be written.
+    """
+    if form is None:
+        copy = make_directory(target, directory.name)
+        with explained(copy):
+            shutil.copytree(directory, copy, dirs_exist_ok=True)
+        return copy
+    with replacing(target / f".{directory.name}.{os.getpid()}.{form}") as packed:
+        (_write_tar if form == "tar.gz" else _write_zip)(directory, packed)
+        for number in itertools.count(1):
+            path = target / (f"{directory.name}.{form}" if number == 1 else f"{directory.name}-{number}.{form}")
+            if _take_name(packed, path):
+                break
+    (target / f".{directory.name}.{os.getpid()}.{form}").unlink()
+    return path
+
+
+def _take_name(packed: Path, path: Path) -> bool:
+    try:
+        os.link(packed, path)  # fails where the name is taken, unlike a rename
+    except FileExistsError:
+        return False
+    return True
+
+
+def _files(directory: Path) -> Iterator[tuple[Path, str]]:
+    for path in sorted(directory.rglob("*")):
+        if path.is_file() and not path.name.endswith(".tmp"):
+            yield path, f"{directory.name}/{path.relative_to(directory).as_posix()}"
+
+
+def _write_tar(directory: Path, packed: Path) -> None:
+    with (
+        packed.open("wb") as file,
+        gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for path, name in _files(directory):
+            entry = tarfile.TarInfo(name)
+            entry.size = path.stat().st_size
+            with path.open("rb") as content:
+                tar.addfile(entry, content)
+
+
+def _write_zip(directory: Path, packed: Path) -> None:
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archived:
+        for path, name in _files(directory):
+            entry = zipfile.ZipInfo(name, date_time=EARLIEST)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with path.open("rb") as content, archived.open(entry, "w") as place:
+                shutil.copyfileobj(content, place)

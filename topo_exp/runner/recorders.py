@@ -1,0 +1,294 @@
+"""Where results go: the run directory, and whatever shows it."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from topo_exp.errors import AnalysisError
+from topo_exp.runner.directory import explained, replacing, time_label, write_state, write_text
+from topo_exp.runner.drawing import Draughtsman, Drawing
+from topo_exp.runner.record import RunRecord, Status
+from topo_exp.runner.runlog import ONLY_IN_FILE
+from topo_exp.runner.spec import RunSpec
+
+if TYPE_CHECKING:
+    from topo_exp.analysis.result import Result
+    from topo_exp.engine.simulation import Simulation
+
+log = logging.getLogger(__name__)
+
+METRICS = "metrics.csv"
+PROVENANCE_PATIENCE = 120.0
+"""Seconds to wait at the end for what git has to say."""
+Row = tuple[float, str, float]
+"""Time, name and value of one metric."""
+
+
+class Recorder(Protocol):
+    """Keep, or show, what a run finds."""
+
+    def open(self, record: RunRecord) -> None:
+        """Begin; the simulation is built."""
+
+    def record(self, name: str, time: float, result: Result) -> None:
+        """Take the result of the analysis `name` at `time`."""
+
+    def checkpoint(self, time: float, sim: Simulation) -> None:
+        """Take note that every analysis of `time` is done; the simulation may be read, not run."""
+
+    def close(self, status: Status, error: Mapping[str, Any] | None) -> None:
+        """End, in whatever way the run has ended."""
+
+
+class Recorders:
+    """Several recorders as one.
+
+    Args:
+        truth: The recorder whose failure is the run's.
+        views: The others: one that fails is reported once, and left out from then on.
+    """
+
+    def __init__(self, truth: Recorder, views: Iterable[Recorder] = ()) -> None:
+        self._truth = truth
+        self._views = list(views)
+
+    def open(self, record: RunRecord) -> None:
+        self._truth.open(record)
+        self._tell_views(lambda view: view.open(record))
+
+    def record(self, name: str, time: float, result: Result) -> None:
+        self._truth.record(name, time, result)
+        self._tell_views(lambda view: view.record(name, time, result))
+
+    def checkpoint(self, time: float, sim: Simulation) -> None:
+        self._truth.checkpoint(time, sim)
+        self._tell_views(lambda view: view.checkpoint(time, sim))
+
+    def close(self, status: Status, error: Mapping[str, Any] | None) -> None:
+        self._truth.close(status, error)
+        self._tell_views(lambda view: view.close(status, error))
+
+    def _tell_views(self, call: Callable[[Recorder], None]) -> None:
+        for view in list(self._views):
+            try:
+                call(view)
+            except Exception as error:
+                self._views.remove(view)
+                log.warning("%s: out of order (%s); the run directory has everything", type(view).__name__, error)
+                log.info("%s failed", type(view).__name__, exc_info=True, extra=ONLY_IN_FILE)
+
+
+class DirectoryRecorder:
+    """Keep results in the run directory: metrics.csv, maps/, plots/, network.py and the states.
+
+    The metrics of one analysis time are appended together, when the time is done, so that after a crash each time is
+    there with all of its metrics or not at all.
+    """
+
+    def __init__(self, spec: RunSpec, provenance: threading.Thread) -> None:
+        self._spec = spec
+        self._provenance = provenance
+        self._rows: list[Row] = []
+        self._drawing_errors: list[AnalysisError] = []
+        self._lock = threading.Lock()
+        self._draughtsman = Draughtsman(self._drawn)
+
+    def open(self, record: RunRecord) -> None:
+        self._record = record
+        self._store = ResultStore(record.directory, figure_formats=self._spec.figure_formats)
+        write_text(record.directory / METRICS, "time,name,value\n")
+
+    def record(self, name: str, time: float, result: Result) -> None:
+        with self._record.stage("record"):
+            self._rows += self._store.rows(name, time, result)
+            self._store.write_maps(name, time, result)
+            for drawing in self._store.drawings(name, time, result):
+                self._draughtsman.submit(drawing)
+
+    def checkpoint(self, time: float, sim: Simulation) -> None:
+        with self._record.stage("record"):
+            self._append_metrics()
+            self._write_script(time, sim)
+            self._write_state(time, sim)
+            self._record.reached(time)
+        self._raise_drawing_error()
+
+    def finish(self) -> None:
+        """Wait for every picture.
+
+        Raises:
+            AnalysisError: One could not be drawn, and the run is to fail by it.
+        """
+        with self._record.stage("finish_drawing"):
+            self._draughtsman.finish()
+        self._raise_drawing_error()
+
+    def close(self, status: Status, error: Mapping[str, Any] | None) -> None:
+        try:
+            self._draughtsman.finish()
+            self._append_metrics()
+            self._provenance.join(PROVENANCE_PATIENCE)
+        except BaseException as trouble:
+            self._record.close("failed", {"type": type(trouble).__name__, "message": str(trouble)})
+            raise
+        self._record.close(status, error)
+
+    def _raise_drawing_error(self) -> None:
+        with self._lock:
+            errors, self._drawing_errors = self._drawing_errors, []
+        if errors and self._spec.on_analysis_error == "fail":
+            raise errors[0]
+
+    def _drawn(self, drawing: Drawing, error: BaseException | None) -> None:
+        if error is None:
+            return
+        message = f"{drawing.source}: figure {drawing.name!r} could not be drawn (got {type(error).__name__}: {error})."
+        log.error("%s", message, extra=ONLY_IN_FILE)
+        log.info("%s", error.args[0] if error.args else error, extra=ONLY_IN_FILE, exc_info=error)
+        with self._lock:
+            self._drawing_errors.append(AnalysisError(f"{message} The traceback is in run.log."))
+
+    def _append_metrics(self) -> None:
+        if self._rows:
+            rows, self._rows = sorted(self._rows), []
+            append_metrics(self._record.directory / METRICS, rows)
+
+    def _write_script(self, time: float, sim: Simulation) -> None:
+        when = {"first": self._spec.times[:1], "last": self._spec.times[-1:], "all": self._spec.times, "none": ()}
+        if time not in when[self._spec.script_repr]:
+            return
+        try:
+            text = sim.script_repr()
+        except Exception:
+            log.exception("network.py: could not be written")
+            return
+        directory = self._record.directory
+        write_text(directory / "network.py", text)
+        if self._spec.script_repr == "all":
+            write_text(directory / "networks" / f"{time_label(time)}.py", text)
+
+    def _write_state(self, time: float, sim: Simulation) -> None:
+        if self._spec.snapshot == "none":
+            return
+        state = sim.state()
+        write_state(self._record.directory / "snapshot.npz", state)
+        self._record.update(snapshot=time)
+        if self._spec.snapshot == "all":
+            write_state(self._record.directory / "checkpoints" / f"{time_label(time)}.npz", state)
+
+
+class ResultStore:
+    """Give each part of a result its place in a run directory."""
+
+    def __init__(self, directory: Path, *, figure_formats: Sequence[str]) -> None:
+        self._directory = directory
+        self._formats = tuple(figure_formats)
+        self._taken: dict[tuple[str, float, str], str] = {}
+
+    def rows(self, name: str, time: float, result: Result) -> list[Row]:
+        """Return the metrics of a result as rows of metrics.csv."""
+        for metric in result.metrics:
+            self._claim("metric", metric, time, name)
+        return [(time, metric, value) for metric, value in result.metrics.items()]
+
+    def write_maps(self, name: str, time: float, result: Result) -> None:
+        """Write the maps of a result as NetCDF."""
+        if result.maps is None:
+            return
+        path = self._directory / "maps" / f"{file_name(name)}_{time_label(time)}.nc"
+        self._claim("map file", path.name, time, name)
+        maps = result.maps.assign_attrs(analysis=name, time=time)
+        with replacing(path) as temporary:
+            try:
+                maps.to_netcdf(temporary, engine="h5netcdf")
+            except (TypeError, ValueError) as error:
+                raise AnalysisError(
+                    f"{name}: maps must be storable as NetCDF (got: {error}). "
+                    "Use numbers and texts in variables, coordinates and attributes."
+                ) from error
+
+    def drawings(self, name: str, time: float, result: Result) -> list[Drawing]:
+        """Return the figures of a result as orders for a draughtsman."""
+        orders = []
+        for figure, function in result.figures.items():
+            stem = f"{time_label(time)}_{file_name(figure)}"
+            self._claim("plot file", stem, time, name)
+            paths = tuple(self._directory / "plots" / f"{stem}.{kind}" for kind in self._formats)
+            orders.append(Drawing(figure, function, paths, source=f"{name}, time {time:g}"))
+        return orders
+
+    def _claim(self, kind: str, what: str, time: float, analysis: str) -> None:
+        other = self._taken.setdefault((kind, time, what), analysis)
+        if other != analysis:
+            raise AnalysisError(
+                f"{analysis}: the {kind} {what!r} must be its own (got the same from {other!r} at time {time:g}). "
+                "Rename one of them."
+            )
+
+
+def flatten(name: str, returned: Any) -> dict[str, Result]:
+    """Take what an analysis returned as results by name.
+
+    Args:
+        name: Of the analysis.
+        returned: A Result, or a mapping of them, which are then named `<name>.<key>`.
+
+    Raises:
+        AnalysisError: It is something else.
+    """
+    from topo_exp.analysis.result import Result
+
+    if isinstance(returned, Result):
+        return {name: returned}
+    if isinstance(returned, Mapping) and all(isinstance(entry, Result) for entry in returned.values()):
+        return {f"{name}.{key}": entry for key, entry in returned.items()}
+    raise AnalysisError(
+        f"{name}: an analysis must return a Result, or a mapping of names to Results (got {type(returned).__name__}). "
+        "End it with `return topo_exp.analysis.Result(metrics=..., maps=..., figures=...)`."
+    )
+
+
+def file_name(name: str) -> str:
+    """Return a name with everything that a file system could refuse replaced by `_`."""
+    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in ".-_ ") else "_" for letter in name)
+
+
+def append_metrics(path: Path, rows: Sequence[Row]) -> None:
+    """Add rows to metrics.csv in one write."""
+    import os
+
+    with explained(path), path.open("ab") as file:
+        file.write(_csv_lines(rows).encode("utf-8"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_metrics(path: Path, rows: Iterable[Row]) -> None:
+    """Write metrics.csv anew with these rows besides its own, each time and name once, the new value winning."""
+    merged = {(time, name): value for time, name, value in read_metrics(path)}
+    merged.update({(time, name): value for time, name, value in rows})
+    ordered = sorted((time, name, value) for (time, name), value in merged.items())
+    write_text(path, "time,name,value\n" + _csv_lines(ordered))
+
+
+def read_metrics(path: Path) -> list[Row]:
+    """Read metrics.csv; a last line that a crash has cut off is left out."""
+    if not path.exists():
+        return []
+    with explained(path):
+        text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    return [(float(time), name, float(value)) for time, name, value in list(csv.reader(StringIO(whole)))[1:]]
+
+
+def _csv_lines(rows: Iterable[Row]) -> str:
+    lines = StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerows((repr(float(time)), name, repr(float(value))) for time, name, value in rows)
+    return lines.getvalue()
