@@ -92,7 +92,7 @@ class DenseFields:
 
     def totals(self, units: IntArray) -> FloatArray:
         """Return the sum of absolute weights of the given units, in double precision."""
-        return np.abs(self._weights[units]).reshape(len(units), -1).sum(axis=1, dtype=np.float64)
+        return np.abs(self._weights[units]).sum(axis=(1, 2), dtype=np.float64)
 
     def cropped_totals(self, units: IntArray) -> FloatArray:
         """Return the sums of absolute weights, each added up in single precision over the field on the sheet."""

@@ -49,7 +49,7 @@ class DivisiveNormalizeL1(param.Parameterized):
 
     def __call__(self, weights: FloatArray) -> FloatArray:
         """Return the normalised weights, (units, rows, columns)."""
-        totals = np.abs(weights).reshape(len(weights), -1).sum(axis=1, dtype=np.float64)
+        totals = np.abs(weights).sum(axis=(1, 2), dtype=np.float64)
         return weights * reciprocal(totals)[:, None, None]
 
 
