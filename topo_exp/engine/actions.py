@@ -25,7 +25,7 @@ def find(sim: "Simulation", path: str) -> param.Parameterized:
     if not rest:
         return sheet
     if rest[0] == "output_fns":
-        return sheet.output_fns[int(rest[1])]  # type: ignore[attr-defined]  # CFSheets have them, as does every path stored
+        return sheet.output_fns[int(rest[1])]
     if rest[0] not in sheet.projections:
         raise UnknownNameError(
             f"{sheet_name}: must have the projection named (got {rest[0]!r}). {nearest(rest[0], sheet.projections)}"

@@ -83,10 +83,10 @@ class DenseFields:
 
     def learn(self, rule: LearningFn, source: FloatArray, activity: FloatArray, rate: float) -> None:
         """Apply a learning rule to all units, or to the active ones where the rule asks for those only."""
-        post = np.asarray(activity, self._arithmetic).ravel()
+        post: FloatArray = np.asarray(activity, self._arithmetic).ravel()
         only_active = getattr(rule, "active_units_only", False)
         units = np.flatnonzero(post) if only_active else np.arange(post.size)
-        weights = self._weights[units].astype(self._arithmetic, copy=False)
+        weights: FloatArray = self._weights[units].astype(self._arithmetic, copy=False)
         new = rule(weights, self._inputs(source)[units], post[units], rate)
         self._weights[units] = np.where(self._mask[units], new, 0)
 

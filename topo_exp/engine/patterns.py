@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -176,18 +177,23 @@ class DifferenceOfGaussians(Pattern):
 class Image(Pattern):
     """A patch of one or more grey-level images, at random places and orientations when its numbers are generators.
 
-    `images` is an array (images, rows, columns) in [0, 1]; `index` in [0, 1) chooses one of them. The image's longer
-    side covers `size` units of the sheet; beyond its edges an image goes on mirrored.
+    `images` is called once, for an array (images, rows, columns) in [0, 1]; `index` in [0, 1] chooses one of them. The
+    image's longer side covers `size` units of the sheet; beyond its edges an image goes on mirrored.
     """
 
-    images = param.Array(None, allow_None=True, doc="Grey levels in [0, 1], (images, rows, columns).")
+    images = param.Callable(doc="Returns the grey levels in [0, 1], (images, rows, columns).")
     index = Quantity(0.0, bounds=(0, 1), doc="Which image, as a fraction of their number.")
     size = Quantity(10.0, bounds=(0, None), inclusive_bounds=(False, True), doc="What an image's longer side covers.")
 
+    @cached_property
+    def grey_levels(self) -> FloatArray:
+        """The images, (images, rows, columns)."""
+        return np.asarray(self.images())
+
     def function(self, values: Values, px: FloatArray, py: FloatArray) -> FloatArray:
         """Return the nearest pixel's value of the chosen image."""
-        count, rows, columns = self.images.shape
-        image = self.images[min(int(values["index"] * count), count - 1)]
+        count, rows, columns = self.grey_levels.shape
+        image = self.grey_levels[min(int(values["index"] * count), count - 1)]
         pixels = max(rows, columns) / values["size"]
         column = _mirror(np.floor(columns / 2 + px * pixels).astype(np.intp), columns)
         row = _mirror(np.floor(rows / 2 - py * pixels).astype(np.intp), rows)

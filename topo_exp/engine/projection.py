@@ -74,7 +74,7 @@ class Projection(param.Parameterized):
         self.geometry: FieldGeometry
         self.activity: FloatArray
         """(rows, columns) of the destination: strength times the response to the input that last arrived."""
-        self.input: FloatArray | None = None
+        self.input: Any = None
         """(rows, columns) of the source: the activity that last arrived."""
 
     is_shared = False
@@ -350,7 +350,7 @@ def template_mask(shape: Pattern, template: Template) -> BoolArray:
     values |= {"x": 0.0, "y": 0.0}
     if "size" in values:
         values["size"] = (height + width) / 2
-    x, y = np.arange(width) - template.column_radius, template.row_radius - np.arange(height)
+    x, y = np.arange(width) - float(template.column_radius), float(template.row_radius) - np.arange(height)
     return type(shape)(**values)(x, y) >= 0.5
 
 

@@ -12,7 +12,7 @@ from topo_exp.engine.patterns import Constant, Drawing, Pattern, Sampler
 from topo_exp.engine.presentation import Shown, pack_activity, unpack_activity
 from topo_exp.engine.projection import CFProjection, Projection
 from topo_exp.engine.transfer import Adaptive, Moment
-from topo_exp.errors import GeometryError, ModelError, StateError
+from topo_exp.errors import ModelError, StateError
 from topo_exp.typing import BoolArray, FloatArray, State
 
 if TYPE_CHECKING:
@@ -168,7 +168,9 @@ class CFSheet(Sheet):
 
     measure_maps = param.Boolean(True, doc="Whether analyses measure feature maps on this sheet.")
     plastic = param.Boolean(True, doc="Whether this sheet's projections learn.")
-    output_fns = param.List([], doc="f(x) -> x, each applied in turn to the combined input; see topo_exp.engine.transfer.")
+    output_fns = param.List(
+        [], doc="f(x) -> x, each applied in turn to the combined input; see topo_exp.engine.transfer."
+    )
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
@@ -253,7 +255,7 @@ class CFSheet(Sheet):
             if len(members) == 1 or members[0].norm_group is None:
                 members[0].normalize(units)
                 continue
-            factors = reciprocal(sum(member.totals(units) for member in members))
+            factors = reciprocal(np.sum([member.totals(units) for member in members], axis=0))
             for member in members:
                 member.fields.scale(units, factors)
 
@@ -277,7 +279,7 @@ class CFSheet(Sheet):
 
     def state(self) -> State:
         """Return activity, mask, and what the output functions remember."""
-        state = {"activity": self.activity.copy()}
+        state: State = {"activity": self.activity.copy()}
         if self.mask is not None:
             state["mask"] = self.mask.copy()
         for i, fn in enumerate(self.output_fns):
@@ -289,7 +291,7 @@ class CFSheet(Sheet):
         """Set activity, mask and output functions to what was stored."""
         if state["activity"].shape != self.shape:
             raise StateError(
-                f"{self.name}.activity: must have the stored shape (got {self.shape}, stored {state['activity'].shape}). "
+                f"{self.name}.activity: must have the stored shape {state['activity'].shape} (got {self.shape}). "
                 "Restore into the same model with the same parameters."
             )
         self.activity = np.array(state["activity"])
@@ -301,7 +303,7 @@ class CFSheet(Sheet):
 
 
 class NeighborhoodMask(param.Parameterized):
-    """Limits settling to the neighbourhood of the units that were active early: saves nothing here, but models use it."""
+    """Limits settling to the neighbourhood of those units that were active early in an iteration."""
 
     threshold = param.Number(1e-5, bounds=(0, None), doc="Activity above which a unit counts as active.")
     radius = param.Number(0.05, bounds=(0, None), doc="Half-width of the square neighbourhood, in sheet coordinates.")
@@ -311,7 +313,7 @@ class NeighborhoodMask(param.Parameterized):
         cells = abs(grid.sheet2matrixidx(self.radius, 0)[1] - grid.sheet2matrixidx(0, 0)[1])
         active = np.pad(activity > self.threshold, cells)
         windows = np.lib.stride_tricks.sliding_window_view(active, (2 * cells + 1, 2 * cells + 1))
-        return windows.any(axis=(-2, -1))
+        return np.any(windows, axis=(-2, -1))
 
 
 class SettlingCFSheet(CFSheet):

@@ -19,9 +19,9 @@ import param
 
 from topo_exp.engine.actions import ShowPattern, find
 from topo_exp.engine.patterns import Pattern, Sampler
-from topo_exp.engine.presentation import Shown, pack_activity, unpack_activity
-from topo_exp.engine.projection import CFProjection, Projection
-from topo_exp.engine.sheet import CFSheet, GeneratorSheet, SettlingCFSheet, Sheet
+from topo_exp.engine.presentation import pack_activity, unpack_activity
+from topo_exp.engine.projection import Projection
+from topo_exp.engine.sheet import CFSheet, GeneratorSheet, Sheet
 from topo_exp.engine.streams import NumberGenerator, Streams
 from topo_exp.errors import ModelError, NumericalError, ParameterError, StateError, UnknownNameError, nearest
 from topo_exp.typing import FloatArray, State
@@ -68,6 +68,8 @@ class Simulation:
         """False while frozen: nothing learns."""
         self.actions: list[tuple[Fraction, Action]] = []
         """Scheduled actions with their times, in the order in which they were scheduled."""
+        self.projections_in_order: list[Projection] = []
+        """Projections in the order in which they were connected, and their initial weights drawn."""
         self._done: set[int] = set()
         self._time = Fraction(0)
         self._now = Fraction(0)
@@ -85,7 +87,8 @@ class Simulation:
         """Choose between "single" and "reference" precision, before anything runs."""
         if precision not in PRECISIONS:
             raise ParameterError(
-                f"Simulation.precision: must be one of {PRECISIONS} (got {precision!r}). {nearest(precision, PRECISIONS)}"
+                f"Simulation.precision: must be one of {PRECISIONS} (got {precision!r}). "
+                f"{nearest(precision, PRECISIONS)}"
             )
         if self._started:
             raise ModelError("Simulation.precision: must be chosen before the first run (it has begun). Build it anew.")
@@ -109,17 +112,22 @@ class Simulation:
         if not isinstance(destination, CFSheet):
             raise ModelError(f"Simulation.connect: a projection must lead to a CFSheet (got {dest!r}). Choose another.")
         if projection.name in destination.projections:
-            raise ModelError(f"{dest}: names of projections must differ (got a second {projection.name!r}). Rename one.")
+            raise ModelError(
+                f"{dest}: names of projections must differ (got a second {projection.name!r}). Rename one."
+            )
         projection.attach(source, destination, self.streams)
         destination.projections[projection.name] = projection
         source.outgoing.append(projection)
+        self.projections_in_order.append(projection)
         return projection
 
     def schedule(self, time: float, action: Action) -> None:
         """Let `action(sim)` run when `time` is reached, after all that happens then; equal times in this order."""
         when = Fraction(str(time))
         if when < self._time or (when == self._time and self._started):
-            raise ParameterError(f"Simulation.schedule: time must lie ahead (got {time} at {self.time}). Choose a later one.")
+            raise ParameterError(
+                f"Simulation.schedule: time must lie ahead (got {time} at {self.time}). Choose a later one."
+            )
         if isinstance(action, ShowPattern):
             sheet = self[action.sheet]
             if isinstance(sheet, GeneratorSheet):
@@ -128,7 +136,9 @@ class Simulation:
 
     def __getitem__(self, name: str) -> Sheet:
         if name not in self.sheets:
-            raise UnknownNameError(f"{self.name}: must have the sheet named (got {name!r}). {nearest(name, self.sheets)}")
+            raise UnknownNameError(
+                f"{self.name}: must have the sheet named (got {name!r}). {nearest(name, self.sheets)}"
+            )
         return self.sheets[name]
 
     def _refuse_when_started(self, what: str) -> None:
@@ -229,7 +239,9 @@ class Simulation:
         """Let everything happen up to and including the time `until`; slicing a run changes no bit of it."""
         end = Fraction(str(until))
         if end < self._time:
-            raise ParameterError(f"Simulation.run: until must not lie behind (got {until} at {self.time}). Choose a later time.")
+            raise ParameterError(
+                f"Simulation.run: until must not lie behind (got {until} at {self.time}). Choose a later time."
+            )
         self.start()
         ahead = sorted((when, i) for i, (when, _) in enumerate(self.actions) if i not in self._done and when <= end)
         for when, i in ahead:
@@ -252,7 +264,7 @@ class Simulation:
                 else:
                     self._delivered.append(event)
                     event.target.dest.receive(event.target, event.activity)
-            touched = {event.target.dest.name for event in self._delivered}  # type: ignore[union-attr]  # projections only
+            touched = {event.target.dest.name for event in self._delivered}
             for name, sheet in self.sheets.items():
                 if name in touched and isinstance(sheet, CFSheet):
                     sheet.process()
@@ -289,13 +301,19 @@ class Simulation:
         output functions and lateral input. Works inside `frozen` only, which takes back what it leaves behind.
         """
         if not self._frozen:
-            raise ModelError("Simulation.respond: must be called within `with sim.frozen():` (it is not). Wrap the call.")
+            raise ModelError(
+                "Simulation.respond: must be called within `with sim.frozen():` (it is not). Wrap the call."
+            )
         lengths = {name: len(shown) for name, shown in patterns.items()}
         if len(set(lengths.values())) != 1:
-            raise ParameterError(f"Simulation.respond: lists of patterns must be equally long (got {lengths}). Align them.")
+            raise ParameterError(
+                f"Simulation.respond: lists of patterns must be equally long (got {lengths}). Align them."
+            )
         self.start()
         count = next(iter(lengths.values()))
-        responses = {name: np.zeros((count, *sheet.shape)) for name, sheet in self.sheets.items()}
+        responses: dict[str, FloatArray] = {
+            name: np.zeros((count, *sheet.shape)) for name, sheet in self.sheets.items()
+        }
         for i in range(count):
             self._present_alone({name: shown[i] for name, shown in patterns.items()}, duration, afferent_only)
             for name, sheet in self.sheets.items():
@@ -349,12 +367,12 @@ class Simulation:
             bad = int(np.count_nonzero(~np.isfinite(values)))
             if bad:
                 raise NumericalError(
-                    f"{where}: must be finite numbers (got {bad} of {values.size} that are not, at time {self.time:g}). "
-                    "Lower strengths or learning rates."
+                    f"{where}: must be finite numbers (got {bad} of {values.size} that are not, at time {self.time:g})."
+                    " Lower strengths or learning rates."
                 )
 
     def diagnostics(self) -> dict[str, str]:
-        """Return what about the present activity deserves a warning, by sheet; a silent sheet is a result, not an error."""
+        """Return by sheet what about its activity deserves a warning; a silent sheet is a result, not an error."""
         found = {}
         for sheet in self.sheets.values():
             if isinstance(sheet, CFSheet) and self._time > 0:
@@ -380,7 +398,7 @@ class Simulation:
                 state.update({f"projections/{p.path}/{key}": value for key, value in p.state().items()})
         for i, event in enumerate(sorted(self._queue)):
             generator = isinstance(event.target, GeneratorSheet)
-            path = event.sheet.name if generator else event.target.path  # type: ignore[union-attr]
+            path = event.sheet.name if generator else event.target.path
             state[f"events/{i:04d}/tick"] = np.array(event.tick)
             state[f"events/{i:04d}/target"] = np.array(path)
             if not generator:
@@ -393,7 +411,7 @@ class Simulation:
         missing = [sheet.name for sheet in self.sheets.values() if not _below(state, f"sheets/{sheet.name}/")]
         if missing or "time" not in state:
             raise StateError(
-                f"{self.name}: the state must come from the same model and parameters (it lacks {missing or 'the time'}). "
+                f"{self.name}: the state must come from the same model and parameters (lacks {missing or 'the time'}). "
                 "Build that model, then restore."
             )
         self._time = self._now = Fraction(int(state["time"][0]), int(state["time"][1]))
@@ -444,6 +462,3 @@ class Simulation:
 def _below(state: State, prefix: str, *, keep: bool = False) -> State:
     """Return the part of a state below a prefix, which is left out of its keys unless asked to `keep` it."""
     return {key if keep else key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-
-
-__all__ = ["PRECISIONS", "CFProjection", "SettlingCFSheet", "Shown", "Simulation"]

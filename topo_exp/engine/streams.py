@@ -38,8 +38,8 @@ class UniformRandom(NumberGenerator):
     seed = param.Integer(0, doc="Seed of the stream, which this number has to itself.")
     time_dependent = param.Boolean(
         False,
-        doc="Draw from a stream seeded by this object's name, its seed and the time, so that the number is a function of "
-        "time; otherwise numbers follow one another in one stream.",
+        doc="Draw from a stream seeded by this object's name, its seed and the time, so that the number is a function "
+        "of time; otherwise numbers follow one another in one stream.",
     )
 
     def value(self, time: Fraction, stream: random.Random) -> float:
@@ -166,7 +166,7 @@ def _seed_at(name: str, time: Fraction) -> int:
 
 
 def _pack_numpy(stream: np.random.RandomState) -> np.ndarray:
-    kind, key, position, has_gauss, gauss = stream.get_state(legacy=True)
+    _kind, key, position, has_gauss, gauss = stream.get_state(legacy=True)
     return np.concatenate([np.asarray(key, np.float64), [position, has_gauss, gauss]])
 
 

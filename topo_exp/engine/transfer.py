@@ -134,7 +134,7 @@ class KernelMax(Adaptive):
     Kohonen 1982, doi:10.1007/BF00337288.
     """
 
-    kernel_radius = Quantity(0.1, bounds=(0, None), doc="Radius σ of the neighbourhood, in sheet coordinates.")
+    kernel_radius = Quantity(0.1, bounds=(0, None), doc="Radius of the neighbourhood, in sheet coordinates.")
     density = param.Number(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Units per sheet coordinate.")
 
     def apply(self, x: FloatArray, moment: Moment) -> FloatArray:

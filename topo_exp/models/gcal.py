@@ -17,7 +17,7 @@ from topo_exp.engine.patterns import (
 from topo_exp.engine.simulation import REFERENCE_SEED, Simulation
 from topo_exp.engine.streams import UniformRandom
 from topo_exp.engine.transfer import HomeostaticResponse
-from topo_exp.models._images import blur_vertically, dead_leaves, read_images
+from topo_exp.models._images import DeadLeaves, ImageFolder, VerticalBlur
 from topo_exp.models._onoff_v1 import add_lgn, add_retina, add_v1, elongated_gaussians
 
 _POSITIVE: dict[str, Any] = {"bounds": (0, None), "inclusive_bounds": (False, True)}
@@ -69,9 +69,7 @@ class Gcal(param.Parameterized):
         inputs = self._inputs()
         first = self._noisy_disks() if self.retinal_waves else inputs
         add_retina(sim, area=self.area, density=self.retina_density, input_generator=first)
-        add_lgn(
-            sim, area=self.area, density=self.lgn_density, strength=2.33 * 6.0, gain_control=self.gain_control
-        )
+        add_lgn(sim, area=self.area, density=self.lgn_density, strength=2.33 * 6.0, gain_control=self.gain_control)
         add_v1(
             sim,
             area=self.area,
@@ -95,11 +93,11 @@ class Gcal(param.Parameterized):
             return elongated_gaussians(
                 area=self.area, num_inputs=self.num_inputs, scale=brightness, seed=self.input_seed
             )
-        images = read_images(self.image_folder) if self.image_folder else dead_leaves(25, size=256, seed=0)
+        images = ImageFolder(path=self.image_folder) if self.image_folder else DeadLeaves()
         rearing = self.dataset == "rearing"
         radius = self.area / 2.0 + 0.25
         return Image(
-            images=blur_vertically(images) if rearing else images,
+            images=VerticalBlur(images=images) if rearing else images,
             index=UniformRandom(seed=self.input_seed + 76),
             x=uniform_over(radius, seed=self.input_seed + 12),
             y=uniform_over(radius, seed=self.input_seed + 36),

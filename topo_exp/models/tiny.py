@@ -74,5 +74,3 @@ class Tiny(param.Parameterized):
             ),
         )
         return sim
-
-
