@@ -33,6 +33,7 @@ import numpy as np
 
 from topo_exp.analysis import features as feature
 from topo_exp.analysis.features import Feature, Stimulus
+from topo_exp.analysis.pictures import picture
 from topo_exp.analysis.preference import method_named, vector_average
 from topo_exp.analysis.responses import Progress, collect, input_sheets, measured_sheets, plain_attributes, silent
 from topo_exp.analysis.result import Result
@@ -463,8 +464,6 @@ def _metrics(sheet: str, maps: "Dataset") -> dict[str, float]:
 
 
 def _figures(sheet: str, maps: "Dataset", *, time: float) -> dict[str, Callable[[], Any]]:
-    from topo_exp.analysis import plots
-
     x, y = maps["x"].values, maps["y"].values
     drawn: dict[str, Callable[[], Any]] = {}
     for name in (str(name) for name in maps.data_vars):
@@ -474,11 +473,16 @@ def _figures(sheet: str, maps: "Dataset", *, time: float) -> dict[str, Callable[
         title = f"{sheet}: {which.replace('_', ' ')}, t = {time:g}"
         if which == "orientation":
             selectivity = maps["orientation_selectivity"].values
-            drawn[which] = partial(plots.orientation, values.values, selectivity, x, y, title=title)
+            full = 0.5 * float(maps.attrs["selectivity_multiplier"])
+            drawn["orientation_preference"] = picture("orientation", values.values, None, x, y, title=title)
+            drawn["orientation"] = picture(
+                "orientation", values.values, selectivity, x, y, title=title, full_saturation=full
+            )
+            drawn["orientation_selectivity"] = picture("selectivity", selectivity, x, y, title=title, limit=2 * full)
             continue
         period = values.attrs.get("period")
-        drawn[name] = partial(
-            plots.feature_map,
+        drawn[name] = picture(
+            "feature_map",
             values.values,
             x,
             y,

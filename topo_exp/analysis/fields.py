@@ -1,0 +1,138 @@
+"""Connection fields: the weights of each unit as pictures, and where on the source sheet they lie."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from topo_exp.analysis.pictures import picture
+from topo_exp.analysis.responses import measured_sheets, plain_attributes
+from topo_exp.analysis.result import Result
+from topo_exp.engine.projection import CFProjection
+from topo_exp.typing import FloatArray
+
+if TYPE_CHECKING:
+    from topo_exp.engine.sheet import Sheet
+    from topo_exp.engine.simulation import Simulation
+
+
+def connection_fields(
+    sim: "Simulation", sheet: str | Iterable[str] | None = None, *, most: int = 24, normalize: str = "each"
+) -> Result:
+    """Show the connection fields of every projection into the measured sheets.
+
+    Of a sheet with more than `most` units along a side, every second, third ... unit is shown. Where a sheet has two
+    afferent projections from sheets whose names differ only in On and Off (LGNOn, LGNOff), the difference of the two,
+    each times its strength, is shown too: what the unit sees as bright and as dark.
+
+    Arguments:
+        sheet: name of the sheet, or a list of names; None takes those with `measure_maps`.
+        most: most fields shown along a side.
+        normalize: "each" divides every field in the picture by its largest absolute weight, "all" shows weights as they
+            are.
+
+    Returns:
+        Result; `.figures` `<Sheet>/fields_<projection>`, and `.maps` with the weights shown, `<Sheet>_<projection>` on
+        (`<Sheet>_y`, `<Sheet>_x`, rows and columns of the uncropped field), zero off the source sheet.
+
+    Raises:
+        UnknownNameError: a sheet that the simulation does not have.
+        AnalysisError: no sheet to measure.
+    """
+    from xarray import Dataset  # here, because xarray takes longer to load than the whole package
+
+    variables: dict[str, Any] = {}
+    coordinates: dict[str, Any] = {}
+    figures: dict[str, Callable[[], Any]] = {}
+    for name in measured_sheets(sim, sheet):
+        rows, cols = (every(count, most) for count in sim[name].shape)
+        x, y = np.asarray(sim[name].x)[cols], np.asarray(sim[name].y)[rows]
+        coordinates |= {f"{name}_y": y, f"{name}_x": x}
+        for projection, weights in _shown(sim[name]):
+            shown = weights.reshape(*sim[name].shape, *weights.shape[1:])[np.ix_(rows, cols)].astype(np.float32)
+            dims = (f"{name}_y", f"{name}_x", f"{name}_{projection}_row", f"{name}_{projection}_column")
+            variables[f"{name}_{projection}"] = (dims, shown, {"long_name": f"weights of {projection}"})
+            figures[f"{name}/fields_{projection}"] = picture(
+                "connection_fields",
+                shown,
+                bounds=_bounds(sim[name], rows, cols),
+                normalize=normalize,
+                title=f"{name}: fields of {projection}, t = {sim.time:g}",
+            )
+    if not variables:
+        return Result()
+    attributes = plain_attributes({"simulation_time": float(sim.time)})
+    return Result(maps=Dataset(variables, coords=coordinates, attrs=attributes), figures=figures)
+
+
+def every(count: int, most: int) -> np.ndarray:
+    """Return the indices of at most `most` of `count` units in a row: every first, second, third ..., centred."""
+    stride = -(-count // max(1, most))
+    return np.arange(((count - 1) % stride) // 2, count, stride)
+
+
+def afferent_projections(sim: "Simulation", sheet: str) -> list[CFProjection]:
+    """Return the projections that bring a sheet its input: with weights of their own, from a sheet made before it."""
+    order = list(sim.sheets)
+    return [
+        projection
+        for projection in sim[sheet].projections.values()
+        if isinstance(projection, CFProjection) and order.index(projection.src.name) < order.index(sheet)
+    ]
+
+
+def on_off_pairs(sheet: "Sheet") -> Iterator[tuple[str, CFProjection, CFProjection]]:
+    """Yield (name of the pair, ON projection, OFF projection) for projections from sheets that differ in On and Off."""
+    plastic = [p for p in sheet.projections.values() if isinstance(p, CFProjection)]
+    for on in plastic:
+        for off in plastic:
+            paired = "On" in on.src.name and on.src.name.replace("On", "Off") == off.src.name
+            if paired and on.geometry.template == off.geometry.template:
+                yield f"{on.src.name.replace('On', 'On-Off')}", on, off
+
+
+def centre_of_gravity(projection: CFProjection) -> tuple[FloatArray, FloatArray]:
+    """Return the centre of gravity of each unit's connection field, in coordinates of the source sheet.
+
+    x_i = sum_j |w_ij| x_j / sum_j |w_ij|, likewise y, over the connections j of unit i, x_j being the centre of the
+    source unit.
+
+    Arguments:
+        projection: with weights of its own for each unit.
+
+    Returns:
+        (x, y), each (rows, cols) of the destination; NaN for a unit all of whose weights are 0.
+    """
+    x, y, total = first_moments(projection)
+    with np.errstate(invalid="ignore"):
+        return x / total, y / total
+
+
+def first_moments(projection: CFProjection) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return sum_j |w_ij| x_j, sum_j |w_ij| y_j and sum_j |w_ij| for each unit i, each (rows, cols)."""
+    weights = np.abs(projection.weights)
+    geometry, source = projection.geometry, projection.src
+    left, _bottom, _right, top = source.bounds.lbrt()
+    height, width = weights.shape[1:]
+    rows = geometry.corners[:, :1] + np.arange(height)  # may lie off the sheet, where weights are 0
+    cols = geometry.corners[:, 1:] + np.arange(width)
+    by_row, by_column = weights.sum(axis=2, dtype=np.float64), weights.sum(axis=1, dtype=np.float64)
+    x = (by_column * (left + (cols + 0.5) / source.density)).sum(axis=1)
+    y = (by_row * (top - (rows + 0.5) / source.density)).sum(axis=1)
+    shape = projection.dest.shape
+    return x.reshape(shape), y.reshape(shape), by_row.sum(axis=1).reshape(shape)
+
+
+def _shown(sheet: "Sheet") -> Iterator[tuple[str, FloatArray]]:
+    for name, projection in sheet.projections.items():
+        if isinstance(projection, CFProjection):
+            yield name, projection.weights
+    for name, on, off in on_off_pairs(sheet):
+        yield name, on.strength * on.weights - off.strength * off.weights
+
+
+def _bounds(sheet: "Sheet", rows: np.ndarray, cols: np.ndarray) -> tuple[float, float, float, float]:
+    """Return the bounds of the sheet's area whose cells are centred on the shown units."""
+    half = 0.5 / sheet.density * (rows[1] - rows[0] if len(rows) > 1 else cols[1] - cols[0] if len(cols) > 1 else 1)
+    x, y = np.asarray(sheet.x)[cols], np.asarray(sheet.y)[rows]
+    return float(x[0] - half), float(y[-1] - half), float(x[-1] + half), float(y[0] + half)

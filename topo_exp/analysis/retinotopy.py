@@ -1,0 +1,190 @@
+"""Retinotopy: how a sheet's units lie in the input's space, as a grid and as numbers."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from topo_exp.analysis.fields import afferent_projections, centre_of_gravity, first_moments
+from topo_exp.analysis.maps import merged
+from topo_exp.analysis.pictures import picture
+from topo_exp.analysis.responses import measured_sheets, plain_attributes, sheet_coordinates
+from topo_exp.analysis.result import Result
+from topo_exp.errors import ParameterError
+from topo_exp.typing import BoolArray, FloatArray
+
+if TYPE_CHECKING:
+    from topo_exp.engine.simulation import Simulation
+
+
+def retinotopy(sim: "Simulation", sheet: str | Iterable[str] | None = None) -> Result:
+    """Find where each unit's afferent field lies, draw the topographic grid, and say how orderly it is.
+
+    The centre of a unit is the centre of gravity of all its afferent weights together, each projection's times its
+    strength, in sheet coordinates, which all sheets share: x_i = sum_p |s_p| sum_j |w_pij| x_pj / sum_p |s_p| sum_j
+    |w_pij|. Afferent are projections from sheets made before the measured one (`fields.afferent_projections`).
+
+    Arguments:
+        sheet: name of the sheet, or a list of names; None takes those with `measure_maps`. A sheet without afferent
+            weights of its own is left out.
+
+    Returns:
+        Result; maps `centre_x`, `centre_y` on (y, x), and `<projection>_centre_x`, `_y` where there are several
+        projections; metrics `<Sheet>/retinotopy_...` with magnification, smoothness, folds, folded_fraction, coverage
+        and displacement (see the functions of these names); figure `<Sheet>/retinotopy`.
+
+    Raises:
+        UnknownNameError: a sheet that the simulation does not have.
+        AnalysisError: no sheet to measure.
+    """
+    from xarray import Dataset  # here, because xarray takes longer to load than the whole package
+
+    found: dict[str, Dataset] = {}
+    metrics: dict[str, float] = {}
+    figures: dict[str, Any] = {}
+    for name in measured_sheets(sim, sheet):
+        projections = afferent_projections(sim, name)
+        if not projections:
+            continue
+        moments = [(abs(p.strength), first_moments(p)) for p in projections]
+        total = sum(s * m[2] for s, m in moments)
+        with np.errstate(invalid="ignore"):
+            cx, cy = (sum(s * m[axis] for s, m in moments) / total for axis in (0, 1))
+        variables: dict[str, Any] = {"centre_x": cx, "centre_y": cy}
+        for projection in projections if len(projections) > 1 else []:
+            x, y = centre_of_gravity(projection)
+            variables |= {f"{projection.name}_centre_x": x, f"{projection.name}_centre_y": y}
+        boxes = np.array([p.src.bounds.lbrt() for p in projections])
+        bounds = (*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist())
+        unit = {"units": "sheet coordinates of the input"}
+        found[name] = Dataset(
+            {key: (("y", "x"), values, unit) for key, values in variables.items()},
+            coords=sheet_coordinates(sim[name]),
+            attrs=plain_attributes({"sheet": name, "simulation_time": float(sim.time), "input_bounds_lbrt": bounds}),
+        )
+        numbers = order(cx, cy, sim[name].x, sim[name].y, bounds)
+        metrics |= {f"{name}/retinotopy_{key}": value for key, value in numbers.items()}
+        figures[f"{name}/retinotopy"] = picture(
+            "topographic_grid", cx, cy, bounds, title=f"{name}: topographic grid, t = {sim.time:g}"
+        )
+    return Result(metrics, merged(found), figures) if found else Result()
+
+
+def order(
+    cx: ArrayLike, cy: ArrayLike, x: ArrayLike, y: ArrayLike, bounds: tuple[float, float, float, float]
+) -> dict[str, float]:
+    """Return all numbers of a topographic grid by name.
+
+    Arguments:
+        cx, cy: (rows, cols), the position of each unit in the input's space.
+        x, y: (cols,) and (rows,), the units' own positions on their sheet.
+        bounds: (left, bottom, right, top) of the input sheet.
+
+    Returns:
+        magnification, smoothness, folds, folded_fraction, coverage, displacement.
+
+    Raises:
+        ParameterError: cx and cy are not of one shape, (rows, cols) of y and x.
+    """
+    folded = folds(cx, cy)
+    return {
+        "magnification": magnification(cx, cy, x, y),
+        "smoothness": smoothness(cx, cy),
+        "folds": float(folded.sum()),
+        "folded_fraction": float(folded.mean()) if folded.size else float("nan"),
+        "coverage": coverage(cx, cy, bounds),
+        "displacement": displacement(cx, cy, x, y),
+    }
+
+
+def magnification(cx: ArrayLike, cy: ArrayLike, x: ArrayLike, y: ArrayLike) -> float:
+    """Return the linear magnification: length on the sheet per length of input that it represents.
+
+    M = sqrt(a / <|A|>), a being the area of the sheet between four neighbouring units, A that of the input between
+    their four positions (signed, by the shoelace formula), <> the mean over all such cells. After Daniel & Whitteridge
+    (1961, doi:10.1113/jphysiol.1961.sp006803), who give mm of cortex per degree of visual field.
+
+    Arguments as for `order`; NaN where a grid has no area.
+    """
+    xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    area = np.nanmean(np.abs(_areas(*_grid(cx, cy)))) if xs.size > 1 and ys.size > 1 else 0.0
+    own = abs((xs[-1] - xs[0]) * (ys[-1] - ys[0])) / max((xs.size - 1) * (ys.size - 1), 1)
+    return float(np.sqrt(own / area)) if area > 0 else float("nan")
+
+
+def smoothness(cx: ArrayLike, cy: ArrayLike) -> float:
+    """Return how smoothly positions change from unit to unit: 1 for an even grid, about 0.2 for random positions.
+
+    S = 1 - <|c_i - (c_left + c_right + c_above + c_below) / 4|> / <|c_i - c_neighbour|>, over all units inside the
+    sheet's edge and their four neighbours: how far a unit is off its neighbours' mean, relative to their distance. For
+    independent normal positions S = 1 - sqrt(5/8) = 0.21.
+
+    Arguments as for `order`; NaN for a grid with no unit inside its edge, or collapsed to a point.
+    """
+    c = np.add(*(part * unit for part, unit in zip(_grid(cx, cy), (1, 1j), strict=True)))
+    inner = c[1:-1, 1:-1]
+    neighbours = np.stack([c[:-2, 1:-1], c[2:, 1:-1], c[1:-1, :-2], c[1:-1, 2:]])
+    distance = np.abs(inner - neighbours)
+    if not np.isfinite(distance).any() or not np.nanmean(distance) > 0:
+        return float("nan")
+    return float(1 - np.nanmean(np.abs(inner - neighbours.mean(axis=0))) / np.nanmean(distance))
+
+
+def folds(cx: ArrayLike, cy: ArrayLike) -> BoolArray:
+    """Return which cells of the grid are flipped or crossed.
+
+    A cell is the quadrilateral of the positions of four neighbouring units. At each of its corners the two edges turn
+    one way; a cell counts as folded if two or more of its four corners turn against the grid (two: its sides cross, as
+    in a bow tie; three or four: it lies upside down). One such corner is a dent. The grid turns the way of the sum of
+    its signed areas, so that a map that is mirrored as a whole has no folds.
+
+    Arguments as for `order`; cells with a NaN corner count as not folded.
+
+    Returns:
+        (rows - 1, cols - 1), True for a folded cell.
+    """
+    x, y = _grid(cx, cy)
+    corners = [_areas(x, y, turn) for turn in range(4)]
+    whole = np.nansum(_areas(x, y))
+    against = sum((np.sign(corner) == -np.sign(whole)).astype(int) for corner in corners)
+    return np.asarray(against >= 2)
+
+
+def coverage(cx: ArrayLike, cy: ArrayLike, bounds: tuple[float, float, float, float]) -> float:
+    """Return the share of the input sheet's area that the grid spans: sum of |area| of its cells over that of `bounds`.
+
+    Folded cells count with their area, so that a heavily folded grid may exceed 1. Arguments as for `order`.
+    """
+    left, bottom, right, top = bounds
+    return float(np.nansum(np.abs(_areas(*_grid(cx, cy)))) / ((right - left) * (top - bottom)))
+
+
+def displacement(cx: ArrayLike, cy: ArrayLike, x: ArrayLike, y: ArrayLike) -> float:
+    """Return the mean distance <|c_i - r_i|> between a unit's position c in the input and its own r on its sheet.
+
+    Arguments as for `order`; NaN if there is no position.
+    """
+    gx, gy = _grid(cx, cy)
+    distance = np.hypot(gx - np.asarray(x, dtype=float)[None, :], gy - np.asarray(y, dtype=float)[:, None])
+    return float(np.nanmean(distance)) if np.isfinite(distance).any() else float("nan")
+
+
+def _grid(cx: ArrayLike, cy: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    x, y = np.asarray(cx, dtype=float), np.asarray(cy, dtype=float)
+    if x.shape != y.shape or x.ndim != 2:
+        raise ParameterError(f"retinotopy: cx and cy must be (rows, cols) (got {x.shape} and {y.shape}). Align them.")
+    return x, y
+
+
+def _areas(x: FloatArray, y: FloatArray, corner: int | None = None) -> FloatArray:
+    """Return the signed areas (rows - 1, cols - 1) of the grid's cells, or of the triangle at one corner of each.
+
+    Counter-clockwise is positive; corners go round from the lower left one.
+    """
+    around = [np.s_[1:, :-1], np.s_[1:, 1:], np.s_[:-1, 1:], np.s_[:-1, :-1]]
+    px, py = (np.stack([part[here] for here in around]) for part in (x, y))
+    if corner is not None:
+        pick = [(corner - 1) % 4, corner, (corner + 1) % 4]
+        px, py = px[pick], py[pick]
+    return np.asarray((px * np.roll(py, -1, axis=0) - py * np.roll(px, -1, axis=0)).sum(axis=0) / 2)
