@@ -19,7 +19,7 @@ from topo_exp.runner.record import RunRecord, Status
 
 if TYPE_CHECKING:
     from topo_exp.analysis.result import Result
-    from topo_exp.engine.simulation import Simulation
+    from topo_exp.runner.recorders import Moment
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,10 @@ class MlflowRecorder:
     def record(self, name: str, time: float, result: Result) -> None:
         """Do nothing: a time is shown when it is complete."""
 
-    def checkpoint(self, time: float, sim: Simulation) -> None:
+    def finish(self) -> None:
+        """Do nothing: `close` waits."""
+
+    def checkpoint(self, time: float, moment: Moment) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
         try:

@@ -167,16 +167,16 @@ def plain(value: Any) -> Any:
 
 def dump_yaml(data: Any) -> str:
     """Write plain data as YAML, in its own order, a list of numbers in one line."""
-    import yaml  # type: ignore[import-untyped]
+    import yaml
 
     base = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    dumper = type("Dumper", (base,), {})
+    dumper: Any = type("Dumper", (base,), {})
 
     def write_list(writer: Any, value: list[Any]) -> Any:
         simple = not any(isinstance(entry, list | dict) for entry in value)
         return writer.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=simple)
 
-    dumper.add_representer(list, write_list)  # type: ignore[attr-defined]
+    dumper.add_representer(list, write_list)
     return yaml.dump(data, Dumper=dumper, sort_keys=False, allow_unicode=True, width=120)
 
 

@@ -4,30 +4,48 @@ from __future__ import annotations
 
 import csv
 import logging
+import os
 import threading
+import traceback
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from topo_exp.errors import AnalysisError
 from topo_exp.runner.directory import explained, replacing, time_label, write_state, write_text
-from topo_exp.runner.drawing import Draughtsman, Drawing
+from topo_exp.runner.drawing import Draughtsman, Drawing, DrawingError
 from topo_exp.runner.record import RunRecord, Status
 from topo_exp.runner.runlog import ONLY_IN_FILE
 from topo_exp.runner.spec import RunSpec
+from topo_exp.typing import State
 
 if TYPE_CHECKING:
     from topo_exp.analysis.result import Result
-    from topo_exp.engine.simulation import Simulation
 
 log = logging.getLogger(__name__)
 
 METRICS = "metrics.csv"
+METRICS_HEAD = "time,name,value\n"
+WAITING_RESULTS = 8
+"""Results that may wait for the disk before the simulation waits too."""
 PROVENANCE_PATIENCE = 120.0
 """Seconds to wait at the end for what git has to say."""
 Row = tuple[float, str, float]
 """Time, name and value of one metric."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The simulation itself at an analysis time, as far as it is kept."""
+
+    state: State | None
+    """Everything that it is, or None where that is not kept."""
+    script: str | None
+    """Source that builds its network, or None where that is not kept."""
 
 
 class Recorder(Protocol):
@@ -39,8 +57,11 @@ class Recorder(Protocol):
     def record(self, name: str, time: float, result: Result) -> None:
         """Take the result of the analysis `name` at `time`."""
 
-    def checkpoint(self, time: float, sim: Simulation) -> None:
-        """Take note that every analysis of `time` is done; the simulation may be read, not run."""
+    def checkpoint(self, time: float, moment: Moment) -> None:
+        """Take note that every analysis of `time` is done, and what the simulation is."""
+
+    def finish(self) -> None:
+        """Wait for whatever is still being done, and raise what went wrong with it."""
 
     def close(self, status: Status, error: Mapping[str, Any] | None) -> None:
         """End, in whatever way the run has ended."""
@@ -66,9 +87,13 @@ class Recorders:
         self._truth.record(name, time, result)
         self._tell_views(lambda view: view.record(name, time, result))
 
-    def checkpoint(self, time: float, sim: Simulation) -> None:
-        self._truth.checkpoint(time, sim)
-        self._tell_views(lambda view: view.checkpoint(time, sim))
+    def checkpoint(self, time: float, moment: Moment) -> None:
+        self._truth.checkpoint(time, moment)
+        self._tell_views(lambda view: view.checkpoint(time, moment))
+
+    def finish(self) -> None:
+        self._truth.finish()
+        self._tell_views(lambda view: view.finish())
 
     def close(self, status: Status, error: Mapping[str, Any] | None) -> None:
         self._truth.close(status, error)
@@ -84,40 +109,99 @@ class Recorders:
                 log.info("%s failed", type(view).__name__, exc_info=True, extra=ONLY_IN_FILE)
 
 
+class BackgroundRecorder:
+    """Let a recorder work in a thread of its own, in order, while the simulation goes on.
+
+    Disks take their time to say that something is safe. What goes wrong is raised by one of the next calls, at the
+    latest by `finish`. One state at a time is on its way, so that memory stays bounded.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="recorder")
+        self._pending: deque[Future[None]] = deque()
+        self._state: Future[None] | None = None
+
+    def open(self, record: RunRecord) -> None:
+        self._recorder.open(record)
+
+    def record(self, name: str, time: float, result: Result) -> None:
+        self._do(lambda: self._recorder.record(name, time, result))
+
+    def checkpoint(self, time: float, moment: Moment) -> None:
+        if self._state is not None:
+            wait([self._state])
+        self._state = self._do(lambda: self._recorder.checkpoint(time, moment))
+
+    def finish(self) -> None:
+        self._do(self._recorder.finish)
+        while self._pending:
+            self._pending.popleft().result()
+
+    def close(self, status: Status, error: Mapping[str, Any] | None) -> None:
+        self._thread.shutdown(wait=True)
+        for failure in (future.exception() for future in self._pending):
+            if failure is not None:
+                log.error("%s", failure)
+        self._recorder.close(status, error)
+
+    def _do(self, call: Callable[[], None]) -> Future[None]:
+        while self._pending and (self._pending[0].done() or len(self._pending) > WAITING_RESULTS):
+            self._pending.popleft().result()
+        future = self._thread.submit(call)
+        self._pending.append(future)
+        return future
+
+
 class DirectoryRecorder:
     """Keep results in the run directory: metrics.csv, maps/, plots/, network.py and the states.
 
     The metrics of one analysis time are appended together, when the time is done, so that after a crash each time is
     there with all of its metrics or not at all.
+
+    Args:
+        spec: Of the run.
+        provenance: The thread that writes provenance/; the end of the run waits for it.
     """
 
     def __init__(self, spec: RunSpec, provenance: threading.Thread) -> None:
         self._spec = spec
         self._provenance = provenance
         self._rows: list[Row] = []
-        self._drawing_errors: list[AnalysisError] = []
+        self._failures: list[AnalysisError] = []
         self._lock = threading.Lock()
         self._draughtsman = Draughtsman(self._drawn)
 
     def open(self, record: RunRecord) -> None:
         self._record = record
         self._store = ResultStore(record.directory, figure_formats=self._spec.figure_formats)
-        write_text(record.directory / METRICS, "time,name,value\n")
+        write_text(record.directory / METRICS, METRICS_HEAD)
 
     def record(self, name: str, time: float, result: Result) -> None:
-        with self._record.stage("record"):
-            self._rows += self._store.rows(name, time, result)
-            self._store.write_maps(name, time, result)
-            for drawing in self._store.drawings(name, time, result):
-                self._draughtsman.submit(drawing)
+        with self._record.stage("recording"):
+            try:
+                self._rows += self._store.rows(name, time, result)
+                self._store.write_maps(name, time, result)
+                for drawing in self._store.drawings(name, time, result):
+                    self._draughtsman.submit(drawing)
+            except AnalysisError as error:
+                self._note(error)
 
-    def checkpoint(self, time: float, sim: Simulation) -> None:
-        with self._record.stage("record"):
+    def checkpoint(self, time: float, moment: Moment) -> None:
+        with self._record.stage("recording"):
+            directory, label = self._record.directory, time_label(time)
             self._append_metrics()
-            self._write_script(time, sim)
-            self._write_state(time, sim)
+            if moment.script is not None:
+                write_text(directory / "network.py", moment.script)
+                if self._spec.script_repr == "all":
+                    write_text(directory / "networks" / f"{label}.py", moment.script)
+            if moment.state is not None:
+                write_state(directory / "snapshot.npz", moment.state)
+                self._record.update(snapshot=time)
+                if self._spec.snapshot == "all":
+                    write_state(directory / "checkpoints" / f"{label}.npz", moment.state)
             self._record.reached(time)
-        self._raise_drawing_error()
+        self._raise_failure()
 
     def finish(self) -> None:
         """Wait for every picture.
@@ -127,7 +211,7 @@ class DirectoryRecorder:
         """
         with self._record.stage("finish_drawing"):
             self._draughtsman.finish()
-        self._raise_drawing_error()
+        self._raise_failure()
 
     def close(self, status: Status, error: Mapping[str, Any] | None) -> None:
         try:
@@ -139,48 +223,37 @@ class DirectoryRecorder:
             raise
         self._record.close(status, error)
 
-    def _raise_drawing_error(self) -> None:
-        with self._lock:
-            errors, self._drawing_errors = self._drawing_errors, []
-        if errors and self._spec.on_analysis_error == "fail":
-            raise errors[0]
-
     def _drawn(self, drawing: Drawing, error: BaseException | None) -> None:
         if error is None:
             return
-        message = f"{drawing.source}: figure {drawing.name!r} could not be drawn (got {type(error).__name__}: {error})."
-        log.error("%s", message, extra=ONLY_IN_FILE)
-        log.info("%s", error.args[0] if error.args else error, extra=ONLY_IN_FILE, exc_info=error)
+        failure = AnalysisError(
+            f"{drawing.source}: figure {drawing.name!r} could not be drawn (got {type(error).__name__}: {error}). "
+            "The traceback is in run.log."
+        )
+        failure.__cause__ = error
+        self._note(failure)
+
+    def _note(self, failure: AnalysisError) -> None:
+        """Take in an error of an analysis, in whatever thread it was found."""
+        if self._spec.on_analysis_error == "continue":
+            log.error("%s", failure)
+        cause = failure.__cause__
+        if cause is not None:
+            told = cause.args[0] if isinstance(cause, DrawingError) else "".join(traceback.format_exception(cause))
+            log.info("%s\n%s", failure, told, extra=ONLY_IN_FILE)
         with self._lock:
-            self._drawing_errors.append(AnalysisError(f"{message} The traceback is in run.log."))
+            self._failures.append(failure)
+
+    def _raise_failure(self) -> None:
+        with self._lock:
+            failures, self._failures = self._failures, []
+        if failures and self._spec.on_analysis_error == "fail":
+            raise failures[0]
 
     def _append_metrics(self) -> None:
         if self._rows:
             rows, self._rows = sorted(self._rows), []
             append_metrics(self._record.directory / METRICS, rows)
-
-    def _write_script(self, time: float, sim: Simulation) -> None:
-        when = {"first": self._spec.times[:1], "last": self._spec.times[-1:], "all": self._spec.times, "none": ()}
-        if time not in when[self._spec.script_repr]:
-            return
-        try:
-            text = sim.script_repr()
-        except Exception:
-            log.exception("network.py: could not be written")
-            return
-        directory = self._record.directory
-        write_text(directory / "network.py", text)
-        if self._spec.script_repr == "all":
-            write_text(directory / "networks" / f"{time_label(time)}.py", text)
-
-    def _write_state(self, time: float, sim: Simulation) -> None:
-        if self._spec.snapshot == "none":
-            return
-        state = sim.state()
-        write_state(self._record.directory / "snapshot.npz", state)
-        self._record.update(snapshot=time)
-        if self._spec.snapshot == "all":
-            write_state(self._record.directory / "checkpoints" / f"{time_label(time)}.npz", state)
 
 
 class ResultStore:
@@ -261,8 +334,6 @@ def file_name(name: str) -> str:
 
 def append_metrics(path: Path, rows: Sequence[Row]) -> None:
     """Add rows to metrics.csv in one write."""
-    import os
-
     with explained(path), path.open("ab") as file:
         file.write(_csv_lines(rows).encode("utf-8"))
         file.flush()
@@ -274,7 +345,7 @@ def replace_metrics(path: Path, rows: Iterable[Row]) -> None:
     merged = {(time, name): value for time, name, value in read_metrics(path)}
     merged.update({(time, name): value for time, name, value in rows})
     ordered = sorted((time, name, value) for (time, name), value in merged.items())
-    write_text(path, "time,name,value\n" + _csv_lines(ordered))
+    write_text(path, METRICS_HEAD + _csv_lines(ordered))
 
 
 def read_metrics(path: Path) -> list[Row]:

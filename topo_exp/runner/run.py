@@ -26,7 +26,7 @@ from topo_exp.runner.mlflow_recorder import MlflowRecorder
 from topo_exp.runner.progress import Progress
 from topo_exp.runner.provenance import ProvenanceThread
 from topo_exp.runner.record import RunRecord, Status, now
-from topo_exp.runner.recorders import DirectoryRecorder, Recorders, flatten
+from topo_exp.runner.recorders import BackgroundRecorder, DirectoryRecorder, Moment, Recorders, flatten
 from topo_exp.runner.runlog import ONLY_IN_FILE, RunLog
 from topo_exp.runner.signals import Interrupted, Interruptions
 from topo_exp.runner.spec import RunSpec
@@ -71,11 +71,16 @@ def execute(spec: RunSpec) -> RunHandle:
         Interruptions() as interruptions,
         RunLog(directory / "run.log", command=spec.command, verbose=spec.verbose, write=progress.write) as run_log,
     ):
-        run = _Run(spec, RunRecord.begin(directory, spec, run_log), progress, interruptions)
+        try:
+            run = _Run(spec, RunRecord.begin(directory, spec, run_log), progress, interruptions)
+        except RecordError:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
         try:
             run.carry_out()
         except BaseException as error:
             if isinstance(error, REFUSALS) and not run.is_built:
+                run.provenance.join()
                 shutil.rmtree(directory, ignore_errors=True)
                 raise
             run.close(error)
@@ -93,9 +98,8 @@ class _Run:
         self.progress = progress
         self.interruptions = interruptions
         self.provenance = ProvenanceThread(spec, record)
-        self.directory_recorder = DirectoryRecorder(spec, self.provenance)
         views = [MlflowRecorder()] if spec.tracking == "mlflow" else []
-        self.recorder = Recorders(self.directory_recorder, views)
+        self.recorder = BackgroundRecorder(Recorders(DirectoryRecorder(spec, self.provenance), views))
         self.is_built = False
         self._step = 1.0
         self._beat = clock.monotonic()
@@ -112,11 +116,10 @@ class _Run:
             self.examine(sim)
             for name, analyse in self.spec.analyses.items():
                 self.measure(sim, time, name, analyse)
-            with self.interruptions.held():
-                self.recorder.checkpoint(time, sim)
+            self.recorder.checkpoint(time, self.look_at(sim, time))
             self.progress.analysed(time)
         self.call("after", sim)
-        self.directory_recorder.finish()
+        self.recorder.finish()
 
     def build(self) -> Simulation:
         """Make the simulation, while git is asked about its code."""
@@ -163,11 +166,6 @@ class _Run:
         try:
             with self.record.stage("analysis", name), sim.frozen():
                 results = flatten(name, analyse(sim))
-            with self.interruptions.held():
-                for key, result in results.items():
-                    self.recorder.record(key, time, result)
-        except RecordError:
-            raise
         except Exception as error:
             failure = AnalysisError(
                 f"{name}: failed at time {time:g} (got {type(error).__name__}: {error}). The traceback is in run.log."
@@ -176,6 +174,21 @@ class _Run:
                 raise failure from error
             log.error("%s", failure)
             log.info("%s", traceback.format_exc(), extra=ONLY_IN_FILE)
+            return
+        for key, result in results.items():
+            self.recorder.record(key, time, result)
+
+    def look_at(self, sim: Simulation, time: float) -> Moment:
+        """Take from the simulation what the run keeps of it at a time."""
+        times = self.spec.times
+        keep_script = time in {"first": times[:1], "last": times[-1:], "all": times, "none": ()}[self.spec.script_repr]
+        script = None
+        if keep_script:
+            try:
+                script = sim.script_repr()
+            except Exception:
+                log.exception("network.py: could not be written")
+        return Moment(state=sim.state() if self.spec.snapshot != "none" else None, script=script)
 
     def call(self, when: str, sim: Simulation) -> None:
         """Call the user's functions of `before` or `after`."""
