@@ -6,7 +6,7 @@ import errno
 import itertools
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +16,8 @@ from topo_exp.typing import State
 
 RECORD = "run.yaml"
 """The file that says what a run was and how it ended; a directory that has one is a run directory."""
+UNABLE = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOLCK)
+"""What network file systems answer when asked for something that they do not do."""
 
 
 def time_label(time: float) -> str:
@@ -138,7 +140,7 @@ def read_state(path: Path) -> State:
         raise RecordError(f"{path}: must be a whole npz file without objects (got: {error}).") from error
 
 
-def find_runs(paths: Path | str | list[Path] | list[str]) -> list[Path]:
+def find_runs(paths: Path | str | Sequence[Path | str]) -> list[Path]:
     """Find every run directory at or below the given paths.
 
     Args:
@@ -160,6 +162,30 @@ def find_runs(paths: Path | str | list[Path] | list[str]) -> list[Path]:
         else:
             found.update(record.parent for record in path.rglob(RECORD) if record.is_file())
     return sorted(found)
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[bool]:
+    """Hold the lock that one process at a time has on a run directory that is over; False if another one has it."""
+    try:
+        import fcntl
+
+        handle = os.open(directory, os.O_RDONLY)
+    except (ImportError, OSError):  # no such locks on this system
+        yield True
+        return
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        except OSError as error:  # nor on some network file systems
+            if error.errno not in UNABLE:
+                raise
+        yield True
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -189,7 +215,7 @@ def _sync(path: Path) -> None:
     try:
         os.fsync(handle)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # some network file systems cannot
+        if error.errno not in UNABLE:
             raise
     finally:
         os.close(handle)

@@ -28,7 +28,8 @@ def follow(directory: Path, signals: int) -> None:
     Raises:
         Exception: Whatever went wrong in the last update.
     """
-    from topo_exp.runner.mlflow_view import MlflowView, locked, prepare_environment, store_of
+    from topo_exp.runner.directory import locked
+    from topo_exp.runner.mlflow_view import MlflowView, prepare_environment, store_of
 
     prepare_environment()
     with locked(directory):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from topo_exp.errors import RecordError
-from topo_exp.runner.directory import RECORD
+from topo_exp.runner.directory import RECORD, locked
 from topo_exp.runner.drawing import picture_name
 from topo_exp.runner.record import milliseconds, read_record, settled_status
 from topo_exp.runner.recorders import METRICS, Row, read_metrics
@@ -359,29 +359,6 @@ def prepare_environment() -> None:
     os.environ["MLFLOW_ENABLE_ASYNC_LOGGING"] = "false"  # it loses data without a word
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
-
-
-@contextmanager
-def locked(directory: Path) -> Iterator[bool]:
-    """Hold the lock that one process at a time has on showing a run; False if another one has it."""
-    try:
-        import fcntl
-
-        handle = os.open(directory, os.O_RDONLY)
-    except (ImportError, OSError):  # no such locks on this system
-        yield True
-        return
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        except OSError:  # nor on this file system
-            log.debug("%s: cannot be locked", directory)
-        yield True
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
@@ -122,6 +122,18 @@ def read_record(directory: Path) -> dict[str, Any]:
     if data.get("format", 0) > FORMAT:
         raise RecordError(f"{path}: must have format {FORMAT} or lower (got {data['format']}). Update topo_exp.")
     return data
+
+
+def amend_record(directory: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the run.yaml of a run that is over.
+
+    Args:
+        directory: Of the run.
+        change: Changes the data in place.
+    """
+    data = read_record(directory)
+    change(data)
+    write_text(directory / RECORD, dump_yaml(data))
 
 
 def settled_status(data: Mapping[str, Any]) -> Status:

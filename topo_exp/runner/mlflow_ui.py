@@ -1,0 +1,114 @@
+"""MLflow's own pages on the runs below a directory, served to this machine only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from topo_exp.errors import RecordError
+from topo_exp.runner.mlflow_view import prepare_environment, store_of
+
+LOOPBACK = "127.0.0.1"
+STARTING = 120.0
+"""Seconds that the server may take to answer for the first time."""
+STOPPING = 10.0
+"""Seconds that it may take to end."""
+
+
+def serve(output_dir: Path, *, port: int, announce: Callable[[str], None]) -> None:
+    """Serve MLflow's pages until Ctrl-C.
+
+    Args:
+        output_dir: Where the runs are, with their database.
+        port: To listen on, on the loopback interface; 0 for any free one.
+        announce: Called once with the address, when the pages can be opened.
+
+    Raises:
+        RecordError: There is no database there, the port is taken, or the server ended by itself.
+    """
+    store = store_of(Path(output_dir).absolute() / "run")
+    if store.tracking_uri.startswith("http"):
+        announce(store.tracking_uri)  # somebody else's server shows them already
+        return
+    if (
+        store.tracking_uri.startswith("sqlite:///")
+        and not Path(store.tracking_uri.removeprefix("sqlite:///")).is_file()
+    ):
+        raise RecordError(
+            f"{output_dir}: must have an MLflow database (got none). "
+            f"Run something there first, or make it from run directories: python -m topo_exp sync {output_dir}"
+        )
+    address = (LOOPBACK, _free_port(port))
+    server = _start(store.tracking_uri, store.artifact_location, address)
+    try:
+        _await_answer(server, address)
+        announce(f"http://{address[0]}:{address[1]}")
+        server.wait()
+    except KeyboardInterrupt:
+        return
+    finally:
+        _stop(server)
+    raise RecordError(f"the MLflow server: must go on until Ctrl-C (got its end, with code {server.returncode}).")
+
+
+def _free_port(port: int) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            raise RecordError(
+                f"port: must be free on {LOOPBACK} (got {port}: {error.strerror}). Choose another one, or 0 for any."
+            ) from error
+        return probe.getsockname()[1]
+
+
+def _start(tracking_uri: str, artifacts: str | None, address: tuple[str, int]) -> subprocess.Popen[bytes]:
+    prepare_environment()
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "mlflow", "server"),
+            *("--host", address[0], "--port", str(address[1])),
+            *("--workers", "1"),
+            *("--backend-store-uri", tracking_uri),
+            *(("--default-artifact-root", artifacts) if artifacts else ()),
+        ],
+        env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # so that all of its processes can be ended together
+    )
+
+
+def _await_answer(server: subprocess.Popen[bytes], address: tuple[str, int]) -> None:
+    until = time.monotonic() + STARTING
+    while time.monotonic() < until:
+        if server.poll() is not None:
+            raise RecordError(f"the MLflow server: must start (got its end, with code {server.returncode}).")
+        try:
+            socket.create_connection(address, timeout=1.0).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise RecordError(f"the MLflow server: must answer within {STARTING:.0f} s (got nothing).")
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """End the server with all of its processes."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(server.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            server.wait(STOPPING)
+        except subprocess.TimeoutExpired:
+            continue
+    server.wait()
