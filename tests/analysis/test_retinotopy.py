@@ -89,7 +89,7 @@ def test_positions_without_weights_are_left_out():
 def test_retinotopy_of_a_network():
     """Uncropped Gaussian fields lie where their units are; ON and OFF make one grid, with their own centres beside."""
     sim = small_network(Gaussian(size=0.1))
-    found = r.retinotopy(sim)
+    found = r.retinotopic_map(sim)
     assert found.metrics["V1/retinotopy_magnification"] == pytest.approx(1, abs=0.02)
     assert found.metrics["V1/retinotopy_folds"] == 0
     assert {"centre_x", "centre_y", "LGNOnWeights_centre_x", "LGNOffWeights_centre_y"} <= set(found.maps)
@@ -100,4 +100,4 @@ def test_retinotopy_of_a_network():
 def test_sheets_without_afferent_weights_have_none():
     """A sheet with no afferent weights of its own gives an empty result."""
     sim = small_network()
-    assert not r.retinotopy(sim, "Retina")
+    assert not r.retinotopic_map(sim, "Retina")

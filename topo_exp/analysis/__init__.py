@@ -1,7 +1,7 @@
 """Measurements on a frozen simulation, and the numbers and pictures made from them.
 
-Every name below is found when first used, so that importing this package loads neither scipy, xarray nor matplotlib:
-`topo_exp.analysis.orientation_map(sim)`, `topo_exp.analysis.Result`.
+Everything here is found when first used, so that importing this package loads neither scipy, xarray nor matplotlib:
+`topo_exp.analysis.orientation_map(sim)`, `topo_exp.analysis.Result`, `topo_exp.analysis.plots`.
 """
 
 from importlib import import_module
@@ -9,17 +9,46 @@ from typing import Any
 
 from topo_exp.errors import nearest
 
+_MODULES = (
+    "default",
+    "features",
+    "fields",
+    "homogeneity",
+    "maps",
+    "metrics",
+    "pinwheels",
+    "plots",
+    "preference",
+    "responses",
+    "retinotopy",
+    "spectrum",
+    "stability",
+)
+
 _WHERE = {
     "Result": "result",
+    "activity": "default",
+    "connection_fields": "fields",
+    "direction_map": "maps",
+    "disparity_map": "maps",
+    "feature_map": "maps",
+    "ocular_dominance_map": "maps",
     "orientation_map": "maps",
+    "orientation_map_gaussians": "maps",
+    "position_map": "maps",
+    "retinotopic_map": "retinotopy",
+    "spatial_frequency_map": "maps",
+    "standard_gaussian": "default",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name in _WHERE:
         return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}. {nearest(name, _WHERE)}")
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}. {nearest(name, [*_WHERE, *_MODULES])}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*_WHERE, *(name for name in globals() if name.startswith("__"))])
+    return sorted([*_WHERE, *_MODULES, *(name for name in globals() if name.startswith("__"))])

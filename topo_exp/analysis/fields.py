@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from topo_exp.analysis.pictures import picture
-from topo_exp.analysis.responses import measured_sheets, plain_attributes
+from topo_exp.analysis.responses import measurable_sheets, plain_attributes
 from topo_exp.analysis.result import Result
 from topo_exp.engine.projection import CFProjection
 from topo_exp.typing import FloatArray
@@ -35,16 +35,17 @@ def connection_fields(
         Result; `.figures` `<Sheet>/fields_<projection>`, and `.maps` with the weights shown, `<Sheet>_<projection>` on
         (`<Sheet>_y`, `<Sheet>_x`, rows and columns of the uncropped field), zero off the source sheet.
 
+        Empty for a model without such a sheet.
+
     Raises:
         UnknownNameError: a sheet that the simulation does not have.
-        AnalysisError: no sheet to measure.
     """
     from xarray import Dataset  # here, because xarray takes longer to load than the whole package
 
     variables: dict[str, Any] = {}
     coordinates: dict[str, Any] = {}
     figures: dict[str, Callable[[], Any]] = {}
-    for name in measured_sheets(sim, sheet):
+    for name in measurable_sheets(sim, sheet):
         rows, cols = (every(count, most) for count in sim[name].shape)
         x, y = np.asarray(sim[name].x)[cols], np.asarray(sim[name].y)[rows]
         coordinates |= {f"{name}_y": y, f"{name}_x": x}

@@ -35,9 +35,18 @@ from topo_exp.analysis import features as feature
 from topo_exp.analysis.features import Feature, Stimulus
 from topo_exp.analysis.pictures import picture
 from topo_exp.analysis.preference import method_named, vector_average
-from topo_exp.analysis.responses import Progress, collect, input_sheets, measured_sheets, plain_attributes, silent
+from topo_exp.analysis.responses import (
+    Progress,
+    collect,
+    input_sheets,
+    measurable_sheets,
+    measured_sheets,
+    plain_attributes,
+    silent,
+)
 from topo_exp.analysis.result import Result
 from topo_exp.engine.patterns import Gaussian, SineGrating
+from topo_exp.engine.sheet import SettlingCFSheet
 from topo_exp.errors import AnalysisError
 
 if TYPE_CHECKING:
@@ -58,6 +67,7 @@ def orientation_map(
     afferent_only: bool = False,
     method: str = "vector_average",
     selectivity_multiplier: float = 1.0,
+    settling_only: bool = False,
     inputs: Iterable[str] | None = None,
     progress: Progress = silent,
 ) -> Result:
@@ -73,11 +83,18 @@ def orientation_map(
         frequencies: of the gratings, in cycles per unit of sheet coordinates; with several, preferences for frequency
             are measured too.
         orientations, phases: their number, evenly spread.
+        settling_only: measure, of the sheets that would be measured, only those that settle by lateral interaction
+            (SettlingCFSheet), in which orientation maps are expected; an empty Result where there is none. So the
+            default analysis spares toy networks and models of retinotopy alone 72 presentations.
 
     Returns:
         Result; maps `orientation_preference` (radians, [0, pi)), `orientation_selectivity`, `phase_preference`
         (radians, [0, 2 pi)), `phase_selectivity`.
     """
+    if settling_only:
+        sheet = [name for name in measurable_sheets(sim, sheet) if isinstance(sim[name], SettlingCFSheet)]
+        if not sheet:
+            return Result()
     return feature_map(
         sim,
         [feature.frequency(frequencies), feature.orientation(orientations), feature.phase(phases)],
@@ -488,7 +505,7 @@ def _figures(sheet: str, maps: "Dataset", *, time: float) -> dict[str, Callable[
             y,
             title=title,
             units=values.attrs["units"],
-            cyclic_range=None if period is None else (0.0, period),
+            cyclic_range=period,
         )
     return drawn
 

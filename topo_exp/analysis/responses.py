@@ -153,12 +153,17 @@ def measured_sheets(sim: "Simulation", names: "Iterable[str] | str | None" = Non
 
     Raises UnknownNameError for a name that the simulation does not have, AnalysisError if there is nothing to measure.
     """
-    if names is not None:
-        return _known(sim, names)
-    found = [name for name, sheet in sim.sheets.items() if sheet.measure_maps and not sheet.is_generator]
+    found = measurable_sheets(sim, names)
     if not found:
         raise AnalysisError(f"{sim.name}: has no sheet with measure_maps=True (got {list(sim.sheets)}). Name a sheet.")
     return found
+
+
+def measurable_sheets(sim: "Simulation", names: "Iterable[str] | str | None" = None) -> list[str]:
+    """Return the names of the sheets to measure as `measured_sheets` does, of which there may be none."""
+    if names is not None:
+        return _known(sim, names)
+    return [name for name, sheet in sim.sheets.items() if sheet.measure_maps and not sheet.is_generator]
 
 
 def input_sheets(sim: "Simulation", names: "Iterable[str] | str | None" = None) -> list[str]:

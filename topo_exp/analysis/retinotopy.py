@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from topo_exp.analysis.fields import afferent_projections, centre_of_gravity, first_moments
 from topo_exp.analysis.maps import merged
 from topo_exp.analysis.pictures import picture
-from topo_exp.analysis.responses import measured_sheets, plain_attributes, sheet_coordinates
+from topo_exp.analysis.responses import measurable_sheets, plain_attributes, sheet_coordinates
 from topo_exp.analysis.result import Result
 from topo_exp.errors import ParameterError
 from topo_exp.typing import BoolArray, FloatArray
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from topo_exp.engine.simulation import Simulation
 
 
-def retinotopy(sim: "Simulation", sheet: str | Iterable[str] | None = None) -> Result:
+def retinotopic_map(sim: "Simulation", sheet: str | Iterable[str] | None = None) -> Result:
     """Find where each unit's afferent field lies, draw the topographic grid, and say how orderly it is.
 
     The centre of a unit is the centre of gravity of all its afferent weights together, each projection's times its
@@ -32,18 +32,18 @@ def retinotopy(sim: "Simulation", sheet: str | Iterable[str] | None = None) -> R
     Returns:
         Result; maps `centre_x`, `centre_y` on (y, x), and `<projection>_centre_x`, `_y` where there are several
         projections; metrics `<Sheet>/retinotopy_...` with magnification, smoothness, folds, folded_fraction, coverage
-        and displacement (see the functions of these names); figure `<Sheet>/retinotopy`.
+        and displacement (see the functions of these names); figure `<Sheet>/retinotopy`. Empty for a model without
+        such a sheet.
 
     Raises:
         UnknownNameError: a sheet that the simulation does not have.
-        AnalysisError: no sheet to measure.
     """
     from xarray import Dataset  # here, because xarray takes longer to load than the whole package
 
     found: dict[str, Dataset] = {}
     metrics: dict[str, float] = {}
     figures: dict[str, Any] = {}
-    for name in measured_sheets(sim, sheet):
+    for name in measurable_sheets(sim, sheet):
         projections = afferent_projections(sim, name)
         if not projections:
             continue
