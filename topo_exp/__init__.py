@@ -1,1 +1,45 @@
-"""topo_exp."""
+"""Developmental simulations of cortical topographic maps, run in batches and recorded whole.
+
+    sim = topo_exp.build("tiny", cortex_density=3)             a network
+    sim.run(until=100)                                         developed for 100 iterations
+    run = topo_exp.run("tiny", times=[0, 100], tag="first")    the same as a recorded run
+    run = topo_exp.load_run("Output/202611221137_tiny")        a run that is over
+
+Every name below is found when first used, so that importing this package loads next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from topo_exp.errors import TopoExpError, nearest
+
+if TYPE_CHECKING:
+    from topo_exp import analysis
+    from topo_exp.analysis.result import Result
+    from topo_exp.compose.interface import build, run
+    from topo_exp.engine.simulation import Simulation
+    from topo_exp.runner.handle import RunHandle, load_run
+
+__all__ = ["Result", "RunHandle", "Simulation", "TopoExpError", "analysis", "build", "load_run", "run"]
+__version__ = "0.1.0"
+
+_WHERE = {
+    "Result": "topo_exp.analysis.result",
+    "RunHandle": "topo_exp.runner.handle",
+    "Simulation": "topo_exp.engine.simulation",
+    "build": "topo_exp.compose.interface",
+    "load_run": "topo_exp.runner.handle",
+    "run": "topo_exp.compose.interface",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "analysis":
+        return import_module("topo_exp.analysis")
+    if name in _WHERE:
+        return getattr(import_module(_WHERE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}. {nearest(name, __all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

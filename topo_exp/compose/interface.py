@@ -1,0 +1,177 @@
+"""The Python interface: what the command line does, in a notebook or a script."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import param
+
+from topo_exp.compose.loading import load_model
+from topo_exp.compose.schema import checked, plain
+from topo_exp.errors import ConfigError
+
+if TYPE_CHECKING:
+    from topo_exp.compose.bridge import Settings
+    from topo_exp.engine.simulation import Simulation
+    from topo_exp.runner.handle import RunHandle
+    from topo_exp.runner.spec import RunSpec
+
+Model = str | Path | type[param.Parameterized]
+Analysis = str | Callable[..., Any]
+
+
+def build(model: Model, /, **parameters: Any) -> "Simulation":
+    """Build the simulation of a model at time 0.
+
+    Arguments:
+        model: name of a model, path of a file that defines one, or a model's class.
+        parameters: parameters of the model; the others have their defaults.
+
+    Returns:
+        The simulation, ready to `run`.
+
+    Raises:
+        UnknownNameError: no such model or parameter.
+        ParameterError: a value of the wrong kind or outside its bounds.
+    """
+    from topo_exp.compose.bridge import build_simulation, make_model
+
+    loaded = load_model(model)
+    return build_simulation(make_model(loaded, checked(loaded.cls, _inputs(parameters), where=loaded.label)))
+
+
+def run(
+    model: Model,
+    /,
+    *,
+    analysis: Analysis | Sequence[Analysis] | None = None,
+    overrides: Sequence[str] = (),
+    config_dir: str | Path | None = None,
+    **options_and_parameters: Any,
+) -> "RunHandle":
+    """Run a model through its analysis times and record it, as `python -m topo_exp` does.
+
+    Arguments:
+        model: name of a model, path of a file that defines one, or a model's class.
+        analysis: names of analyses, references `file.py:function`, or functions `f(sim) -> Result` themselves.
+        overrides: anything else that the command line takes, such as `["analysis.tuning.contrasts=[10,50]"]`.
+        config_dir: a directory with configuration files of your own.
+        options_and_parameters: options of the run (`times`, `tag`, `output_dir` ...) and parameters of the model.
+
+    Returns:
+        A handle to the finished run: its directory, metrics, maps and figures.
+
+    Raises:
+        UnknownNameError, ParameterError, ConfigError: a mistake in the arguments; nothing was run or written.
+        RunError: the run failed; its directory tells how.
+    """
+    from topo_exp.runner.run import execute
+
+    return execute(
+        specify(model, analysis=analysis, overrides=overrides, config_dir=config_dir, **options_and_parameters)
+    )
+
+
+def specify(
+    model: Model,
+    /,
+    *,
+    analysis: Analysis | Sequence[Analysis] | None = None,
+    overrides: Sequence[str] = (),
+    config_dir: str | Path | None = None,
+    **options_and_parameters: Any,
+) -> "RunSpec":
+    """Check the arguments of `run` and describe the run without running it; arguments and errors as for `run`."""
+    from topo_exp.compose.bridge import make_spec
+    from topo_exp.compose.composition import compose_settings
+    from topo_exp.compose.overrides import literal
+
+    inputs = _inputs(options_and_parameters)
+    entries = [] if analysis is None else [analysis] if isinstance(analysis, str) or callable(analysis) else analysis
+    named = [entry for entry in entries if isinstance(entry, str)]
+    own = {_entry_name(entry): {"_target_": entry} for entry in entries if not isinstance(entry, str)}
+    words = ["~model" if isinstance(model, type) else f"model={literal(str(model))}"]
+    if analysis is not None:
+        words.append(f"analysis={literal(named)}")
+    composed = compose_settings([*words, *overrides], [Path(config_dir)] if config_dir is not None else [])
+    config = {**composed.config, **inputs, "analysis": {**(composed.config.get("analysis") or {}), **own}}
+    if isinstance(model, type):
+        config["model"] = model
+    return make_spec(_recorded(composed, config, _spoken(model, analysis, entries, overrides, inputs), config_dir))
+
+
+def _recorded(
+    composed: "Settings", config: Mapping[str, Any], words: Sequence[str], config_dir: str | Path | None
+) -> "Settings":
+    """Put what was really asked for in the place of what Hydra composed, in words that a command line could have."""
+    from omegaconf import OmegaConf
+
+    from topo_exp.compose.overrides import command, keys
+
+    flags = [] if config_dir is None else ["--config-dir", str(config_dir)]
+    texts = {
+        "config.yaml": OmegaConf.to_yaml(OmegaConf.create(_readable(config))),
+        "overrides.yaml": OmegaConf.to_yaml(OmegaConf.create(list(words))),
+    }
+    return replace(
+        composed, config=config, given=keys(words), command=command([*flags, *words]), texts={**composed.texts, **texts}
+    )
+
+
+def _spoken(
+    model: Model,
+    analysis: Any,
+    entries: Sequence[Analysis],
+    overrides: Sequence[str],
+    inputs: Mapping[str, Any],
+) -> list[str]:
+    """Write the arguments of `run` as the words of a command line."""
+    from topo_exp.compose.overrides import literal
+
+    words = [f"model={literal(_readable(model))}"]
+    if analysis is not None:
+        words.append(f"analysis={literal(_readable(list(entries)))}")
+    return [*words, *overrides, *(f"{name}={literal(_readable(value))}" for name, value in inputs.items())]
+
+
+def _readable(value: Any) -> Any:
+    """Write functions and classes as what the command line would call them, and everything else as plain data."""
+    from topo_exp.compose.bridge import reference
+
+    if isinstance(value, Mapping):
+        return {str(name): _readable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_readable(item) for item in value]
+    if isinstance(value, type):
+        return str(load_model(value).source or value.__name__)
+    if callable(value):
+        return reference(value)
+    return plain(value if not isinstance(value, Path) else str(value))
+
+
+def _entry_name(function: Callable[..., Any]) -> str:
+    name = getattr(getattr(function, "func", function), "__name__", "")
+    if not name.isidentifier():
+        raise ConfigError(f"analysis: must be functions with a name (got {function!r}). Define it with def.")
+    return name
+
+
+def _inputs(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn what Python users have at hand, arrays, paths and dates, into plain data; functions are kept."""
+    return {name: _input(value) for name, value in values.items()}
+
+
+def _input(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [_input(item) for item in value]
+    if isinstance(value, Mapping):
+        return {name: _input(item) for name, item in value.items()}
+    return value

@@ -1,0 +1,242 @@
+"""Find what a user names: models, and functions in modules or files of their own."""
+
+import ast
+import difflib
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import param
+
+from topo_exp.compose.schema import RESERVED, declared
+from topo_exp.errors import AnalysisError, ConfigError, ModelError, TopoExpError, UnknownNameError, nearest
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model's class with the name that it was asked for by and the file that defines it."""
+
+    name: str
+    cls: type[param.Parameterized]
+    source: Path | None
+
+    @property
+    def label(self) -> str:
+        """What the model is called in messages."""
+        return self.cls.__name__
+
+
+def model_names() -> list[str]:
+    """List the models that come with the package."""
+    return sorted(path.stem for path in _models_directory().glob("*.py") if not path.stem.startswith("_"))
+
+
+def model_summaries() -> dict[str, str]:
+    """Give the first line of each model's description, read without importing any model."""
+    return {name: _summary(_models_directory() / f"{name}.py") for name in model_names()}
+
+
+def load_model(model: str | Path | type[param.Parameterized]) -> LoadedModel:
+    """Find the class of a model by its name, by the path of a file that defines it, or take it as it is.
+
+    A file that is asked for again in one process is read again only if it has changed.
+
+    Raises:
+        UnknownNameError: there is no such model or file.
+        ModelError: the file fails to load, or does not define exactly one public Parameterized class with `build()`.
+        ConfigError: a parameter of the model has the name of an option of a run.
+    """
+    if isinstance(model, type):
+        return _checked_model(LoadedModel(model.__name__, model, _source_of(model)))
+    text = str(model)
+    if text.endswith(".py"):
+        path = Path(text).expanduser()
+        module = load_file(path, "model")
+        return _checked_model(LoadedModel(path.stem, _only_model(module, text), path.resolve()))
+    if text not in model_names():
+        files = [path.name for path in Path().glob("*.py")]
+        near = difflib.get_close_matches(text, [*model_names(), *files], n=1)
+        hint = "" if near else " For a file of your own write model=path/to/my_model.py."
+        raise UnknownNameError(f"model: no such model (got {text!r}). {nearest(text, near or model_names())}{hint}")
+    module = importlib.import_module(f"topo_exp.models.{text}")
+    return _checked_model(LoadedModel(text, _only_model(module, text), Path(str(module.__file__))))
+
+
+def load_function(reference: str, where: str) -> Callable[..., Any]:
+    """Find a function by `file.py:name` or `package.module.name`.
+
+    Arguments:
+        reference: what the user wrote; a file is relative to the working directory.
+        where: the option that named it, for messages.
+
+    Raises:
+        UnknownNameError: no such file, module or function.
+        AnalysisError: the file fails to load, or what it names cannot be called.
+    """
+    module, name = _module_of(reference, where)
+    if not hasattr(module, name):
+        functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise UnknownNameError(
+            f"{where}: {module.__name__} has no function of that name (got {reference!r}). {nearest(name, functions)}"
+        )
+    function = getattr(module, name)
+    if not callable(function):
+        raise AnalysisError(
+            f"{where}: must be a function (got {reference!r}, a {type(function).__name__}). Name a function f(sim)."
+        )
+    return function
+
+
+def check_call(function: Callable[..., Any], options: Mapping[str, Any], where: str) -> None:
+    """Check that a function can be called as `function(sim, **options)`; the message shows its signature.
+
+    Raises:
+        UnknownNameError: it has no such option.
+        ConfigError: it takes no simulation, or needs an option that is not given.
+    """
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # some functions written in C have none to check
+        return
+    shown = f"{getattr(function, '__qualname__', function)}{signature}"
+    accepted = signature.parameters.values()
+    keywords = [p.name for p in accepted if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    positional = [p.name for p in accepted if p.kind in (p.POSITIONAL_OR_KEYWORD, p.POSITIONAL_ONLY)]
+    known = [name for name in keywords if name not in positional[:1]]
+    if not any(p.kind is p.VAR_KEYWORD for p in accepted):
+        for name in options:
+            if name not in known:
+                near = nearest(name, known) if known else "It has no options."
+                raise UnknownNameError(f"{where}: no such option of {shown} (got {name!r}). {near}")
+    try:
+        signature.bind(None, **options)
+    except TypeError as error:
+        raise ConfigError(f"{where}: must be callable with a simulation and its options (got {shown}): {error}.") from (
+            error
+        )
+
+
+def load_file(path: Path, where: str) -> ModuleType:
+    """Import a user's own file, under a name that clashes with no other module, with its folder on the path.
+
+    Raises:
+        UnknownNameError: there is no such file.
+        ModelError: it fails; the message has the line and the error.
+    """
+    if not path.is_file():
+        siblings = [other.name for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, siblings, n=1)
+        hint = f"Did you mean {str(path.parent / near[0])!r}?" if near else f"The working directory is {Path.cwd()}."
+        raise UnknownNameError(f"{where}: no such file (got {str(path)!r}). {hint}")
+    resolved = path.resolve()
+    stamp = resolved.stat().st_mtime_ns, resolved.stat().st_size
+    name = "topo_exp_user_" + re.sub(r"\W", "_", str(resolved))
+    loaded = sys.modules.get(name)
+    if loaded is not None and loaded.__dict__.get("__topo_exp_stamp__") == stamp:
+        return loaded
+    spec = importlib.util.spec_from_file_location(name, resolved)
+    if spec is None or spec.loader is None:
+        raise ModelError(f"{where}: must be a Python file (got {str(path)!r}). Give it the ending .py.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    if str(resolved.parent) not in sys.path:
+        sys.path.append(str(resolved.parent))  # so that it can import its neighbours
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        if isinstance(error, TopoExpError):
+            raise
+        raise ModelError(f"{where}: {_blame(error, path)}") from error
+    module.__dict__["__topo_exp_stamp__"] = stamp
+    return module
+
+
+def _models_directory() -> Path:
+    return Path(__file__).resolve().parents[1] / "models"
+
+
+def _only_model(module: ModuleType, where: str) -> type[param.Parameterized]:
+    found = [
+        value
+        for name, value in vars(module).items()
+        if isinstance(value, type)
+        and issubclass(value, param.Parameterized)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+        and callable(getattr(value, "build", None))
+    ]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(cls.__name__ for cls in found) or "none"
+    raise ModelError(
+        f"{where}: must define exactly one public param.Parameterized class with a method build() (got {names}). "
+        "Start the names of others with an underscore."
+    )
+
+
+def _checked_model(model: LoadedModel) -> LoadedModel:
+    if not (issubclass(model.cls, param.Parameterized) and callable(getattr(model.cls, "build", None))):
+        raise ModelError(
+            f"{model.name}: must be a param.Parameterized class with a method build() (got {model.cls.__name__})."
+        )
+    for name in declared(model.cls):
+        if name in RESERVED:
+            raise ConfigError(
+                f"{model.label}.{name}: must not have the name of an option of a run (got {name!r}). "
+                "Rename the model's parameter."
+            )
+    return model
+
+
+def _source_of(cls: type) -> Path | None:
+    try:
+        return Path(inspect.getfile(cls)).resolve()
+    except (TypeError, OSError):  # defined in a notebook or at the prompt
+        return None
+
+
+def _module_of(reference: str, where: str) -> tuple[ModuleType, str]:
+    path, colon, name = reference.rpartition(":")
+    if colon and path.endswith(".py") and name.isidentifier():
+        return load_file(Path(path).expanduser(), where), name
+    module, dot, name = reference.replace(":", ".").rpartition(".")
+    if not dot or reference.endswith(".py"):
+        raise UnknownNameError(
+            f"{where}: must be file.py:function or package.module.function (got {reference!r}). Add the part missing."
+        )
+    try:
+        return importlib.import_module(module), name
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise  # the module exists, and lacks something that it needs
+        raise UnknownNameError(
+            f"{where}: no module {error.name!r} (got {reference!r}). For a file write path/to/file.py:{name}."
+        ) from error
+
+
+def _summary(path: Path) -> str:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and ast.get_docstring(node):
+            return str(ast.get_docstring(node)).splitlines()[0]
+    return ""
+
+
+def _blame(error: Exception, path: Path) -> str:
+    """Say where in a user's file an error came from, in one line."""
+    if isinstance(error, SyntaxError):
+        line = error.lineno
+        text = error.msg
+    else:
+        own = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path.resolve()]
+        line = own[-1].lineno if own else None
+        text = f"{type(error).__name__}: {error}"
+    return f"the file must load without error (got {text}, in {path}" + (f", line {line})." if line else ").")

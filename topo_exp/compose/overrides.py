@@ -1,0 +1,134 @@
+"""Command-line words in Hydra's grammar: read them, make them acceptable to Hydra, and write them.
+
+Hydra refuses a name that it does not know and advises to write `+name`, which it then accepts whatever the name is.
+Here names and values are checked after composition, against the declarations, where the message can name what was
+meant, where experiment files are checked too, and where `+name` gains nothing. `for_hydra` makes Hydra leave it to us.
+"""
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import param
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.errors import HydraException
+
+from topo_exp.compose.schema import GROUPS, RunOptions, declared
+from topo_exp.errors import ConfigError
+
+TEXTS = frozenset(
+    {"model", *(name for name, option in declared(RunOptions).items() if isinstance(option, param.String))}
+)
+"""Keys whose value is a text, so that whatever Hydra's grammar cannot read can only be meant literally."""
+
+OURS = {
+    "hydra.run.dir": "output_dir",
+    "hydra.sweep.dir": "output_dir",
+    "hydra.sweep.subdir": "dirname_prefix",
+    "hydra.output_subdir": "output_dir",
+    "hydra.job.chdir": "output_dir",
+}
+"""Settings of Hydra about directories, which are the runner's here, and the option to use instead."""
+
+_BARE = re.compile(r"[A-Za-z_/][\w./-]*")
+_KEYWORDS = frozenset({"null", "true", "false", "nan", "inf"})
+
+
+def for_hydra(words: Iterable[str], is_group: Callable[[str], bool]) -> list[str]:
+    """Rewrite overrides so that Hydra composes them whatever names they have.
+
+    `name=value`, `+name=value` and `++name=value` all become `++name=value` (set, or add), except for groups, which all
+    become `group=choice`, and for Hydra's own settings and deletions (`~name`), which stay. Texts that Hydra's grammar
+    has no place for are quoted: a path with parentheses, an accent.
+
+    Arguments:
+        words: overrides as the user wrote them.
+        is_group: tells whether a key is a group of configuration files beside those in `schema.GROUPS`.
+
+    Raises:
+        ConfigError: a word is no override, or one of Hydra's settings that would make directories.
+    """
+    rewritten = []
+    for word in words:
+        override = parsed(word)
+        key = override.key_or_group
+        if key in OURS:
+            raise ConfigError(
+                f"{key}: directories of runs are made by topo_exp (got {word!r}). Use {OURS[key]}=... instead."
+            )
+        if override.is_delete() or key.startswith("hydra.") or override.package is not None:
+            rewritten.append(str(override.input_line))
+            continue
+        prefix = "" if key in GROUPS or "/" in key or is_group(key) else "++"
+        rewritten.append(prefix + str(override.input_line).lstrip("+"))
+    return rewritten
+
+
+def as_written(words: Iterable[str]) -> list[str]:
+    """Undo the prefixes that `for_hydra` adds, for records and commands."""
+    return [word.lstrip("+") for word in words]
+
+
+def parsed(word: str) -> Override:
+    """Read one override, quoting its value where it can only be a text.
+
+    Raises:
+        ConfigError: it is not one.
+    """
+    key, equal, value = word.partition("=")
+    if not key.lstrip("+~") or (not equal and not word.startswith("~")):
+        raise ConfigError(f"command line: each word must be name=value or a known command (got {word!r}). See --help.")
+    parser = OverridesParser.create()
+    if key.lstrip("+") == "model" and Path(value).is_file():
+        return parser.parse_override(f"{key}={literal(value)}")
+    try:
+        return parser.parse_override(word)
+    except HydraException as error:
+        if key.lstrip("+") in TEXTS and value[:1] not in ("'", '"') and "," not in value:
+            return parser.parse_override(f"{key}={literal(value)}")
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"command line: must follow Hydra's grammar (got {word!r}: {reason}). "
+            "Put quotes round texts with special characters: \"name='text'\"."
+        ) from error
+
+
+def keys(words: Iterable[str]) -> list[str]:
+    """List the names that overrides set, without `+`, each once, in their order."""
+    return list(dict.fromkeys(word.lstrip("+").partition("=")[0] for word in words if not word.startswith("~")))
+
+
+def literal(value: Any) -> str:
+    """Write plain data so that Hydra's grammar, and after it OmegaConf, reads the same data.
+
+    Raises:
+        ConfigError: the value is not plain.
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str):
+        if _BARE.fullmatch(value) and value.lower() not in _KEYWORDS:
+            return value
+        # `\` before `${` keeps OmegaConf from taking it for a reference
+        escaped = re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", value)
+        return QuotedString(escaped, Quote.single).with_quotes()
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(literal(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{literal(key)}:{literal(item)}" for key, item in value.items()) + "}"
+    raise ConfigError(
+        f"command line: can hold numbers, texts, lists and mappings only (got a {type(value).__name__}). "
+        "Set it in the model's file."
+    )
+
+
+def command(words: Sequence[str]) -> str:
+    """Write the command line that gives these words to the program, safe to paste into a shell."""
+    return shlex.join(["python", "-m", "topo_exp", *words])
