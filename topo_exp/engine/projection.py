@@ -1,5 +1,6 @@
 """Projections: sets of connection fields that carry activity from one sheet to another, and learn."""
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ class Projection(param.Parameterized):
     @property
     def n_units(self) -> int:
         """Connections of an uncropped field, at most the units of the source sheet: what learning rates refer to."""
-        return min(int(self._template_mask.sum()), self.src.shape[0] * self.src.shape[1])
+        return min(int(self.template_mask.sum()), self.src.shape[0] * self.src.shape[1])
 
     def attach(self, src: "Sheet", dest: "CFSheet", streams: Streams) -> None:
         """Lay the fields between two sheets and draw the initial weights; called by `Simulation.connect`."""
@@ -105,7 +106,8 @@ class Projection(param.Parameterized):
         template = Template.fit(self.nominal_bounds, src.grid)
         self._check_extent()
         self.geometry = FieldGeometry.lay(template, src.grid, dest.grid, where=self.path)
-        self._template_mask = template_mask(self.cf_shape, template)
+        self.template_mask = mask_of_shape(self.cf_shape, template)
+        self._check_memory()
         self._draw(streams)
 
     def _check_extent(self) -> None:
@@ -117,6 +119,19 @@ class Projection(param.Parameterized):
                 f"{min(right - left, top - bottom):g} with cells of {cell:g}). "
                 f"Enlarge nominal_bounds or the density of {self.src.name}."
             )
+
+    def _check_memory(self) -> None:
+        units, (height, width) = self.geometry.units, self.geometry.template.shape
+        needed, present = self.bytes_needed(units * height * width), _machine_memory()
+        if needed > present:
+            raise GeometryError(
+                f"{self.path}: its weights must fit into memory (got {units} fields of {height} x {width}, which take "
+                f"{needed / 1e9:.1f} GB of {present / 1e9:.1f} GB). Lower the density or the area."
+            )
+
+    def bytes_needed(self, cells: int) -> int:
+        """Return the bytes that a projection with so many cells in all its fields takes, while it is built."""
+        return cells  # a mask
 
     def _draw(self, streams: Streams) -> None:
         raise TypeError(f"{type(self).__name__}: must draw its weights. Derive from CFProjection.")
@@ -135,7 +150,7 @@ class Projection(param.Parameterized):
     @property
     def mask(self) -> BoolArray:
         """Where there are connections, (units, rows, columns)."""
-        return self.geometry.on_sheet & self._template_mask
+        return self.geometry.on_sheet & self.template_mask
 
     @property
     def n_connections(self) -> int:
@@ -157,7 +172,7 @@ class Projection(param.Parameterized):
         grid = self.src.grid
         return ConnectionField(
             self._weights_of(unit)[window].copy(),
-            self._template_mask[window],
+            self.template_mask[window],
             (r1, r2, c1, c2),
             grid.x[c1:c2],
             grid.y[r1:r2],
@@ -203,6 +218,10 @@ class CFProjection(Projection):
     )
 
     fields: Fields
+
+    def bytes_needed(self, cells: int) -> int:
+        """Return the bytes that so many weights take while they are drawn: once drawn, once stored, and a mask."""
+        return 9 * cells
 
     def _draw(self, streams: Streams) -> None:
         geometry = self.geometry
@@ -274,8 +293,8 @@ class CFProjection(Projection):
         weights = self.fields.weights()[:, row : row + height, column : column + width]
         self.geometry = new
         self.nominal_bounds = bounds
-        self._template_mask = template_mask(self.cf_shape, template)
-        mask = new.on_sheet & self._template_mask
+        self.template_mask = mask_of_shape(self.cf_shape, template)
+        mask = new.on_sheet & self.template_mask
         changed = np.flatnonzero((old.slices != new.slices).any(axis=1))
         unchanged = np.setdiff1d(np.arange(new.units), changed)
         mask[unchanged] = new.on_sheet[unchanged]
@@ -318,7 +337,7 @@ class SharedWeightCFProjection(Projection):
         row, column = grid.shape[0] // 2, grid.shape[1] // 2
         x = _cells(grid.x, column - template.column_radius, template.shape[1])
         y = _cells(grid.y, row - template.row_radius, template.shape[0])
-        mask = self._template_mask.astype(np.float64)
+        mask = self.template_mask.astype(np.float64)
         kernel = self.weights_generator.kernel(x - grid.x[column], y - grid.y[row], mask)
         if self.normalize_weights:
             kernel = kernel / np.abs(kernel).sum()
@@ -343,7 +362,14 @@ class SharedWeightCFProjection(Projection):
         return self.geometry.respond_to_kernel(np.asarray(source, np.float64), kernel)
 
 
-def template_mask(shape: Pattern, template: Template) -> BoolArray:
+def _machine_memory() -> int:
+    """Return the machine's memory in bytes, or more than any network takes where the system does not tell."""
+    if {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= set(os.sysconf_names):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return 1 << 62
+
+
+def mask_of_shape(shape: Pattern, template: Template) -> BoolArray:
     """Return where a field of this shape, sized to the template, has connections: (rows, columns)."""
     height, width = template.shape
     values = {name: value for name, value in shape.param.values().items() if name != "name"}

@@ -82,7 +82,8 @@ class Quantity(param.Parameter):
     def _validate(self, val: object) -> None:
         if isinstance(val, NumberGenerator):
             return
-        where = f"{self.owner.__name__ if self.owner else 'Quantity'}.{self.name}"
+        owner = self.owner if isinstance(self.owner, type) else type(self.owner)
+        where = f"{owner.__name__}.{self.name}"
         if isinstance(val, bool) or not isinstance(val, int | float | np.number):
             raise ParameterError(f"{where}: must be a number or a number generator (got {val!r}). Give one of them.")
         low, high = self.bounds
