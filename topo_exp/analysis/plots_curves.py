@@ -14,7 +14,16 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from topo_exp.analysis.metrics import orientation_histogram
-from topo_exp.analysis.plots_style import COLUMN, Palette, canvas, cyclic_colours, place, styled, write_title
+from topo_exp.analysis.plots_style import (
+    COLUMN,
+    UNDER_TEXT,
+    Palette,
+    canvas,
+    cyclic_colours,
+    place,
+    styled,
+    write_title,
+)
 from topo_exp.analysis.spectrum import Spectrum, ring_shape
 from topo_exp.errors import ParameterError
 from topo_exp.typing import FloatArray
@@ -153,7 +162,7 @@ def spectrum(spectrum: Spectrum, *, title: str) -> Figure:
         plane.plot(circle.real, circle.imag, color="C1", linewidth=0.8, linestyle=(0, (4, 2)))
         radial.axvline(spectrum.peak, color="C0", linewidth=0.7)
         label = f"k = {spectrum.peak:.2f}\nΛ = {spectrum.hypercolumn_distance:.3g} sheet units"
-        radial.text(0.98, 0.66, label, transform=radial.transAxes, ha="right", va="top")
+        radial.text(0.98, 0.66, label, transform=radial.transAxes, ha="right", va="top", bbox=UNDER_TEXT)
     radial.set(xlabel="|k| (cycles / map)", ylabel="amplitude", ylim=(0, None), xlim=(0, spectrum.k[-1]))
     radial.legend(loc="upper right")
     return figure

@@ -22,6 +22,7 @@ from topo_exp.analysis.plots_style import (
     PAGE,
     SEQUENTIAL,
     SIGNED,
+    UNDER_TEXT,
     Palette,
     canvas,
     colour_bar,
@@ -342,8 +343,7 @@ def _scale(axes: Axes, bounds: tuple[float, float, float, float], side: float) -
     corner = (bounds[0] + inset, bounds[1] + inset)
     for width, colour in ((2.2, "white"), (1.0, "black")):
         axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=colour, linewidth=width))
-    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.8}
-    axes.text(corner[0] + inset, corner[1] + inset, "Λ²", fontsize=6.5, va="bottom", bbox=box)
+    axes.text(corner[0] + inset, corner[1] + inset, "Λ²", fontsize=6.5, va="bottom", bbox=UNDER_TEXT)
 
 
 def _orientation_key(axes: Axes, palette: Palette) -> None:

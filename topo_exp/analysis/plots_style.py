@@ -37,6 +37,9 @@ TITLE_WIDTH = 0.062
 SEQUENTIAL, SIGNED, ACTIVITY = "viridis", "RdBu_r", "inferno"
 """Colour maps: of values, of values around 0, and of activities and weights, which are mostly 0."""
 
+UNDER_TEXT: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.8}
+"""The patch under a text that stands on data."""
+
 METADATA: dict[str, dict[str, None]] = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
