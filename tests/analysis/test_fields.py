@@ -92,6 +92,18 @@ def test_large_sheets_show_every_nth_field():
     np.testing.assert_allclose(found.maps["V1_x"], small_network()["V1"].x[::2])
 
 
+def test_fields_as_large_as_their_source_are_shown_on_it():
+    """A field that reaches over the whole source sheet is shown where it lies there, cell by cell."""
+    sim = small_network(radius=1.7)
+    found = connection_fields(sim).maps["V1_LGNOnWeights"].values
+    projection = sim["V1"].projections["LGNOnWeights"]
+    assert found.shape[2:] == projection.src.shape
+    for row, col in ((0, 0), (3, 9), (7, 5)):
+        r1, r2, c1, c2 = projection.cf(row, col).slice
+        np.testing.assert_array_equal(found[row, col, r1:r2, c1:c2], projection.cf(row, col).weights)
+        assert found[row, col].sum() == pytest.approx(projection.cf(row, col).weights.sum(), rel=1e-6)
+
+
 def test_fields_can_be_drawn():
     """Each picture of fields is drawn from what the result holds."""
     for draw in connection_fields(small_network(), most=3).figures.values():

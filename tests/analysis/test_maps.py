@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from fake_simulation import BoundingBox, FakeSheet, FakeSimulation, gabor_simulation
 
+from tests.analysis.fake_simulation import BoundingBox, FakeSheet, FakeSimulation, gabor_simulation
 from topo_exp.analysis import maps
 from topo_exp.analysis.features import Feature, Stimulus
 from topo_exp.engine.patterns import Disk

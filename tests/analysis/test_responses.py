@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from fake_simulation import gabor_simulation
 
+from tests.analysis.fake_simulation import gabor_simulation
 from topo_exp.analysis.features import Stimulus, frequency, orientation, phase
 from topo_exp.analysis.responses import collect, measured_sheets
 from topo_exp.engine.patterns import SineGrating

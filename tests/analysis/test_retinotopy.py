@@ -5,8 +5,8 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_fields import small_network
 
+from tests.analysis.test_fields import small_network
 from topo_exp.analysis import retinotopy as r
 from topo_exp.engine.patterns import Gaussian
 from topo_exp.errors import ParameterError

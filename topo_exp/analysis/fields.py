@@ -33,7 +33,8 @@ def connection_fields(
 
     Returns:
         Result; `.figures` `<Sheet>/fields_<projection>`, and `.maps` with the weights shown, `<Sheet>_<projection>` on
-        (`<Sheet>_y`, `<Sheet>_x`, rows and columns of the uncropped field), zero off the source sheet.
+        (`<Sheet>_y`, `<Sheet>_x`, rows and columns of the uncropped field), zero off the source sheet. Fields as large
+        as their source sheet are shown on that sheet, rather than relative to their units.
 
         Empty for a model without such a sheet.
 
@@ -127,9 +128,24 @@ def first_moments(projection: CFProjection) -> tuple[FloatArray, FloatArray, Flo
 def _shown(sheet: "Sheet") -> Iterator[tuple[str, FloatArray]]:
     for name, projection in sheet.projections.items():
         if isinstance(projection, CFProjection):
-            yield name, projection.weights
+            yield name, _seen(projection)
     for name, on, off in on_off_pairs(sheet):
-        yield name, on.strength * on.weights - off.strength * off.weights
+        yield name, on.strength * _seen(on) - off.strength * _seen(off)
+
+
+def _seen(projection: CFProjection) -> FloatArray:
+    """Return the weights on the template, or on the source sheet if that is no larger: (units, rows, cols)."""
+    weights, (height, width) = projection.weights, projection.src.shape
+    if weights.shape[1] < height or weights.shape[2] < width:
+        return weights
+    rows = np.arange(height) - projection.geometry.corners[:, :1]
+    cols = np.arange(width) - projection.geometry.corners[:, 1:]
+    on_template = ((rows >= 0) & (rows < weights.shape[1]))[:, :, None] & ((cols >= 0) & (cols < weights.shape[2]))[
+        :, None
+    ]
+    rows, cols = rows.clip(0, weights.shape[1] - 1), cols.clip(0, weights.shape[2] - 1)
+    units = np.arange(len(weights))[:, None, None]
+    return np.where(on_template, weights[units, rows[:, :, None], cols[:, None, :]], 0)
 
 
 def _bounds(sheet: "Sheet", rows: np.ndarray, cols: np.ndarray) -> tuple[float, float, float, float]:

@@ -487,15 +487,9 @@ def _figures(sheet: str, maps: "Dataset", *, time: float) -> dict[str, Callable[
         if not name.endswith("_preference"):
             continue
         which, values = name.removesuffix("_preference"), maps[name]
-        title = f"{sheet}: {which.replace('_', ' ')}, t = {time:g}"
+        title = f"{sheet}: {which.replace('_', ' ')} preference, t = {time:g}"
         if which == "orientation":
-            selectivity = maps["orientation_selectivity"].values
-            full = 0.5 * float(maps.attrs["selectivity_multiplier"])
-            drawn["orientation_preference"] = picture("orientation", values.values, None, x, y, title=title)
-            drawn["orientation"] = picture(
-                "orientation", values.values, selectivity, x, y, title=title, full_saturation=full
-            )
-            drawn["orientation_selectivity"] = picture("selectivity", selectivity, x, y, title=title, limit=2 * full)
+            drawn |= _orientation_figures(sheet, maps, time)
             continue
         period = values.attrs.get("period")
         drawn[name] = picture(
@@ -508,6 +502,21 @@ def _figures(sheet: str, maps: "Dataset", *, time: float) -> dict[str, Callable[
             cyclic_range=period,
         )
     return drawn
+
+
+def _orientation_figures(sheet: str, maps: "Dataset", time: float) -> dict[str, Callable[[], Any]]:
+    preference, selectivity = maps["orientation_preference"].values, maps["orientation_selectivity"].values
+    x, y, full = maps["x"].values, maps["y"].values, 0.5 * float(maps.attrs["selectivity_multiplier"])
+    title = f"{sheet}: orientation{{}}, t = {time:g}"
+    return {
+        "orientation_preference": picture("orientation", preference, None, x, y, title=title.format(" preference")),
+        "orientation": picture(
+            "orientation", preference, selectivity, x, y, title=title.format(""), full_saturation=full
+        ),
+        "orientation_selectivity": picture(
+            "selectivity", selectivity, x, y, title=title.format(" selectivity"), limit=2 * full
+        ),
+    }
 
 
 def _positions(sim: "Simulation", sheet: str | Iterable[str] | None, steps: int) -> list[Feature]:

@@ -27,7 +27,7 @@ def retinotopic_map(sim: "Simulation", sheet: str | Iterable[str] | None = None)
 
     Arguments:
         sheet: name of the sheet, or a list of names; None takes those with `measure_maps`. A sheet without afferent
-            weights of its own is left out.
+            weights of its own, or with none but zeros, is left out.
 
     Returns:
         Result; maps `centre_x`, `centre_y` on (y, x), and `<projection>_centre_x`, `_y` where there are several
@@ -51,6 +51,8 @@ def retinotopic_map(sim: "Simulation", sheet: str | Iterable[str] | None = None)
         total = sum(s * m[2] for s, m in moments)
         with np.errstate(invalid="ignore"):
             cx, cy = (sum(s * m[axis] for s, m in moments) / total for axis in (0, 1))
+        if not np.isfinite(cx).any():
+            continue
         variables: dict[str, Any] = {"centre_x": cx, "centre_y": cy}
         for projection in projections if len(projections) > 1 else []:
             x, y = centre_of_gravity(projection)
@@ -65,9 +67,9 @@ def retinotopic_map(sim: "Simulation", sheet: str | Iterable[str] | None = None)
         )
         numbers = order(cx, cy, sim[name].x, sim[name].y, bounds)
         metrics |= {f"{name}/retinotopy_{key}": value for key, value in numbers.items()}
-        figures[f"{name}/retinotopy"] = picture(
-            "topographic_grid", cx, cy, bounds, title=f"{name}: topographic grid, t = {sim.time:g}"
-        )
+        window = _window(cx, cy, sim[name].bounds.lbrt(), bounds)
+        title = f"{name}: topographic grid, t = {sim.time:g}"
+        figures[f"{name}/retinotopy"] = picture("topographic_grid", cx, cy, window, title=title)
     return Result(metrics, merged(found), figures) if found else Result()
 
 
@@ -108,7 +110,8 @@ def magnification(cx: ArrayLike, cy: ArrayLike, x: ArrayLike, y: ArrayLike) -> f
     Arguments as for `order`; NaN where a grid has no area.
     """
     xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    area = np.nanmean(np.abs(_areas(*_grid(cx, cy)))) if xs.size > 1 and ys.size > 1 else 0.0
+    areas = _areas(*_grid(cx, cy))
+    area = np.nanmean(np.abs(areas)) if np.isfinite(areas).any() else 0.0
     own = abs((xs[-1] - xs[0]) * (ys[-1] - ys[0])) / max((xs.size - 1) * (ys.size - 1), 1)
     return float(np.sqrt(own / area)) if area > 0 else float("nan")
 
@@ -168,6 +171,13 @@ def displacement(cx: ArrayLike, cy: ArrayLike, x: ArrayLike, y: ArrayLike) -> fl
     gx, gy = _grid(cx, cy)
     distance = np.hypot(gx - np.asarray(x, dtype=float)[None, :], gy - np.asarray(y, dtype=float)[:, None])
     return float(np.nanmean(distance)) if np.isfinite(distance).any() else float("nan")
+
+
+def _window(cx: FloatArray, cy: FloatArray, own: tuple[float, ...], inputs: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the part of the input to show: the sheet's own bounds and all positions, within the input's bounds."""
+    low = [np.nanmin([edge, np.nanmin(c)]) for edge, c in zip(own[:2], (cx, cy), strict=True)]
+    high = [np.nanmax([edge, np.nanmax(c)]) for edge, c in zip(own[2:], (cx, cy), strict=True)]
+    return (*np.maximum(low, inputs[:2]).tolist(), *np.minimum(high, inputs[2:]).tolist())
 
 
 def _grid(cx: ArrayLike, cy: ArrayLike) -> tuple[FloatArray, FloatArray]:
