@@ -6,6 +6,7 @@ doi:10.3389/neuro.11.008.2009), so that every unit, template and field agrees wi
 """
 
 import math
+import os
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -92,6 +93,11 @@ class Grid:
             raise GeometryError(
                 f"{where}: must be at least one unit high (got {height * density:g} units). "
                 "Raise the density or the area."
+            )
+        if rows * columns * 8 > machine_memory():
+            raise GeometryError(
+                f"{where}: its activity must fit into memory (got {rows} x {columns} units, {rows * columns * 8e-9:.3g} GB "
+                f"of {machine_memory() * 1e-9:.3g} GB). Lower the density or the area."
             )
         centre_y = bounds.bottom + height / 2
         half = rows / density / 2
@@ -242,3 +248,10 @@ class FieldGeometry:
         for row, column in np.argwhere(kernel):
             total += kernel[row, column] * padded[np.ix_(rows + row, columns + column)]
         return total
+
+
+def machine_memory() -> int:
+    """Return the machine's memory in bytes, or more than any network takes where the system does not tell."""
+    if {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= set(os.sysconf_names):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return 1 << 62

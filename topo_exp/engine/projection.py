@@ -1,13 +1,12 @@
 """Projections: sets of connection fields that carry activity from one sheet to another, and learn."""
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import param
 
-from topo_exp.engine.coordinates import BoundingBox, FieldGeometry, Grid, Template
+from topo_exp.engine.coordinates import BoundingBox, FieldGeometry, Grid, Template, machine_memory
 from topo_exp.engine.fields import DenseFields, Fields
 from topo_exp.engine.learning import DivisiveNormalizeL1, Hebbian, KeepWeights, reciprocal
 from topo_exp.engine.patterns import Constant, GaussianCloud, Pattern, UniformNoise
@@ -122,10 +121,11 @@ class Projection(param.Parameterized):
 
     def _check_memory(self) -> None:
         units, (height, width) = self.geometry.units, self.geometry.template.shape
-        needed, present = self.bytes_needed(units * height * width), _machine_memory()
+        others = self.dest.simulation.nbytes
+        needed, present = others + self.bytes_needed(units * height * width), machine_memory()
         if needed > present:
             raise GeometryError(
-                f"{self.path}: its weights must fit into memory (got {units} fields of {height} x {width}, which take "
+                f"{self.path}: its weights must fit into memory (got {units} fields of {height} x {width}, which with the others take "
                 f"{needed / 1e9:.1f} GB of {present / 1e9:.1f} GB). Lower the density or the area."
             )
 
@@ -360,13 +360,6 @@ class SharedWeightCFProjection(Projection):
         """Return the response (rows, columns) to a source activity, without strength."""
         kernel = self._kernel.astype(np.float64)
         return self.geometry.respond_to_kernel(np.asarray(source, np.float64), kernel)
-
-
-def _machine_memory() -> int:
-    """Return the machine's memory in bytes, or more than any network takes where the system does not tell."""
-    if {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= set(os.sysconf_names):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return 1 << 62
 
 
 def mask_of_shape(shape: Pattern, template: Template) -> BoolArray:

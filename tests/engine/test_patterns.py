@@ -1,0 +1,125 @@
+"""Patterns over a sheet."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from topo_exp.engine.patterns import (
+    Composite,
+    Constant,
+    DifferenceOfGaussians,
+    Disk,
+    Gaussian,
+    GaussianCloud,
+    Image,
+    Line,
+    Sampler,
+    SeparatedComposite,
+    SineGrating,
+    UniformNoise,
+    drawing_of_gaussians,
+    uniform_over,
+)
+from topo_exp.engine.streams import Streams
+from topo_exp.errors import ParameterError
+
+X = np.linspace(-1, 1, 41)
+Y = X[::-1]
+
+
+def test_a_gaussian_is_elongated_along_its_orientation():
+    """At one standard deviation along and across, a turned Gaussian is exp(-1/2)."""
+    size, ratio, turn = 0.4, 3.0, math.radians(30)
+    gaussian = Gaussian(size=size, aspect_ratio=ratio, orientation=turn)
+    along = np.array([math.cos(turn), math.sin(turn)]) * size / 2 * ratio
+    across = np.array([-math.sin(turn), math.cos(turn)]) * size / 2
+    for x, y in (along, across):
+        assert gaussian(np.array([x]), np.array([y]))[0, 0] == pytest.approx(math.exp(-0.5), rel=1e-12)
+
+
+def test_a_grating_has_its_frequency_across_its_bars():
+    """A horizontal grating is constant along x, and repeats after 1 / frequency along y, between 0 and scale."""
+    values = SineGrating(frequency=2.5, scale=0.3, phase=0.4)(X, Y)
+    assert np.ptp(values, axis=1).max() < 1e-12
+    shifted = SineGrating(frequency=2.5, scale=0.3, phase=0.4)(X, Y + 1 / 2.5)
+    np.testing.assert_allclose(values, shifted, atol=1e-12)
+    assert values.min() >= 0
+    assert values.max() <= 0.3
+
+
+def test_scale_and_offset_act_on_the_values():
+    """A pattern's values are scale f + offset."""
+    np.testing.assert_array_equal(Constant(scale=2, offset=0.5)(X, Y), np.full((41, 41), 2.5))
+
+
+def test_disk_and_line_fall_off_beyond_their_edges():
+    """Both are 1 inside, and exp(-d²/2s²) at the distance d from the edge."""
+    for pattern, edge in ((Disk(size=0.6, smoothing=0.1), 0.3), (Line(thickness=0.6, smoothing=0.1), 0.3)):
+        values = pattern(np.array([0.0]), np.array([edge - 0.01, edge + 0.2]))[:, 0]
+        np.testing.assert_allclose(values, [1.0, math.exp(-2.0)], rtol=1e-9)
+
+
+def test_a_difference_of_gaussians_sums_to_zero():
+    """Centre and surround each sum to 1 within the mask, so that a uniform input gives no response."""
+    mask = Disk(size=1.5, smoothing=0)(X, Y)
+    kernel = DifferenceOfGaussians().kernel(X, Y, mask)
+    assert abs(kernel.sum()) < 1e-12
+    assert kernel[20, 20] > 0
+    np.testing.assert_array_equal(kernel, -DifferenceOfGaussians(scale=-1.0).kernel(X, Y, mask))
+
+
+def test_composites_combine_by_their_operator():
+    """The maximum and the sum of two patterns are those of their values."""
+    a, b = Gaussian(x=-0.3), Gaussian(x=0.3, orientation=1.0, aspect_ratio=2.0)
+    for operator, combine in (("max", np.maximum), ("add", np.add)):
+        values = Composite(generators=[a, b], operator=operator, scale=0.5)(X, Y)
+        np.testing.assert_array_equal(values, 0.5 * combine(a(X, Y), b(X, Y)))
+
+
+def test_a_drawing_of_gaussians_renders_what_was_drawn():
+    """The numbers that a composite of Gaussians hands to the fast engine make the very same picture."""
+    generators = [Gaussian(x=uniform_over(1, seed=i), size=0.2, aspect_ratio=3.0, scale=0.7) for i in range(3)]
+    drawing = Sampler(Composite(generators=generators), Streams(0), "Retina").draw(Fraction(0), X, Y)
+    assert drawing.gaussians is not None
+    np.testing.assert_array_equal(drawing_of_gaussians(drawing.gaussians).render(X, Y), drawing.render(X, Y))
+
+
+def test_separated_patterns_keep_their_distance():
+    """Centres that come too near are redrawn; one that finds no place is left out."""
+    generators = [Gaussian(x=uniform_over(0.5, seed=i), y=uniform_over(0.5, seed=9 + i), size=0.1) for i in range(4)]
+    sampler = Sampler(SeparatedComposite(generators=generators, min_separation=0.5), Streams(0), "Retina")
+    for k in range(20):
+        centres = sampler.draw(Fraction(k), X, Y).gaussians[:, :2]
+        distances = [math.dist(a, b) for i, a in enumerate(centres) for b in centres[:i]]
+        assert min(distances, default=1.0) >= 0.5
+
+
+def test_noise_comes_from_the_shared_stream_unless_seeded():
+    """Noise without a seed goes on in the simulation's stream; with one it has a stream to itself."""
+    streams = Streams(7)
+    drawn = Sampler(UniformNoise(), streams, "Retina").draw(Fraction(0), X, Y).render(X, Y)
+    np.testing.assert_array_equal(drawn, np.random.RandomState(7).uniform(0, 1, (41, 41)))
+    own = Sampler(UniformNoise(seed=3), streams, "Retina").draw(Fraction(0), X, Y).render(X, Y)
+    np.testing.assert_array_equal(own, np.random.RandomState(3).uniform(0, 1, (41, 41)))
+
+
+def test_a_cloud_is_noise_under_its_envelope():
+    """A Gaussian cloud stays within [0, envelope]."""
+    cloud = Sampler(GaussianCloud(size=0.8), Streams(0), "w").draw(Fraction(0), X, Y).render(X, Y)
+    assert (cloud >= 0).all()
+    assert (cloud <= Gaussian(size=0.8)(X, Y)).all()
+
+
+def test_an_image_is_shown_upright():
+    """The image's first row is at the top, its first column on the left, and its index chooses among several."""
+    images = np.stack([np.zeros((4, 4)), np.arange(16).reshape(4, 4) / 16])
+    shown = Image(images=lambda: images, index=0.9, size=2.0)(np.linspace(-0.75, 0.75, 4), np.linspace(0.75, -0.75, 4))
+    np.testing.assert_array_equal(shown, images[1])
+
+
+def test_a_pattern_with_generators_cannot_be_evaluated_by_itself():
+    """Calling a pattern whose numbers vary says which one does."""
+    with pytest.raises(ParameterError, match=r"Gaussian\.x: must be a plain number"):
+        Gaussian(x=uniform_over(1, seed=1))(X, Y)
