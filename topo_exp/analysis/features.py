@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from topo_exp.engine.patterns import Pattern, SineGrating
+from topo_exp.engine.patterns import Disk, Pattern, SineGrating
+from topo_exp.engine.streams import Quantity
 from topo_exp.errors import AnalysisError, ParameterError
+from topo_exp.typing import FloatArray
 
 Parameters: TypeAlias = Mapping[str, float]
 """Parameters of a pattern by name, as plain numbers."""
@@ -102,6 +104,18 @@ class Stimulus:
         for feature, value in zip(features, point, strict=True):
             parameters = feature.applied(parameters, value, sheet)
         return self.pattern(**parameters)
+
+
+class GratingPatch(SineGrating):
+    """A sinusoidal grating in a disk, on a ground of its mean luminance, moving with the disk's centre."""
+
+    size = Quantity(0.5, bounds=(0, None), inclusive_bounds=(False, True), doc="Diameter of the disk.")
+    smoothing = Quantity(0.02, bounds=(0, None), doc="Standard deviation of the disk's edge; 0 for a sharp one.")
+
+    def function(self, values: Mapping[str, float], px: FloatArray, py: FloatArray) -> FloatArray:
+        """Return the grating's values inside the disk, fading into 1/2 outside."""
+        window = Disk().function({"aspect_ratio": 1.0, **values}, px, py)
+        return 0.5 + (super().function(values, px, py) - 0.5) * window
 
 
 def orientation(steps: int = 4) -> Feature:
