@@ -1,6 +1,7 @@
 """Pictures: what is drawn are the data given, where they lie on the sheet, with the words a reader needs."""
 
 import functools
+import io
 import pickle
 import subprocess
 import sys
@@ -377,6 +378,15 @@ def test_files_are_written_per_format_and_equal_for_equal_figures(tmp_path: Path
     assert [path.name for path in first] == [f"map_000100.00.{ending}" for ending in formats]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     assert b"CreationDate" not in first[1].read_bytes()
+
+
+def test_pictures_keep_their_style_whoever_saves_them() -> None:
+    """Saving a picture by its own method, under any settings, must give what `render` gives."""
+    figure = ALL["histogram"]()
+    buffer = io.BytesIO()
+    with mpl.rc_context({"text.hinting": "force_autohint", "savefig.facecolor": "red"}):
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+    assert buffer.getvalue() == plots.render(figure)
 
 
 def test_the_style_can_be_used_for_own_figures() -> None:

@@ -113,15 +113,12 @@ def bounds_of(x: ArrayLike, y: ArrayLike) -> tuple[float, float, float, float]:
            the other axis, or 1.
 
     Returns:
-        (left, bottom, right, top): half a cell beyond the outermost centres.
+        (left, bottom, right, top): half a cell beyond the outermost centres, rounded to nine decimals.
     """
     xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     steps = [spacing(c, where="bounds_of") if c.size > 1 else None for c in (xs, ys)]
     dx = steps[0] or steps[1] or 1.0
     dy = steps[1] or steps[0] or 1.0
-    return (
-        float(xs.min() - dx / 2),
-        float(ys.min() - dy / 2),
-        float(xs.max() + dx / 2),
-        float(ys.max() + dy / 2),
-    )
+    low, high = (xs.min() - dx / 2, ys.min() - dy / 2), (xs.max() + dx / 2, ys.max() + dy / 2)
+    left, bottom, right, top = (round(float(edge), 9) for edge in (*low, *high))
+    return left, bottom, right, top

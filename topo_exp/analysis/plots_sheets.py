@@ -1,6 +1,7 @@
 """Pictures of sheets and their connections: activity, connection fields, the topographic grid.
 
-Every function takes arrays and returns a matplotlib Figure, drawn without pyplot.
+Every function takes arrays and returns a matplotlib Figure, drawn without pyplot. The data of each picture are in the
+maps of the analysis that drew it, saved beside it as NetCDF.
 """
 
 from __future__ import annotations

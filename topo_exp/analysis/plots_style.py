@@ -105,9 +105,18 @@ def save(
     return written
 
 
+class Picture(Figure):
+    """A figure that is also saved in this package's style, whoever saves it: some settings count only then."""
+
+    def savefig(self, *args: Any, **kwargs: Any) -> None:
+        """Save as any Figure does."""
+        with mpl.rc_context(_style()):
+            super().savefig(*args, **kwargs)
+
+
 def canvas(width: float, height: float) -> Figure:
     """Return an empty figure of that size in inches, independent of pyplot."""
-    figure = Figure(figsize=(width, height))
+    figure = Picture(figsize=(width, height))
     FigureCanvasAgg(figure)
     return figure
 
@@ -151,7 +160,7 @@ def sheet_axes(axes: Axes, bounds: Bounds, *, labels: bool = True, ticks: bool =
     axes.set(xlim=(left, right), ylim=(bottom, top))
     axes.spines[:].set_visible(True)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10], min_n_ticks=2) if ticks else FixedLocator([]))
+        axis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2.5, 5, 10]) if ticks else FixedLocator([]))
     if labels:
         axes.set(xlabel="x (sheet units)", ylabel="y (sheet units)")
 
