@@ -1,7 +1,7 @@
 """Pictures of curves: tuning, histograms, spectra, numbers over time.
 
 Every function takes arrays and returns a matplotlib Figure in one journal column, drawn without pyplot. The data of
-each picture are saved beside it: measured curves in the NetCDF file of their analysis, numbers over time in metrics.csv.
+each picture are saved beside it: measured curves in the NetCDF file of their analysis, numbers in metrics.csv.
 """
 
 from __future__ import annotations
