@@ -3,9 +3,20 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from topo_exp.errors import ConfigError, TopoExpError, nearest
+from topo_exp.errors import (
+    ConfigError,
+    GeometryError,
+    MissingDependencyError,
+    ModelError,
+    ParameterError,
+    TopoExpError,
+    UnknownNameError,
+    nearest,
+)
 
 DONE, FAILED, MISTAKEN, INTERRUPTED = 0, 1, 2, 130
+MISTAKES = (ConfigError, UnknownNameError, ParameterError, GeometryError, ModelError, MissingDependencyError)
+"""What can be mended and tried again, as nothing was run."""
 
 COMMANDS = {
     "sync": "Fill in what MLflow lacks, from run directories.",
@@ -38,9 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def exit_code(error: TopoExpError) -> int:
-    """Tell a user's mistake, which can be mended and tried again, from a run that failed."""
-    mistakes = (ValueError, LookupError, TypeError, ImportError)
-    return MISTAKEN if isinstance(error, mistakes) else FAILED
+    """Tell a user's mistake from a run that failed."""
+    return MISTAKEN if isinstance(error, MISTAKES) else FAILED
 
 
 def _dispatch(words: Sequence[str]) -> Callable[[list[str]], int]:

@@ -48,18 +48,18 @@ def make_spec(settings: Settings) -> RunSpec:
         ModelError, AnalysisError: a user's file that cannot be used.
     """
     config = dict(settings.config)
+    if "model" not in config:
+        raise ConfigError("model: must be chosen (got none). Write model=NAME.")
     loaded = load_model(config.pop("model"))
     chosen = config.pop("analysis", None) or {}
     if config.pop("experiment", None) is not None:
         raise ConfigError("experiment: must be the name of a file (got settings). Write experiment=NAME.")
     _check_names(config, loaded)
-    options = {**_default_options(), **{key: value for key, value in config.items() if key in RunOptions.param}}
-    hooks = {when: functions(options.pop(when), when) for when in ("before", "after")}
-    options = checked(RunOptions, options)
+    hooks = {when: functions(config.get(when) or [], when) for when in ("before", "after")}
+    options = checked_options({**config, "before": [], "after": []})
     times = analysis_times(options["times"])
-    model, given = _make_model(
-        loaded, {key: value for key, value in config.items() if key in declared(loaded.cls)}, settings.given
-    )
+    values = {name: value for name, value in config.items() if name in declared(loaded.cls)}
+    model, given = _make_model(loaded, values, settings.given)
     parameters = {name: plain(getattr(model, name)) for name in declared(loaded.cls)}
     abbreviations = _abbreviations(options["param_names"])
     given = {name: given[name] for name in naming.ordered(given, abbreviations)}
@@ -71,7 +71,7 @@ def make_spec(settings: Settings) -> RunSpec:
         seeds={name: value for name, value in parameters.items() if _is_seed(name, value)},
         times=times,
         analyses=make_analyses(chosen),
-        analysis_config=_analysis_record(chosen),
+        analysis_config=analysis_record(chosen),
         before=hooks["before"],
         after=hooks["after"],
         on_analysis_error=options["on_analysis_error"],
@@ -123,6 +123,16 @@ def build_simulation(model: Any, precision: str = "single") -> "Simulation":
     if precision != "single":
         sim.set_precision(precision)
     return sim
+
+
+def checked_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Give every option of a run its value, checked; other settings are passed over.
+
+    Raises:
+        ParameterError: a value of the wrong kind or outside its bounds.
+    """
+    own = {name: config.get(name, option.default) for name, option in declared(RunOptions).items()}
+    return checked(RunOptions, own)
 
 
 def make_analyses(chosen: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
@@ -197,10 +207,6 @@ def _check_names(config: Mapping[str, Any], loaded: LoadedModel) -> None:
             )
 
 
-def _default_options() -> dict[str, Any]:
-    return {name: option.default for name, option in declared(RunOptions).items()}
-
-
 def _make_model(
     loaded: LoadedModel, values: Mapping[str, Any], named: Sequence[str]
 ) -> tuple[param.Parameterized, dict[str, Any]]:
@@ -226,7 +232,8 @@ def make_model(loaded: LoadedModel, values: Mapping[str, Any]) -> param.Paramete
         raise ParameterError(f"{loaded.label}: must accept its parameters (got {shown}): {error}") from error
 
 
-def _analysis_record(chosen: Mapping[str, Any]) -> dict[str, Any]:
+def analysis_record(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the chosen analyses and their options as plain data, functions by their references."""
     return {
         name: {key: reference(value) if key == "_target_" else plain(value) for key, value in entry.items()}
         for name, entry in chosen.items()

@@ -56,10 +56,11 @@ def settings_of(composed: DictConfig) -> Settings:
     words = as_written(OmegaConf.to_container(hydra_node.overrides.task))  # type: ignore[arg-type]
     words = [word for word in words if word.partition("=")[0] not in ADDED_BY_SWEEP]
     others = [word for word in words if word.partition("=")[0] != "model"]
+    model = [f"model={literal(config['model'])}"] if "model" in config else []
     return Settings(
         config={str(key): value for key, value in config.items()},
         given=keys(words),
-        command=command([*_directories(hydra_node), f"model={literal(config['model'])}", *others]),
+        command=command([*_directories(hydra_node), *model, *others]),
         texts={
             "config.yaml": OmegaConf.to_yaml(task),
             "overrides.yaml": OmegaConf.to_yaml(OmegaConf.create(words)),

@@ -17,7 +17,7 @@ from typing import Any
 import param
 
 from topo_exp.compose.schema import RESERVED, declared
-from topo_exp.errors import AnalysisError, ConfigError, ModelError, TopoExpError, UnknownNameError, nearest
+from topo_exp.errors import ConfigError, ModelError, TopoExpError, UnknownNameError, nearest
 
 
 @dataclass(frozen=True)
@@ -79,17 +79,18 @@ def load_function(reference: str, where: str) -> Callable[..., Any]:
 
     Raises:
         UnknownNameError: no such file, module or function.
-        AnalysisError: the file fails to load, or what it names cannot be called.
+        ConfigError: the file fails to load, or what it names cannot be called.
     """
     module, name = _module_of(reference, where)
     if not hasattr(module, name):
         functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         raise UnknownNameError(
-            f"{where}: {module.__name__} has no function of that name (got {reference!r}). {nearest(name, functions)}"
+            f"{where}: no such function in {module.__file__ or module.__name__} (got {reference!r}). "
+            + (nearest(name, functions) if functions else "It defines none.")
         )
     function = getattr(module, name)
     if not callable(function):
-        raise AnalysisError(
+        raise ConfigError(
             f"{where}: must be a function (got {reference!r}, a {type(function).__name__}). Name a function f(sim)."
         )
     return function
@@ -129,7 +130,7 @@ def load_file(path: Path, where: str) -> ModuleType:
 
     Raises:
         UnknownNameError: there is no such file.
-        ModelError: it fails; the message has the line and the error.
+        ModelError, ConfigError: it fails, as a model or as anything else; the message has the line and the error.
     """
     if not path.is_file():
         siblings = [other.name for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
@@ -155,7 +156,7 @@ def load_file(path: Path, where: str) -> ModuleType:
         del sys.modules[name]
         if isinstance(error, TopoExpError):
             raise
-        raise ModelError(f"{where}: {_blame(error, path)}") from error
+        raise (ModelError if where == "model" else ConfigError)(f"{where}: {_blame(error, path)}") from error
     module.__dict__["__topo_exp_stamp__"] = stamp
     return module
 
@@ -213,6 +214,8 @@ def _module_of(reference: str, where: str) -> tuple[ModuleType, str]:
         raise UnknownNameError(
             f"{where}: must be file.py:function or package.module.function (got {reference!r}). Add the part missing."
         )
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # as under `python -m`
     try:
         return importlib.import_module(module), name
     except ModuleNotFoundError as error:
