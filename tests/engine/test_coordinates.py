@@ -73,7 +73,7 @@ def test_one_kernel_equals_the_same_weights_in_each_field():
     ("make", "says"),
     [
         (lambda: BoundingBox(radius=0.0), "area must be positive"),
-        (lambda: BoundingBox(), "either a radius or two points"),
+        (BoundingBox, "either a radius or two points"),
         (lambda: Grid.fit(BoundingBox(0.5), 0.5), "at least one unit wide"),
         (lambda: Grid.fit(BoundingBox(0.5), 1e7), "fit into memory"),
     ],

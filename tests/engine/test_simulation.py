@@ -73,7 +73,7 @@ def test_looking_changes_no_bit(build):
         before = looked.state()
         with looked.frozen():
             patterns = [SineGrating(), Gaussian(size=0.3, orientation=1.0)]
-            responses = looked.respond({name: patterns for name in retinas})
+            responses = looked.respond(dict.fromkeys(retinas, patterns))
             assert responses["V1"].shape == (2, *looked["V1"].shape)
             looked.run(until=looked.time + 1.5)
         assert differences(before, looked.state()) == []
@@ -203,7 +203,7 @@ def test_a_silent_sheet_is_a_warning():
 @pytest.mark.parametrize(
     ("mistake", "error", "says"),
     [
-        (lambda s: s["V2"], UnknownNameError, "Did you mean 'V1'"),
+        (lambda s: s["V2"], UnknownNameError, "Known are: Retina, V1"),
         (lambda s: s.add(CFSheet(name="V1")), ModelError, "second 'V1'"),
         (lambda s: s.connect("Retina", "Retina", CFProjection(name="p")), ModelError, "must lead to a CFSheet"),
         (lambda s: s.connect("Retina", "V1", CFProjection(name="Afferent")), ModelError, "second 'Afferent'"),

@@ -52,10 +52,10 @@ class DeadLeaves(param.Parameterized):
         return np.stack([self._image(random) for _ in range(self.count)])
 
     def _image(self, random: np.random.Generator) -> FloatArray:
-        size, smallest, largest = self.size, 2.0, self.size / 3.0
+        size, smallest, largest = self.size, 3.0, self.size / 3.0
         rows, columns = np.ogrid[:size, :size]
         image, covered = np.full((size, size), 0.5), np.zeros((size, size), bool)
-        for _leaf in range(16 * size):  # from front to back: each leaf shows where none before it lies
+        for _leaf in range(6 * size):  # from front to back: each leaf shows where none before it lies
             radius = (smallest**-2 - random.random() * (smallest**-2 - largest**-2)) ** -0.5
             row, column = random.uniform(-radius, size + radius, 2)
             top, left = max(0, int(row - radius)), max(0, int(column - radius))
