@@ -196,7 +196,7 @@ def _mosaic_figure(shape: tuple[int, ...], title: str) -> tuple[Figure, Axes]:
     dpi = mpl.rcParams["figure.dpi"]
     pixels = min(max(1, MOSAIC // max(shape)), 12)
     h, w = (n * pixels / dpi for n in shape)
-    left, below, key, above = 75 / dpi, 54 / dpi, 0.75, 0.26
+    left, below, key, above = 80 / dpi, 54 / dpi, 0.75, 0.26
     figure = canvas(left + max(w, 1.5) + key, below + h + above)
     axes = place(figure, left, below, w, h)
     write_title(axes, title, room=max(w, 1.5) + key - 0.05)

@@ -145,7 +145,7 @@ def map_figure(bounds: Bounds, *, title: str, width: float = COLUMN, key: float 
 
     The height follows from the sheet's shape, up to 1.4 times the width.
     """
-    left, right, below, above = 0.46, 0.12, 0.36, 0.26
+    left, right, below, above = 0.52, 0.1, 0.36, 0.26
     w, h = fit_box(bounds, width - left - right - key, 1.4 * width)
     figure = canvas(width, h + below + above)
     axes = place(figure, left, below, w, h)
