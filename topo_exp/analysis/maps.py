@@ -473,6 +473,19 @@ def merged(found: "Mapping[str, Dataset]") -> "Dataset":
     return merge(parts, combine_attrs="drop_conflicts", compat="no_conflicts", join="outer")
 
 
+def separated(maps: "Dataset") -> "dict[str, Dataset]":
+    """Return the Datasets on (y, x) that `merged` has made one of, by sheet."""
+    if "y" in maps.dims:
+        return {str(maps.attrs["sheet"]): maps}
+    sheets = [str(dim).removesuffix("_y") for dim in maps.dims if str(dim).endswith("_y")]
+    parts = {}
+    for sheet in sheets:
+        own = maps[[name for name in maps.data_vars if f"{sheet}_y" in maps[name].dims]]
+        names = [str(name) for name in (*own.data_vars, f"{sheet}_y", f"{sheet}_x")]
+        parts[sheet] = own.rename({name: name.removeprefix(f"{sheet}_") for name in names}).assign_attrs(sheet=sheet)
+    return parts
+
+
 def _metrics(sheet: str, maps: "Dataset") -> dict[str, float]:
     del sheet
     numbers = {f"{name}_mean": float(maps[name].mean()) for name in maps.data_vars if name.endswith("_selectivity")}

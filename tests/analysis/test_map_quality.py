@@ -1,0 +1,67 @@
+"""The numbers of an orientation map, composed and measured."""
+
+import numpy as np
+import pytest
+
+from tests.analysis.fake_simulation import gabor_simulation
+from topo_exp.analysis.map_quality import map_quality, quality
+from topo_exp.analysis.random_fields import ring_field
+
+X = (np.arange(64) + 0.5) / 64 - 0.5
+
+
+def striped(turns=4):
+    """Return preferences that turn `turns` times along x: orientation stripes without pinwheels."""
+    return np.tile((np.pi * turns * (X + 0.5)) % np.pi, (64, 1))
+
+
+def test_stripes_have_their_period_and_no_pinwheels():
+    """A map of plane stripes has its period as hypercolumn distance, no pinwheels, and no bias."""
+    found = quality(striped(4), np.full((64, 64), 0.7), X, X[::-1])
+    assert found["hypercolumn_distance"] == pytest.approx(0.25, rel=0.05)
+    assert found["pinwheels"] == found["pinwheels_by_winding"] == 0
+    assert found["pinwheel_density"] == 0
+    assert np.isnan(found["pinwheel_distance"])
+    assert found["orientation_bias"] == pytest.approx(0, abs=1e-9)
+    assert found["selectivity_mean"] == pytest.approx(0.7)
+
+
+def test_uniform_map_has_no_scale():
+    """A map of one orientation has no hypercolumns; what depends on them is not defined, its bias is 1."""
+    found = quality(np.full((16, 16), 0.3), np.ones((16, 16)), X[:16], X[:16][::-1])
+    assert np.isnan(found["hypercolumn_distance"])
+    assert np.isnan(found["pinwheel_density"])
+    assert np.isnan(found["pinwheel_quality"])
+    assert found["orientation_bias"] == pytest.approx(1)
+    assert found["orientation_bias_deg"] == pytest.approx(np.degrees(0.3))
+
+
+def test_random_field_has_the_density_of_theory():
+    """A random field of a thin ring has about pi pinwheels per hypercolumn, as many of either sign, quality near 1."""
+    n = 256
+    z = ring_field((n, n), wavelength=16, width=0.1, seed=3)
+    x = (np.arange(n) + 0.5) / n - 0.5
+    found = quality(np.angle(z) / 2 % np.pi, np.abs(z), x, x[::-1])
+    assert found["hypercolumn_distance"] == pytest.approx(16 / n, rel=0.05)
+    assert found["pinwheel_density"] == pytest.approx(3.17, rel=0.1)
+    assert found["pinwheel_quality"] > 0.99
+    assert abs(found["pinwheels_positive"] - found["pinwheels"] / 2) <= 2 + 0.05 * found["pinwheels"]
+    assert found["pinwheels_by_winding"] == pytest.approx(found["pinwheels"], rel=0.02)
+
+
+def test_map_quality_measures_and_draws():
+    """Measured maps are quantified under the sheet's name, with homogeneity beside them, and every picture is drawn."""
+    z = ring_field((12, 12), wavelength=6, seed=1)
+    found = map_quality(gabor_simulation(np.angle(z) / 2 % np.pi), phases=6)
+    assert found.maps.local_homogeneity.shape == (12, 12)
+    assert 0 < found.metrics["V1/local_homogeneity_mean"] < 1
+    assert "V1/pinwheel_density" in found.metrics
+    assert set(found.figures) >= {"V1/spectrum", "V1/pinwheels", "V1/contours", "V1/orientation_histogram"}
+    for draw in found.figures.values():
+        assert draw().axes
+
+
+def test_maps_too_small_to_have_a_spectrum_are_left_out():
+    """A sheet of fewer than eight units along a side gives an empty result, and so does a model without settling."""
+    assert not map_quality(gabor_simulation(np.zeros((3, 4))), phases=4)
+    assert not map_quality(gabor_simulation(np.zeros((12, 12))), phases=4, settling_only=True)
