@@ -234,14 +234,19 @@ class FieldGeometry:
 
     def patches(self, source: FloatArray) -> FloatArray:
         """Return the source activity under each field, (units, rows, columns), zero off the sheet."""
-        height, width = self.template.shape
-        padded = np.pad(source, ((height, height), (width, width)))
-        return padded.ravel()[self.gather_index]
+        return self._padded(source).ravel().take(self.gather_index)
+
+    def _padded(self, source: FloatArray) -> FloatArray:
+        """Return the source activity within a border of zeros as wide as the template."""
+        (height, width), (rows, columns) = self.template.shape, self.source_shape
+        padded = np.zeros((rows + 2 * height, columns + 2 * width), source.dtype)
+        padded[height : height + rows, width : width + columns] = source
+        return padded
 
     def respond_to_kernel(self, source: FloatArray, kernel: FloatArray) -> FloatArray:
         """Return the sum of source activity times one kernel at each field, cropped at the sheet, (rows, columns)."""
         height, width = self.template.shape
-        padded = np.pad(source, ((height, height), (width, width)))
+        padded = self._padded(source)
         rows = self.corners[:: self.destination_shape[1], 0] + height
         columns = self.corners[: self.destination_shape[1], 1] + width
         total = np.zeros(self.destination_shape, np.result_type(source, kernel))
