@@ -64,6 +64,12 @@ class DenseFields:
         self._mask = mask
         self._weights = np.array(weights, np.float32)
         self._arithmetic = arithmetic
+        self.refused: bool | None = None
+        """Whether these fields are not for the event-driven path; None while nobody has asked."""
+
+    def fills(self, mask: BoolArray) -> bool:
+        """Tell whether there are connections just where `mask`, (units, rows, columns), is true."""
+        return np.array_equal(self._mask, mask)
 
     def weights(self) -> FloatArray:
         """Return a copy of the weights."""
@@ -114,7 +120,10 @@ class DenseFields:
 
     def restore(self, state: State) -> None:
         """Take the weights from a stored state."""
-        self._weights = np.array(state["weights"], np.float32)
+        weights = np.array(state["weights"], np.float32)
+        if "scale" in state:  # stored by the event-driven fields
+            weights = (weights * state["scale"][:, None, None]).astype(np.float32)
+        self._weights = weights
 
     @property
     def nbytes(self) -> int:

@@ -15,13 +15,15 @@ class Shown:
     def __init__(self, drawing: Drawing, grid: Grid) -> None:
         self.gaussians = drawing.gaussians
         self.shape = grid.shape
+        self.grid = grid
+        self.single: FloatArray | None = None
+        """The picture in single precision, once the event-driven path has drawn it."""
         self._drawing = drawing
-        self._grid = grid
         self._array: FloatArray | None = None
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self._array is None:
-            self._array = self._drawing.render(self._grid.x, self._grid.y)
+            self._array = self._drawing.render(self.grid.x, self.grid.y)
         return np.array(self._array, dtype, copy=copy)
 
 

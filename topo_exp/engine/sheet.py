@@ -198,7 +198,10 @@ class CFSheet(Sheet):
 
     def receive(self, projection: Projection, activity: FloatArray) -> None:
         """Take what has arrived through a projection."""
-        projection.receive(activity)
+        if self.executor is not None:
+            self.executor.receive(projection, activity)
+        else:
+            projection.receive(activity)
 
     def moment(self) -> Moment:
         """Return the present moment for output functions."""
@@ -216,6 +219,9 @@ class CFSheet(Sheet):
 
     def activate(self) -> None:
         """Turn the combined input into activity, and send it."""
+        if self.executor is not None:
+            self.executor.activate(self)
+            return
         activity = self.combined_input()
         if self.afferent_only and self.measure_maps:
             self.activity = activity
@@ -238,6 +244,9 @@ class CFSheet(Sheet):
     def learn(self) -> None:
         """Let every projection learn, then normalise the weights of those units that were active."""
         if not (self.simulation.plastic and self.plastic):
+            return
+        if self.executor is not None:
+            self.executor.learn(self)
             return
         learning = [p for p in self.projections.values() if isinstance(p, CFProjection)]
         activity = self.activity if self.mask is None else np.where(self.mask, self.activity, 0)
@@ -342,7 +351,7 @@ class SettlingCFSheet(CFSheet):
         if self.new_iteration:
             self.new_iteration = False
             self.clear_activity()
-        projection.receive(activity)
+        super().receive(projection, activity)
 
     def clear_activity(self) -> None:
         """Set activity and responses to zero, and let all units take part."""

@@ -75,7 +75,7 @@ class Simulation:
         self._now = Fraction(0)
         self._queue: list[Event] = []
         self._order = itertools.count()
-        self._ticks_per_unit = 1
+        self.ticks_per_unit = 1
         self._started = False
         self._frozen = False
         self._limit = 0
@@ -188,7 +188,7 @@ class Simulation:
         for sheet in self.sheets.values():
             if isinstance(sheet, GeneratorSheet):
                 spans += [Fraction(str(sheet.phase)), Fraction(str(sheet.period))]
-        self._ticks_per_unit = math.lcm(1, *(span.denominator for span in spans))
+        self.ticks_per_unit = math.lcm(1, *(span.denominator for span in spans))
         self._reach = self._shortest_delays()
 
     def _shortest_delays(self) -> dict[tuple[str, str], float]:
@@ -209,7 +209,7 @@ class Simulation:
         return self._ticks(Fraction(str(projection.delay)))
 
     def _ticks(self, time: Fraction) -> int:
-        return math.floor(time * self._ticks_per_unit)
+        return math.floor(time * self.ticks_per_unit)
 
     def _push(self, tick: int, target: GeneratorSheet | Projection, activity: Any = None) -> None:
         heapq.heappush(self._queue, Event(tick, next(self._order), target, activity))
@@ -243,11 +243,13 @@ class Simulation:
                 f"Simulation.run: until must not lie behind (got {until} at {self.time}). Choose a later time."
             )
         self.start()
+        self.refresh()
         ahead = sorted((when, i) for i, (when, _) in enumerate(self.actions) if i not in self._done and when <= end)
         for when, i in ahead:
             self._advance(when)
             self._done.add(i)
             self.actions[i][1](self)
+            self.refresh()
         self._advance(end)
 
     def _advance(self, end: Fraction) -> None:
@@ -255,7 +257,7 @@ class Simulation:
         queue = self._queue
         while queue and queue[0].tick <= self._limit:
             tick = queue[0].tick
-            self._now = Fraction(tick, self._ticks_per_unit)
+            self._now = Fraction(tick, self.ticks_per_unit)
             self._delivered: list[Event] = []
             while queue and queue[0].tick == tick:
                 event = heapq.heappop(queue)

@@ -92,15 +92,16 @@ class HomeostaticResponse(Adaptive):
         """(rows, columns); running average of the activity."""
         self.previous: FloatArray | None = None
         """(rows, columns); the activity when this function was last applied."""
-        self._next_update = Fraction(str(self.period))
+        self.next_update = Fraction(str(self.period))
+        """When the threshold is updated next: at the first application after this time."""
 
     def adapt(self, shape: tuple[int, int], moment: Moment) -> FloatArray:
         """Update the average and the threshold if a period has passed, and return the threshold to apply."""
         if self.threshold is None or self.average is None:
             self.threshold = np.full(shape, float(self.t_init))
             self.average = np.full(shape, float(self.target_activity))
-        if moment.time > self._next_update:
-            self._next_update += Fraction(str(self.period))
+        if moment.time > self.next_update:
+            self.next_update += Fraction(str(self.period))
             if moment.plastic and self.previous is not None:
                 self.average = (1.0 - self.smoothing) * self.previous + self.smoothing * self.average
                 self.threshold = self.threshold + self.learning_rate * (self.average - self.target_activity)
@@ -115,7 +116,7 @@ class HomeostaticResponse(Adaptive):
         """Return threshold, average, last activity and the time of the next update."""
         named = {"threshold": self.threshold, "average": self.average, "previous": self.previous}
         state = {name: array.copy() for name, array in named.items() if array is not None}
-        state["next_update"] = np.array([self._next_update.numerator, self._next_update.denominator])
+        state["next_update"] = np.array([self.next_update.numerator, self.next_update.denominator])
         return state
 
     def restore(self, state: State) -> None:
@@ -124,7 +125,7 @@ class HomeostaticResponse(Adaptive):
             state[name].copy() if name in state else None for name in ("threshold", "average", "previous")
         )
         numerator, denominator = state["next_update"]
-        self._next_update = Fraction(int(numerator), int(denominator))
+        self.next_update = Fraction(int(numerator), int(denominator))
 
 
 class KernelMax(Adaptive):
