@@ -33,7 +33,7 @@ OURS = {
 }
 """Settings of Hydra about directories, which are the runner's here, and the option to use instead."""
 
-_BARE = re.compile(r"[A-Za-z_/][\w./-]*")
+_BARE = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
 _KEYWORDS = frozenset({"null", "true", "false", "nan", "inf"})
 
 
@@ -122,11 +122,18 @@ def literal(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ",".join(literal(item) for item in value) + "]"
     if isinstance(value, dict):
-        return "{" + ",".join(f"{literal(key)}:{literal(item)}" for key, item in value.items()) + "}"
+        return "{" + ",".join(f"{_key(key)}:{literal(item)}" for key, item in value.items()) + "}"
     raise ConfigError(
         f"command line: can hold numbers, texts, lists and mappings only (got a {type(value).__name__}). "
         "Set it in the model's file."
     )
+
+
+def _key(key: Any) -> str:
+    """Write the key of a mapping; the grammar has no quotes here."""
+    if isinstance(key, str) and _BARE.fullmatch(key) and key.lower() not in _KEYWORDS:
+        return key
+    raise ConfigError(f"command line: a key must be a word (got {key!r}). Set it in the model's file.")
 
 
 def command(words: Sequence[str]) -> str:

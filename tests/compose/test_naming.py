@@ -1,0 +1,149 @@
+"""Names of run directories."""
+
+import unicodedata
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from topo_exp.compose.naming import SHORTEST_NAME, canonical, directory_name, ordered
+from topo_exp.errors import ConfigError
+
+WHEN = datetime(2026, 11, 22, 11, 37, 5)
+WINDOWS_RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
+
+# few letters, so that look-alikes meet; among them what file systems refuse or change
+letters = st.sampled_from('aAbB12_.,=~+- /\\:*?"<>|\n\0éÉßµ\u0301\u212a€😀')
+words = st.text(letters, max_size=12)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | words
+lookalikes = st.sampled_from(
+    [
+        "1",
+        "1.0",
+        "true",
+        "null",
+        "1_2",
+        "a",
+        "A",
+        "a_b",
+        "a-b",
+        "a b",
+        "a.",
+        "a-2",
+        "é",
+        "e",
+        "é",
+        "nan",
+        "",
+        "x=1",
+        "1e3",
+    ]
+)
+values = st.recursive(scalars | lookalikes, lambda inner: st.lists(inner, max_size=3), max_leaves=5)
+parameter_sets = st.dictionaries(st.sampled_from(["a", "b", "cortex_density", "size", "Size"]), values, max_size=4)
+
+
+def name_of(given_parameters: dict[str, Any], **options: Any) -> str:
+    """Name a run of the model `tiny` that has the parameters of these tests."""
+    options = {"parameters": ["a", "b", "cortex_density", "size", "Size"], "timestamp": WHEN, **options}
+    return directory_name("tiny", given_parameters, **options)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "options", "expected"),
+    [
+        ({}, {}, "202611221137_tiny"),
+        ({"cortex_density": 3}, {}, "202611221137_tiny,cortex_density=3"),
+        ({"cortex_density": 3.0}, {}, "202611221137_tiny,cortex_density=3"),
+        ({"cortex_density": 0.25}, {"tag": "first"}, "202611221137_tiny_first,cortex_density=0.25"),
+        ({"b": [1, 2.5], "a": True}, {}, "202611221137_tiny,a=true,b=1_2.5"),
+        ({"a": "images", "b": None}, {"prefix": "x_"}, "x_202611221137_tiny,a=images,b=null"),
+        ({"a": 1, "b": 2}, {"abbreviations": {"b": "bee"}}, "202611221137_tiny,bee=2,a=1"),
+        ({"a": "Gaussian"}, {"enumerated": ["a"]}, "202611221137_tiny,a=Gaussian"),
+        ({"a": 1}, {"time_format": "%Y-%m-%d"}, "2026-11-22_tiny,a=1"),
+    ],
+)
+def test_a_name_reads_as_documented(parameters: dict[str, Any], options: dict[str, Any], expected: str) -> None:
+    """The name is the date, the model, the tag, and what was varied, in its order."""
+    assert name_of(parameters, **options) == expected
+
+
+@given(first=parameter_sets, second=parameter_sets)
+@settings(max_examples=400)
+def test_two_parameter_sets_never_share_a_name(first: dict[str, Any], second: dict[str, Any]) -> None:
+    """Different parameters give different names, even where case and Unicode normalisation do not count."""
+    one, other = (unicodedata.normalize("NFC", name_of(each)).casefold() for each in (first, second))
+    assert (one == other) == (canonical(first) == canonical(second))
+
+
+@given(first=parameter_sets, second=parameter_sets)
+def test_two_parameter_sets_never_share_a_cut_name(first: dict[str, Any], second: dict[str, Any]) -> None:
+    """Cutting a name to its allowed length keeps it different from those of other parameters."""
+    one, other = (name_of(each, max_length=SHORTEST_NAME).casefold() for each in (first, second))
+    assert (one == other) == (canonical(first) == canonical(second))
+
+
+@given(
+    parameters=parameter_sets,
+    tag=st.none() | words | words.map(lambda word: word * 30),
+    prefix=words,
+    time_format=st.sampled_from(["%Y%m%d%H%M", "", "%c", "%H:%M"]),
+    length=st.integers(SHORTEST_NAME, 240),
+)
+def test_a_name_is_legal_on_every_file_system(
+    parameters: dict[str, Any], tag: str | None, prefix: str, time_format: str, length: int
+) -> None:
+    """A name has the allowed length, legal characters, no trailing dot or blank, and is no device of Windows."""
+    name = name_of(parameters, tag=tag, prefix=prefix, time_format=time_format, max_length=length)
+    assert 0 < len(name) <= length
+    assert name.isascii()
+    assert not set(name) & set('<>:"/\\|?*\0 ')
+    assert name.isprintable()
+    assert name[-1] not in ". "
+    assert name.partition(".")[0].casefold() not in WINDOWS_RESERVED
+
+
+@given(parameters=parameter_sets)
+def test_a_name_is_a_function_of_its_arguments(parameters: dict[str, Any]) -> None:
+    """The order in which parameters were given does not show in the name."""
+    backwards = dict(reversed(parameters.items()))
+    assert name_of(parameters) == name_of(backwards)
+
+
+def test_a_second_run_of_one_set_cannot_be_taken_for_the_first_of_another() -> None:
+    """The `-2` that the runner appends to a taken name does not lead to the name of another set."""
+    assert name_of({"a": "x"}) + "-2" != name_of({"a": "x-2"})
+
+
+@pytest.mark.parametrize(
+    ("abbreviations", "message"),
+    [
+        ({"a": "b"}, "name of another parameter"),
+        ({"a": "B"}, "name of another parameter"),
+        ({"a": "x", "b": "X"}, "differ from the abbreviation of a"),
+        ({"a": "x,y"}, "must be letters"),
+        ({"a": ""}, "must be letters"),
+    ],
+)
+def test_abbreviations_that_could_be_confused_are_refused(abbreviations: dict[str, str], message: str) -> None:
+    """Two parameters cannot have one abbreviation, nor one the name of the other."""
+    with pytest.raises(ConfigError, match=message):
+        name_of({"a": 1}, abbreviations=abbreviations)
+
+
+def test_a_map_of_abbreviations_may_serve_several_models() -> None:
+    """Names that the model at hand does not have are passed over."""
+    assert name_of({"a": 1}, abbreviations={"lateral": "l", "a": "x"}) == "202611221137_tiny,x=1"
+
+
+def test_too_short_a_length_is_refused() -> None:
+    """There is room for a date and a hash in every name."""
+    with pytest.raises(ConfigError, match="at least 40"):
+        name_of({}, max_length=10)
+
+
+def test_parameters_are_ordered_by_the_map_and_then_alphabetically() -> None:
+    """The order of the abbreviations comes first."""
+    assert ordered(["d", "a", "c", "b"], {"c": "see", "b": "bee"}) == ["c", "b", "a", "d"]

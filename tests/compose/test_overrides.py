@@ -1,0 +1,120 @@
+"""Words of the command line."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from topo_exp.compose.overrides import as_written, command, for_hydra, keys, literal
+from topo_exp.errors import ConfigError
+
+texts = st.text(st.sampled_from("ab1_ .,:='\"\\${}[]()+~-/\té€😀"), max_size=12)
+nasty = st.sampled_from(
+    ["it's", '"', "\\", "\\'", "${x}", "\\${x}", "a b", "null", "true", "1", "1e3", "", "a,b", "[a]", "é"]
+)
+data = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts | nasty,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b_c", "d.e"]), inner, max_size=2)
+    ),
+    max_leaves=6,
+)
+
+
+def no_group(key: str) -> bool:
+    """Stand for a project without groups of its own."""
+    return False
+
+
+@given(value=data)
+def test_a_literal_is_read_back_as_the_same_value(value: Any) -> None:
+    """What is written for Hydra is what Hydra and OmegaConf then understand."""
+    override = OverridesParser.create().parse_override(f"x={literal(value)}")
+    config = OmegaConf.create({"x": override.value()})
+    assert OmegaConf.to_container(config, resolve=True) == {"x": value}
+
+
+@pytest.mark.parametrize("value", [{"a b": 1}, {"null": 1}, {1: 1}, object(), [object()]])
+def test_what_the_grammar_cannot_hold_is_refused(value: Any) -> None:
+    """Objects and odd keys have no place on a command line."""
+    with pytest.raises(ConfigError, match="command line"):
+        literal(value)
+
+
+@given(words=st.lists(texts | nasty, max_size=4))
+def test_a_command_is_safe_in_a_shell(words: list[str]) -> None:
+    """A shell splits the command into the same words again."""
+    assert shlex.split(command(words)) == ["python", "-m", "topo_exp", *words]
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("cortex_density=3", "++cortex_density=3"),
+        ("+cortex_density=3", "++cortex_density=3"),
+        ("++cortex_density=3", "++cortex_density=3"),
+        ("a=1,2", "++a=1,2"),
+        ("analysis.fields.size=3", "++analysis.fields.size=3"),
+        ("model=gcal", "model=gcal"),
+        ("+experiment=first", "experiment=first"),
+        ("analysis=[default,my.py:f]", "analysis=[default,my.py:f]"),
+        ("hydra/launcher=basic", "hydra/launcher=basic"),
+        ("hydra.verbose=true", "hydra.verbose=true"),
+        ("~tag", "~tag"),
+        ("tag=(a", "++tag='(a'"),
+        ("tag=größe", "++tag='größe'"),
+        ("tag='a b'", "++tag='a b'"),
+        ("model=a (b)/c=d.py", "model='a (b)/c=d.py'"),
+    ],
+)
+def test_words_are_rewritten_for_hydra(word: str, expected: str) -> None:
+    """Names of any kind are settable, groups stay groups, and texts need no quotes."""
+    assert for_hydra([word], no_group) == [expected]
+
+
+def test_the_path_of_an_existing_file_is_one_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comma in the path of a model does not make a sweep of it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a,b.py").touch()
+    assert for_hydra(["model=a,b.py"], no_group) == ["model='a,b.py'"]
+    assert for_hydra(["model=a.py,b.py"], no_group) == ["model=a.py,b.py"]
+
+
+def test_groups_of_the_users_own_stay_groups() -> None:
+    """A key that is a directory of configuration files chooses one of them."""
+    assert for_hydra(["mine=x"], lambda key: key == "mine") == ["mine=x"]
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("cortex_density", "must be name=value"),
+        ("=3", "must be name=value"),
+        ("", "must be name=value"),
+        ("times=[0,10", "Hydra's grammar"),
+        ("a=(", "Hydra's grammar"),
+        ("hydra.run.dir=x", "Use output_dir"),
+        ("hydra.sweep.dir=x", "Use output_dir"),
+        ("hydra.output_subdir=x", "Use output_dir"),
+        ("hydra.job.chdir=true", "Use output_dir"),
+    ],
+)
+def test_words_that_cannot_be_meant_are_refused(word: str, message: str) -> None:
+    """A mistake in a word is told with the word and the remedy."""
+    with pytest.raises(ConfigError, match=message):
+        for_hydra([word], no_group)
+
+
+def test_records_show_words_as_they_were_written() -> None:
+    """The prefixes that Hydra needs do not show in records."""
+    assert as_written(["++a=1", "model=tiny", "~b"]) == ["a=1", "model=tiny", "~b"]
+
+
+def test_keys_are_listed_once_in_their_order() -> None:
+    """The names that are set, not those that are deleted."""
+    assert keys(["b=1", "+a=2", "~c", "++b=3"]) == ["b", "a"]

@@ -1,0 +1,203 @@
+"""The rules that declarations make for values."""
+
+import math
+from typing import Any
+
+import param
+import pytest
+
+from topo_exp.compose.schema import (
+    STANDARD_TIMES,
+    RunOptions,
+    analysis_times,
+    checked,
+    conf_directory,
+    declared,
+    defaults,
+    plain,
+    rule,
+)
+from topo_exp.errors import ParameterError, UnknownNameError
+
+
+class Family(param.Parameterized):
+    """One parameter of each kind."""
+
+    number = param.Number(1.0, bounds=(0, 10), inclusive_bounds=(False, True), doc="A number.")
+    half_open = param.Number(1.0, bounds=(None, 3))
+    optional = param.Number(None, allow_None=True)
+    integer = param.Integer(1, bounds=(1, None))
+    boolean = param.Boolean(False)
+    string = param.String("a")
+    matched = param.String("ab", regex="^ab*$")
+    choice = param.Selector(default="on", objects=["on", "off", "Gaussian"])
+    mixed = param.Selector(default=1, objects=[1, 2.5, None, True])
+    many = param.ListSelector(default=["a"], objects=["a", "b"])
+    numbers = param.List([1.0], item_type=float)
+    pair = param.NumericTuple((0.0, 1.0))
+    range = param.Range((0.0, 1.0), bounds=(0, 2))
+    mapping = param.Dict({})
+    anything = param.Parameter(None)
+    _private = param.Number(1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("number", 3, 3),
+        ("number", 3.5, 3.5),
+        ("number", 10, 10),
+        ("optional", None, None),
+        ("optional", "None", None),
+        ("integer", 3, 3),
+        ("integer", 1e4, 10000),
+        ("boolean", True, True),
+        ("string", "x", "x"),
+        ("string", 12, "12"),
+        ("string", True, "true"),
+        ("choice", "off", "off"),
+        ("mixed", 2.5, 2.5),
+        ("mixed", "1", 1),
+        ("mixed", True, True),
+        ("mixed", None, None),
+        ("many", ["b"], ["b"]),
+        ("numbers", [1.0, 2.0], [1.0, 2.0]),
+        ("pair", [1, 2], (1, 2)),
+        ("range", [0.5, 1], (0.5, 1)),
+        ("mapping", {"a": 1}, {"a": 1}),
+        ("anything", [1, "x"], [1, "x"]),
+    ],
+)
+def test_a_value_becomes_what_its_declaration_asks_for(name: str, value: Any, expected: Any) -> None:
+    """What a command line can express is converted, and keeps its value."""
+    result = checked(Family, {name: value}, where="Family")[name]
+    assert result == expected
+    assert type(result) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule_told"),
+    [
+        ("number", 0, "a number > 0 and <= 10"),
+        ("number", 11, "a number > 0 and <= 10"),
+        ("number", "banana", "a number > 0 and <= 10"),
+        ("number", True, "a number > 0 and <= 10"),
+        ("number", None, "a number > 0 and <= 10"),
+        ("number", [1], "a number > 0 and <= 10"),
+        ("number", math.nan, "a number > 0 and <= 10"),
+        ("half_open", 4, "a number <= 3"),
+        ("optional", "x", "a number, or null"),
+        ("integer", 1.5, "a whole number >= 1"),
+        ("integer", 0, "a whole number >= 1"),
+        ("boolean", "yes", "true or false"),
+        ("boolean", 1, "true or false"),
+        ("string", [1], "a text"),
+        ("matched", "b", "a text that matches"),
+        ("choice", "On", "one of on, off, Gaussian"),
+        ("mixed", 3, "one of 1, 2.5, null, True"),
+        ("many", ["c"], "a list of values from a, b"),
+        ("numbers", 1.0, "a list of numbers"),
+        ("numbers", ["x"], "a list of numbers"),
+        ("pair", [1, 2, 3], "a list of 2 numbers"),
+        ("range", [1, 3], "two numbers in a list, each >= 0 and <= 2"),
+        ("mapping", [1], "a mapping"),
+    ],
+)
+def test_a_bad_value_is_told_with_parameter_rule_and_value(name: str, value: Any, rule_told: str) -> None:
+    """The message names where, what is allowed, and what was given."""
+    with pytest.raises(ParameterError) as error:
+        checked(Family, {name: value}, where="Family")
+    assert str(error.value).startswith(f"Family.{name}: must be {rule_told}")
+    assert "(got " in str(error.value)
+
+
+def test_an_unknown_name_is_told_with_the_nearest() -> None:
+    """A name that is not declared is refused."""
+    with pytest.raises(UnknownNameError, match="Did you mean 'number'"):
+        checked(Family, {"numbr": 1}, where="Family")
+
+
+def test_a_private_parameter_cannot_be_set() -> None:
+    """A parameter whose name starts with an underscore is none of the user's."""
+    assert "_private" not in declared(Family)
+    with pytest.raises(UnknownNameError):
+        checked(Family, {"_private": 1}, where="Family")
+
+
+def test_parameters_keep_the_order_of_their_declaration() -> None:
+    """Help and records list parameters as the class does, a parent's first."""
+
+    class Child(Family):
+        number = param.Number(2.0)
+        added = param.Number(1.0)
+
+    assert list(declared(Child)) == [*declared(Family), "added"]
+    assert list(declared(Family))[:2] == ["number", "half_open"]
+
+
+def test_defaults_are_plain_data() -> None:
+    """What goes into a configuration has no tuples."""
+    assert defaults(Family)["pair"] == [0.0, 1.0]
+
+
+def test_plain_data_stay_and_others_are_described() -> None:
+    """Every value can be written down."""
+    assert plain({"a": (1, "x", None)}) == {"a": [1, "x", None]}
+    assert plain(object) == repr(object)
+
+
+@pytest.mark.parametrize("name", sorted(declared(RunOptions)))
+def test_every_option_is_documented(name: str) -> None:
+    """An option has a description that ends like a sentence, and its default obeys its own rule."""
+    option = declared(RunOptions)[name]
+    assert option.doc.endswith(".")
+    assert rule(option)
+    assert checked(RunOptions, {name: option.default})[name] == option.default
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        (1.0, STANDARD_TIMES),
+        (2, tuple(2 * time for time in STANDARD_TIMES)),
+        (0.7, (0, 35, 70, 350, 700, 1400, 2100, 2800, 3500, 7000)),
+        ([0], (0.0,)),
+        ([0, 0.5, 10], (0.0, 0.5, 10.0)),
+        ((5, 6), (5.0, 6.0)),
+    ],
+)
+def test_times_are_a_list_or_a_factor(times: Any, expected: tuple[float, ...]) -> None:
+    """A number multiplies the standard list exactly as written."""
+    assert analysis_times(times) == expected
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        ([5, 1], "must increase"),
+        ([1, 1], "must increase"),
+        ([], "must be a list"),
+        ([-1, 1], ">= 0"),
+        ([0, math.inf], ">= 0"),
+        ([0, math.nan], ">= 0"),
+        ([0, True], ">= 0"),
+        ([0, "x"], ">= 0"),
+        (0, "> 0"),
+        (-1, "> 0"),
+        (math.inf, "> 0"),
+        (math.nan, "> 0"),
+        (True, "must be a list"),
+        ("banana", "must be a list"),
+        (None, "must be a list"),
+        ({"a": 1}, "must be a list"),
+    ],
+)
+def test_other_times_are_refused(times: Any, message: str) -> None:
+    """Anything that does not increase from 0 on is no list of times."""
+    with pytest.raises(ParameterError, match=message):
+        analysis_times(times)
+
+
+def test_the_configuration_is_found() -> None:
+    """The directory of configuration files has the primary one."""
+    assert (conf_directory() / "config.yaml").is_file()
