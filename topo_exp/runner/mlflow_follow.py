@@ -14,7 +14,7 @@ PATIENCE_AFTER_END = 600.0
 """Seconds after the end of the run, when this process gives up on a store that does not answer."""
 SETTLING = 2.0
 """Seconds to wait after the end of the run for its process to be gone, should run.yaml still say running."""
-NICENESS = 5
+NICENESS = 10
 """The simulation goes first where there are more processes than cores."""
 
 

@@ -101,6 +101,7 @@ class _Run:
         views = [MlflowRecorder()] if spec.tracking == "mlflow" else []
         self.recorder = BackgroundRecorder(Recorders(DirectoryRecorder(spec, self.provenance), views))
         self.is_built = False
+        self._is_open = False
         self._step = 1.0
         self._beat = clock.monotonic()
         self._diagnosed: Mapping[str, Any] = {}
@@ -108,7 +109,7 @@ class _Run:
     def carry_out(self) -> None:
         """Take the simulation through its analysis times."""
         sim = self.build()
-        self.recorder.open(self.record)
+        self.open()
         self.progress.start()
         self.call("before", sim)
         for time in self.spec.times:
@@ -120,6 +121,12 @@ class _Run:
             self.progress.analysed(time)
         self.call("after", sim)
         self.recorder.finish()
+
+    def open(self) -> None:
+        """Let the recorders begin."""
+        if not self._is_open:
+            self._is_open = True
+            self.recorder.open(self.record)
 
     def build(self) -> Simulation:
         """Make the simulation, while git is asked about its code."""
@@ -200,6 +207,7 @@ class _Run:
         """Have everything on disk, then say how the run ended."""
         self.interruptions.hold_for_good()
         self.progress.stop()
+        self.open()  # a run that could not be built is shown, too
         status: Status = "done" if error is None else "killed" if isinstance(error, Interrupted) else "failed"
         if isinstance(error, Interrupted):
             log.info("stopped by %s", error)

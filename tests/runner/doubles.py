@@ -1,0 +1,37 @@
+"""What the tests of the runner share: a cheap analysis, and processes of their own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from topo_exp.analysis.result import Result
+
+ROOT = Path(__file__).parents[2]
+
+
+def numbers(sim):
+    """Measure without maps or pictures, which cost the time of loading xarray and matplotlib."""
+    activity = sim["V1"].activity
+    return Result(metrics={"V1/mean": float(activity.mean()), "V1/max": float(activity.max())})
+
+
+def script(text: str, *arguments: object) -> subprocess.Popen[str]:
+    """Start a Python process that can import this package and these tests."""
+    return subprocess.Popen(
+        [sys.executable, "-c", text, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(processes: Sequence[subprocess.Popen[str]], timeout: float = 120) -> list[tuple[int, str, str]]:
+    """Wait for processes, and return the exit code and the output of each."""
+    outcomes = []
+    for process in processes:
+        output, errors = process.communicate(timeout=timeout)
+        outcomes.append((process.returncode, output, errors))
+    return outcomes

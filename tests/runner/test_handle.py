@@ -1,0 +1,88 @@
+"""A run directory can be read back as Python objects."""
+
+import numpy as np
+import pytest
+
+from topo_exp.errors import RecordError, UnknownNameError
+from topo_exp.runner.directory import write_text
+from topo_exp.runner.handle import load_run
+from topo_exp.runner.recorders import read_metrics, replace_metrics
+from topo_exp.runner.run import execute
+from topo_exp.testing import FakeSimulation, run_spec
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Carry out one run with maps and pictures."""
+    return execute(run_spec(tmp_path_factory.mktemp("handle"), times=(0.0, 0.5, 4.0), snapshot="all"))
+
+
+def test_a_handle_is_the_same_for_a_run_just_done_and_one_loaded(run):
+    """load_run gives what execute returned."""
+    loaded = load_run(run.directory)
+    assert loaded.metadata == run.metadata
+    assert loaded.metrics.equals(run.metrics)
+    assert repr(loaded) == f"<run {run.directory.name}: done>"
+
+
+def test_maps_have_time_and_sheet_coordinates(run):
+    """The maps of an analysis are one Dataset over time."""
+    maps = run.maps["activity"]
+    assert dict(maps.sizes) == {"time": 3, "y": 4, "x": 4}
+    assert maps["time"].values.tolist() == [0.0, 0.5, 4.0]
+    sim = FakeSimulation()
+    sim.run(4.0)
+    assert np.array_equal(maps["activity"].sel(time=4.0), sim["V1"].activity)
+    assert "nothing" not in run.maps
+
+
+def test_figures_are_found_by_name_and_time(run):
+    """Figures have the names that their analysis gave them, slashes included."""
+    assert list(run.figures) == ["V1/activity"]
+    assert list(run.figures["V1/activity"]) == [0.0, 0.5, 4.0]
+    assert all(path.is_file() for path in run.figures["V1/activity"].values())
+
+
+def test_states_can_be_taken_up_again(run):
+    """A simulation that takes on a stored state is where the run was."""
+    sim = FakeSimulation()
+    sim.restore(run.state(4.0))
+    straight = FakeSimulation()
+    straight.run(4.0)
+    assert sim.time == 4.0
+    assert np.array_equal(sim["V1"].activity, straight["V1"].activity)
+    with pytest.raises(UnknownNameError, match=r"must be kept at that time \(got 3\.9\).*000004.00"):
+        run.state(3.9)
+
+
+def test_what_is_no_run_is_told(tmp_path):
+    """A directory without run.yaml, or with another one, is an error that says so."""
+    with pytest.raises(RecordError, match="must be a run directory"):
+        load_run(tmp_path)
+    write_text(tmp_path / "run.yaml", "[1, 2")
+    with pytest.raises(RecordError, match="must be readable YAML"):
+        load_run(tmp_path)
+    write_text(tmp_path / "run.yaml", "name: something\n")
+    with pytest.raises(RecordError, match="must have an id and a status"):
+        load_run(tmp_path)
+    write_text(tmp_path / "run.yaml", "id: a\nstatus: done\nformat: 99\n")
+    with pytest.raises(RecordError, match="Update topo_exp"):
+        load_run(tmp_path)
+
+
+def test_metrics_cut_off_by_a_crash_are_read_up_to_there(tmp_path):
+    """A last line without its end is left out."""
+    path = tmp_path / "metrics.csv"
+    path.write_text("time,name,value\n0.0,a,1.5\n0.0,b,nan\n5.0,a,2.2")
+    (first, second) = read_metrics(path)
+    assert first == (0.0, "a", 1.5)
+    assert second[:2] == (0.0, "b")
+    assert np.isnan(second[2])
+
+
+def test_metrics_are_replaced_without_duplicates(tmp_path):
+    """A value measured again takes the place of the old one, and the order is by time and name."""
+    path = tmp_path / "metrics.csv"
+    replace_metrics(path, [(5.0, "a", 1.0), (0.0, "b", 2.0)])
+    replace_metrics(path, [(5.0, "a", 3.0), (0.0, "a", 4.0)])
+    assert path.read_text() == "time,name,value\n0.0,a,4.0\n0.0,b,2.0\n5.0,a,3.0\n"

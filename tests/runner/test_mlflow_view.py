@@ -1,0 +1,325 @@
+"""MLflow shows what the run directories have: all of it, once."""
+
+import json
+import math
+import os
+import signal
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.runner.doubles import ended, numbers, script
+from tests.runner.test_run import wait_for
+from topo_exp.analysis.result import Result
+from topo_exp.errors import RecordError
+from topo_exp.runner.handle import load_run
+from topo_exp.runner.mlflow_view import prepare_environment, store_of, sync, update
+from topo_exp.runner.record import amend_record
+from topo_exp.runner.recorders import replace_metrics
+from topo_exp.runner.run import execute
+from topo_exp.testing import run_spec
+
+# libraries below MLflow, and its own modules, warn about each other as they are loaded
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
+LONG = "x" * 7000
+TIMES = (0.0, 0.05, 5.0)
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch):
+    """Keep MLflow's settings of whoever runs the tests out, and those of the tests in."""
+    for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    for name in (
+        "MLFLOW_DISABLE_TELEMETRY",
+        "DO_NOT_TRACK",
+        "MLFLOW_ENABLE_ASYNC_LOGGING",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT",
+    ):
+        monkeypatch.setenv(name, os.environ.get(name, "1"))
+    prepare_environment()
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory):
+    """A directory with one run of maps and pictures, and a database made from it: making one takes seconds."""
+    output = tmp_path_factory.mktemp("shared")
+    execute(
+        run_spec(
+            output,
+            times=TIMES,
+            parameters={"rows": 4, "seed": 3, "layout": LONG},
+            given={"rows": 4},
+            command="python -m topo_exp model=fake rows=4",
+            tag="first",
+            sweep="pilot",
+        )
+    )
+    return output
+
+
+@pytest.fixture(scope="module")
+def run(output):
+    """The run in that directory."""
+    (directory,) = output.glob("2*")
+    return load_run(directory)
+
+
+@pytest.fixture
+def client(run):
+    """A client of the shared database."""
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=store_of(run.directory).tracking_uri)
+
+
+def shown(client, run):
+    """Return the runs that MLflow has of a run directory."""
+    experiment = client.get_experiment_by_name(run.metadata["experiment"])
+    return client.search_runs([experiment.experiment_id], f"tags.`topo_exp.id` = '{run.metadata['id']}'")
+
+
+def contents(client, run):
+    """Return everything that the view promises, as plain data, of the one run that MLflow has."""
+    (found,) = shown(client, run)
+    run_id = found.info.run_id
+    metrics = {
+        name: sorted((point.step, repr(point.value)) for point in client.get_metric_history(run_id, name))
+        for name in found.data.metrics
+    }
+    images = sorted(file.path.split("+timestamp")[0] for file in client.list_artifacts(run_id, "images"))
+    files = sorted(file.path for file in client.list_artifacts(run_id) if not file.is_dir)
+    return {
+        "name": found.info.run_name,
+        "status": found.info.status,
+        "params": found.data.params,
+        "metrics": metrics,
+        "images": images,
+        "files": files,
+        "start": found.info.start_time,
+        "end": found.info.end_time,
+    }
+
+
+def test_a_run_is_shown_whole(run, client):
+    """Parameters, metrics at each time, pictures by key and step, files and tags are there after one update."""
+    ((_, filled),) = sync([run.directory])
+    assert str(filled) == "added: 3 parameters, 9 metric values, 3 pictures"
+    has = contents(client, run)
+    assert has["name"] == run.directory.name
+    assert has["status"] == "FINISHED"
+    assert has["params"]["rows"] == "4"
+    assert len(has["params"]["layout"]) <= 500
+    assert has["metrics"]["time"] == [(0, "0.0"), (50, "0.05"), (5000, "5.0")]
+    assert has["metrics"]["V1/activity_mean"] == sorted(
+        (round(1000 * time), repr(value)) for time, value in run.metrics["V1/activity_mean"].items()
+    )
+    assert has["images"] == sorted(2 * [f"images/V1~activity+step+{step}" for step in (0, 50, 5000)])
+    assert has["files"] == ["metrics.csv", "network.py", "run.log", "run.yaml"]
+    (found,) = shown(client, run)
+    tags = found.data.tags
+    assert tags["topo_exp.directory"] == str(run.directory)
+    assert tags["topo_exp.varied"] == "rows=4"
+    assert (tags["topo_exp.tag"], tags["topo_exp.sweep"], tags["topo_exp.model"]) == ("first", "pilot", "fake")
+    assert tags["mlflow.source.git.commit"] == run.metadata["code"]["topo_exp"]["commit"]
+    assert tags["mlflow.loggedImages"] == "True"
+    artifacts = Path(found.info.artifact_uri.removeprefix("file://"))
+    assert artifacts.is_relative_to(run.directory.parent / "mlartifacts")
+
+
+def test_showing_again_changes_nothing(run, client):
+    """A second update finds everything there, also with nothing remembered from the first."""
+    update([run.directory])
+    before = contents(client, run)
+    ((_, filled),) = sync([run.directory])
+    assert str(filled) == "up to date"
+    (found,) = shown(client, run)
+    client.delete_tag(found.info.run_id, "topo_exp.signature")
+    ((_, filled),) = sync([run.directory])
+    assert (filled.parameters, filled.metrics, filled.pictures) == (0, 0, 0)
+    assert contents(client, run) == before
+
+
+def test_an_interrupted_update_is_completed(run, client, monkeypatch):
+    """Wherever updates are cut off, twice, the next one fills in the rest, without duplicates."""
+    update([run.directory])
+    whole = contents(client, run)
+    client.delete_run(shown(client, run)[0].info.run_id)
+    for cut in ("log_image", "set_terminated"):
+        with monkeypatch.context() as patch:
+
+            def fail(*args, **kwargs):
+                raise ConnectionError("cut off")
+
+            patch.setattr(f"mlflow.MlflowClient.{cut}", fail)
+            ((_, outcome),) = sync([run.directory])
+            assert isinstance(outcome, ConnectionError)
+    update([run.directory])
+    assert contents(client, run) == whole
+
+
+def test_half_a_picture_is_shown_anew(run, client):
+    """A picture whose smaller copy is missing was cut off while being stored, and is stored again, once."""
+    update([run.directory])
+    whole = contents(client, run)
+    (found,) = shown(client, run)
+    folder = Path(found.info.artifact_uri.removeprefix("file://")) / "images"
+    next(folder.glob("*step+50+*compressed*")).unlink()
+    client.delete_tag(found.info.run_id, "topo_exp.signature")
+    ((_, filled),) = sync([run.directory])
+    assert filled.pictures == 1
+    assert contents(client, run) == whole
+
+
+def test_a_value_measured_anew_is_shown_instead_of_the_old_one(tmp_path, run, client):
+    """MLflow cannot forget a value, so that the run is shown afresh."""
+    changed = execute(
+        run_spec(run.directory.parent, directory_name="changed", times=(0.0,), analyses={"numbers": numbers})
+    )
+    update([changed.directory])
+    replace_metrics(changed.directory / "metrics.csv", [(0.0, "V1/mean", 7.0), (0.0, "V1/new", math.nan)])
+    update([changed.directory])
+    update([changed.directory])
+    metrics = contents(client, changed)["metrics"]
+    assert metrics["V1/mean"] == [(0, "7.0")]
+    assert len(metrics["V1/new"]) == 1
+
+
+def test_what_failed_or_vanished_is_shown_so(run, client):
+    """A failed run is FAILED; one whose process is gone without a word is KILLED."""
+    described = run_spec(run.directory.parent, directory_name="gone", times=(0.0,), analyses={"numbers": numbers})
+    gone = execute(described)
+    amend_record(gone.directory, lambda data: data.update(status="failed"))
+    update([gone.directory])
+    assert contents(client, gone)["status"] == "FAILED"
+    amend_record(gone.directory, lambda data: data.update(status="running", ended=None))
+    amend_record(gone.directory, lambda data: data["process"].update(start=-1))
+    update([gone.directory])
+    assert contents(client, gone)["status"] == "KILLED"
+
+
+def test_what_mlflow_cannot_take_is_told(run, monkeypatch):
+    """An error of the store names the directory and the way to try again."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.raises(RecordError, match="try again: python -m topo_exp sync"):
+        update([run.directory])
+
+
+def test_stores_are_absolute_and_named_by_the_environment_first(tmp_path, monkeypatch):
+    """The default is the database beside the runs, also for runs of a sweep below; MLFLOW_TRACKING_URI goes before."""
+    run = tmp_path / "Output" / "sweep" / "run"
+    assert store_of(run).tracking_uri == f"sqlite:///{tmp_path}/Output/sweep/mlflow.db"
+    (tmp_path / "Output" / "sweep").mkdir(parents=True)
+    (tmp_path / "Output" / "mlflow.db").touch()
+    assert store_of(run).tracking_uri == f"sqlite:///{tmp_path}/Output/mlflow.db"
+    assert store_of(run).artifact_location == f"file://{tmp_path}/Output/mlartifacts"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///other.db")
+    assert store_of(run).tracking_uri == f"sqlite:///{tmp_path}/other.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    assert store_of(run).artifact_location is None
+
+
+LIVE = """if True:
+    import sys, json
+    from pathlib import Path
+    from topo_exp.runner.run import execute
+    from topo_exp.testing import run_spec
+    execute(run_spec(Path(sys.argv[1]), times=tuple(json.loads(sys.argv[2])), tracking="mlflow",
+                     directory_name=sys.argv[4], sim={"seconds_per_iteration": float(sys.argv[3])}))
+    print("mlflow" in sys.modules)
+"""
+
+
+def test_a_run_is_followed_to_its_end(run, client):
+    """A live run is shown as completely as one that is synced, and its own process never loads MLflow."""
+    ((code, printed, errors),) = ended([script(LIVE, run.directory.parent, json.dumps(TIMES), 0, "live")])
+    assert (code, printed.strip(), errors) == (0, "False", "")
+    live = load_run(run.directory.parent / "live")
+    has = contents(client, live)
+    assert has["status"] == "FINISHED"
+    assert len(has["images"]) == 6
+    ((_, filled),) = sync([live.directory])
+    assert str(filled) == "up to date"
+
+
+def test_a_killed_run_is_shown_killed(run, client):
+    """After SIGKILL the follower shows what is there, says KILLED, and ends."""
+    process = script(LIVE, run.directory.parent, "[0.0, 5.0, 1e6]", 0.02, "killed")
+    directory = run.directory.parent / "killed"
+    wait_for(lambda: (directory / "snapshot.npz").exists() and "\n5.0," in (directory / "metrics.csv").read_text())
+    process.send_signal(signal.SIGKILL)
+    ended([process])
+    killed = load_run(directory)
+    wait_for(
+        lambda: (
+            client.get_experiment_by_name("fake") and [r for r in shown(client, killed) if r.info.status == "KILLED"]
+        )
+    )
+    assert contents(client, killed)["metrics"]["time"] == [(0, "0.0"), (5000, "5.0")]
+
+
+def test_a_run_without_a_working_mlflow_is_complete(tmp_path, monkeypatch, capsys):
+    """A store that is away is reported once, with the command to try again, and costs the run nothing else."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    run = execute(run_spec(tmp_path, times=(0.0, 5.0), analyses={"numbers": numbers}, tracking="mlflow"))
+    assert run.status == "done"
+    assert run.metadata["errors"] == run.metadata["warnings"] == 0
+    told = capsys.readouterr().err
+    assert told.count("MLflow") == 1
+    assert f"python -m topo_exp sync {run.directory}" in told
+
+
+MANY = """if True:
+    import sys, time
+    from pathlib import Path
+    from tests.runner.doubles import numbers
+    from topo_exp.runner.mlflow_view import update
+    from topo_exp.runner.run import execute
+    from topo_exp.testing import run_spec
+    run = execute(run_spec(Path(sys.argv[1]), analyses={"numbers": numbers}))
+    time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
+    update([run.directory])
+"""
+
+
+@pytest.mark.parametrize("processes", [3, pytest.param(8, marks=pytest.mark.slow)])
+def test_many_processes_can_share_a_fresh_database(tmp_path, processes):
+    """Several that open a database which does not exist yet all find a place in it."""
+    import time
+
+    started = time.time() + 2.0
+    outcomes = ended([script(MANY, tmp_path, started) for _ in range(processes)])
+    assert [code for code, _, _ in outcomes] == [0] * processes, outcomes
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        assert database.execute("select count(*) from runs").fetchone() == (processes,)
+        points = database.execute("select count(*) from metrics").fetchone()
+    database.close()
+    assert points == (9 * processes,)
+
+
+def test_a_lost_database_is_made_again(run, client, tmp_path, monkeypatch):
+    """The directories have everything to make a database anew that is equal to the lost one."""
+    from mlflow import MlflowClient
+
+    update([run.directory])
+    before = contents(client, run)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'new.db'}")
+    update([run.directory])
+    assert contents(MlflowClient(tracking_uri=store_of(run.directory).tracking_uri), run) == before
+
+
+@pytest.mark.parametrize("name", ["V1/a b", "a.b-c_d", "9"])
+def test_names_in_results_are_names_that_mlflow_takes(run, client, name):
+    """Whatever Result accepts as a name, MLflow accepts as a metric."""
+    experiment = client.get_experiment_by_name(run.metadata["experiment"])
+    other = client.create_run(experiment.experiment_id)
+    for metric, value in Result(metrics={name: 1.0}).metrics.items():
+        client.log_metric(other.info.run_id, metric, value)
+    assert client.get_run(other.info.run_id).data.metrics == {name: 1.0}

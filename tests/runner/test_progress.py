@@ -1,0 +1,71 @@
+"""Progress is shown on a terminal, and told in the log."""
+
+import logging
+import os
+import pty
+import subprocess
+import sys
+
+from tests.runner.doubles import ROOT
+from topo_exp.runner.progress import Progress
+
+SHOWN = """if True:
+    import sys
+    from pathlib import Path
+    from tests.runner.doubles import numbers
+    from topo_exp.runner.run import execute
+    from topo_exp.testing import run_spec
+    execute(run_spec(Path(sys.argv[1]), analyses={"numbers": numbers}, progress=sys.argv[2] == "true",
+                     times=(0.0, 5.0, 40.0), before=(lambda sim: print("hello from before"),),
+                     sim={"seconds_per_iteration": 0.02}))
+"""
+
+
+def on_a_terminal(tmp_path, progress):
+    """Carry out a run on a terminal; return what that showed, and the log."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", SHOWN, str(tmp_path), progress],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"},
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 4096)
+        except OSError:  # how Linux says that nobody writes to the terminal any more
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(ours)
+    assert process.wait() == 0, shown
+    (log,) = tmp_path.glob("*/run.log")
+    return shown.decode(), log.read_text()
+
+
+def test_a_terminal_shows_a_bar_with_rate_and_the_log_shows_lines(tmp_path):
+    """The bar counts iterations, prints stand above it whole, and none of it gets into the log."""
+    shown, log = on_a_terminal(tmp_path, "true")
+    assert "/40" in shown
+    assert "iterations/s" in shown
+    assert shown.count("hello from before") == log.count("hello from before") == 1
+    assert "\x1b" not in log
+    assert "time 40 of 40" in log
+
+
+def test_without_progress_the_terminal_stays_quiet(tmp_path):
+    """progress=false shows prints and nothing else."""
+    shown, _ = on_a_terminal(tmp_path, "false")
+    assert shown.split() == ["hello", "from", "before"]
+
+
+def test_the_log_tells_rate_and_remaining_time(caplog):
+    """A line says how far the run is, how fast, and how long simulating the rest will take."""
+    progress = Progress(100.0, live=False, label="fake")
+    with caplog.at_level(logging.INFO):
+        progress.advanced(50.0, iterations=50.0, seconds=5.0)
+        progress.analysed(50.0)
+    assert caplog.messages == ["time 50 of 100, 10 iterations/s, 5 s of simulating left"]

@@ -1,0 +1,59 @@
+"""run.yaml says plainly what a run was."""
+
+import math
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from topo_exp.runner.record import dump_yaml, plain, process_is_gone
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+DATA = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10)
+
+
+@given(DATA)
+def test_plain_data_is_read_back_as_it_was(data):
+    """Whatever texts, numbers and collections a parameter holds, YAML gives them back."""
+    assert yaml.safe_load(dump_yaml({"value": plain(data)})) == {"value": data}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (np.float64(0.1), 0.1),
+        (np.arange(3), [0, 1, 2]),
+        (np.bool_(True), True),
+        ((1, (2.5,)), [1, [2.5]]),
+        (Path("/a/b"), "/a/b"),
+        ({2, 1}, [1, 2]),
+        ({1: None}, {"1": None}),
+        (complex(1, 2), "(1+2j)"),
+    ],
+)
+def test_other_values_become_plain(value, expected):
+    """Arrays become lists, paths become texts, and the rest is written as Python shows it."""
+    assert plain(value) == expected
+
+
+def test_not_a_number_is_kept():
+    """NaN is a value like any other."""
+    assert math.isnan(yaml.safe_load(dump_yaml({"x": plain(np.nan)}))["x"])
+
+
+def test_a_process_is_known_by_host_number_and_start():
+    """A process that ended is gone, also when its number is in use again; of another host nothing is known."""
+    here = socket.gethostname()
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    assert process_is_gone({"host": here, "pid": child.pid, "start": None})
+    assert process_is_gone({"host": here, "pid": os.getpid(), "start": -1})
+    assert not process_is_gone({"host": here, "pid": os.getpid(), "start": None})
+    assert not process_is_gone({"host": f"not-{here}", "pid": child.pid, "start": -1})
