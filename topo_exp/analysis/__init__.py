@@ -23,21 +23,30 @@ _MODULES = (
     "retinotopy",
     "spectrum",
     "stability",
+    "tuning",
 )
 
 _WHERE = {
     "Result": "result",
     "activity": "default",
     "connection_fields": "fields",
+    "contrast_response": "tuning",
+    "development": "over_time",
     "direction_map": "maps",
     "disparity_map": "maps",
     "feature_map": "maps",
+    "full_field_response": "tuning",
+    "map_quality": "quality",
     "ocular_dominance_map": "maps",
     "orientation_map": "maps",
     "orientation_map_gaussians": "maps",
+    "orientation_tuning": "tuning",
     "position_map": "maps",
+    "receptive_fields": "reverse_correlation",
     "retinotopic_map": "retinotopy",
+    "size_tuning": "tuning",
     "spatial_frequency_map": "maps",
+    "spatial_frequency_tuning": "tuning",
     "standard_gaussian": "default",
 }
 

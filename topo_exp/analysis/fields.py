@@ -57,7 +57,7 @@ def connection_fields(
             figures[f"{name}/fields_{projection}"] = picture(
                 "connection_fields",
                 shown,
-                bounds=_bounds(sim[name], rows, cols),
+                bounds=bounds_of_shown(sim[name], rows, cols),
                 normalize=normalize,
                 title=f"{name}: fields of {projection}, t = {sim.time:g}",
             )
@@ -148,7 +148,7 @@ def _seen(projection: CFProjection) -> FloatArray:
     return np.where(on_template, weights[units, rows[:, :, None], cols[:, None, :]], 0)
 
 
-def _bounds(sheet: "Sheet", rows: np.ndarray, cols: np.ndarray) -> tuple[float, float, float, float]:
+def bounds_of_shown(sheet: "Sheet", rows: np.ndarray, cols: np.ndarray) -> tuple[float, float, float, float]:
     """Return the bounds of the sheet's area whose cells are centred on the shown units."""
     half = 0.5 / sheet.density * (rows[1] - rows[0] if len(rows) > 1 else cols[1] - cols[0] if len(cols) > 1 else 1)
     x, y = np.asarray(sheet.x)[cols], np.asarray(sheet.y)[rows]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from topo_exp.analysis.development import development
+from topo_exp.analysis.over_time import development
 from topo_exp.errors import AnalysisError
 
 

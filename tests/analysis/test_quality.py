@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.analysis.fake_simulation import gabor_simulation
-from topo_exp.analysis.map_quality import map_quality, quality
+from topo_exp.analysis.quality import map_quality, quality
 from topo_exp.analysis.random_fields import ring_field
 
 X = (np.arange(64) + 0.5) / 64 - 0.5

@@ -1,0 +1,64 @@
+"""Receptive fields of units whose fields are known."""
+
+import numpy as np
+import pytest
+
+from tests.analysis.fake_simulation import gabor_simulation
+from topo_exp.analysis.reverse_correlation import radius, receptive_fields
+from topo_exp.errors import ParameterError
+
+PREFERRED = np.array([[0.0, 0.8], [1.6, 2.4]])
+
+
+def likeness(found, fields):
+    return [
+        np.corrcoef(a.ravel(), b.ravel())[0, 1]
+        for a, b in zip(found.reshape(4, -1), fields.reshape(4, -1), strict=True)
+    ]
+
+
+def test_spots_find_the_field_of_a_linear_unit_exactly():
+    """A bright and a dark spot at every place give a linear unit's weights, up to a factor."""
+    sim = gabor_simulation(PREFERRED, cells=20)
+    found = receptive_fields(sim, stimuli="spots", cell=1, afferent_only=True)
+    assert sim.presented == 2 * 20 * 20
+    assert min(likeness(found.maps.receptive_field_Retina.values, sim.fields)) > 1 - 1e-9
+    assert found.maps.receptive_field_Retina.dims == ("y", "x", "Retina_y", "Retina_x")
+
+
+def test_noise_finds_the_field_of_a_rectified_unit():
+    """With random images the fields of half-wave rectifying units emerge, the same for the same seed."""
+    a, b = (receptive_fields(gabor_simulation(PREFERRED, cells=16), presentations=3000, cell=1) for _ in range(2))
+    assert min(likeness(a.maps.receptive_field_Retina.values, gabor_simulation(PREFERRED, cells=16).fields)) > 0.9
+    np.testing.assert_array_equal(a.maps.receptive_field_Retina, b.maps.receptive_field_Retina)
+
+
+def test_each_input_sheet_has_its_own_field():
+    """With two input sheets of which one does nothing, the field lies in the other."""
+    sim = gabor_simulation(
+        PREFERRED, cells=12, inputs=("LeftRetina", "RightRetina"), gain=lambda name, shape: float(name == "RightRetina")
+    )
+    found = receptive_fields(sim, presentations=1500, cell=1).maps
+    assert min(likeness(found.receptive_field_RightRetina.values, sim.fields)) > 0.85
+    assert max(np.abs(likeness(found.receptive_field_LeftRetina.values, sim.fields))) < 0.4
+
+
+def test_silent_units_have_no_field():
+    """A unit that never answers has a field of zeros and no radius."""
+    found = receptive_fields(gabor_simulation(PREFERRED, threshold=1e9), presentations=10)
+    assert not found.maps.receptive_field_Retina.values.any()
+    assert np.isnan(found.metrics["V1/receptive_field_radius_Retina"])
+
+
+def test_radius_of_a_gaussian_field():
+    """A Gaussian field of width s has, weighted by its square, a radius of s."""
+    x = np.linspace(-1, 1, 81)
+    field = np.exp(-((x - 0.1) ** 2 + (x[:, None] + 0.2) ** 2) / (2 * 0.15**2))
+    assert radius(field[None, None], x, x) == pytest.approx(0.15, rel=1e-3)
+
+
+@pytest.mark.parametrize("options", [{"stimuli": "bars"}, {"presentations": 0}, {"cell": 0}])
+def test_impossible_stimuli_are_refused(options):
+    """Unknown kinds of stimuli and numbers below 1 are refused."""
+    with pytest.raises(ParameterError, match="receptive_fields"):
+        receptive_fields(gabor_simulation(PREFERRED), **options)
