@@ -96,8 +96,8 @@ class Grid:
             )
         if rows * columns * 8 > machine_memory():
             raise GeometryError(
-                f"{where}: its activity must fit into memory (got {rows} x {columns} units, {rows * columns * 8e-9:.3g} GB "
-                f"of {machine_memory() * 1e-9:.3g} GB). Lower the density or the area."
+                f"{where}: its activity must fit into memory (got {rows} x {columns} units, "
+                f"{rows * columns * 8e-9:.3g} GB of {machine_memory() * 1e-9:.3g} GB). Lower the density or the area."
             )
         centre_y = bounds.bottom + height / 2
         half = rows / density / 2

@@ -12,7 +12,7 @@ from topo_exp.engine.learning import DivisiveNormalizeL1, Hebbian, KeepWeights, 
 from topo_exp.engine.patterns import Constant, GaussianCloud, Pattern, UniformNoise
 from topo_exp.engine.presentation import pack_activity, unpack_activity
 from topo_exp.engine.response import Add, DotProduct
-from topo_exp.engine.streams import Quantity, Streams
+from topo_exp.engine.streams import Quantity, Real, Streams
 from topo_exp.errors import GeometryError, ModelError
 from topo_exp.typing import BoolArray, FloatArray, IntArray, State
 
@@ -40,10 +40,8 @@ class ConnectionField:
 class Projection(param.Parameterized):
     """What every projection declares; `sim.connect(source, destination, projection)` makes it part of a network."""
 
-    delay = param.Number(
-        0.05, bounds=(0, None), inclusive_bounds=(False, True), doc="Time that activity takes to arrive."
-    )
-    strength = param.Number(1.0, doc="Factor of the response; negative for inhibition.")
+    delay = Real(0.05, bounds=(0, None), inclusive_bounds=(False, True), doc="Time that activity takes to arrive.")
+    strength = Real(1.0, doc="Factor of the response; negative for inhibition.")
     weights_generator = param.ClassSelector(
         class_=Pattern,
         default=Constant(),
@@ -62,7 +60,7 @@ class Projection(param.Parameterized):
         doc="Where a field has connections: the cells in which this pattern, sized to the field, is at least 0.5.",
     )
     response_fn = param.Callable(DotProduct(), instantiate=True, doc="f(inputs, weights) -> response of each unit.")
-    activity_group = param.Number(0.5, doc="Groups of projections combine in ascending order of this number.")
+    activity_group = Real(0.5, doc="Groups of projections combine in ascending order of this number.")
     combine = param.Callable(
         Add(), instantiate=True, doc="f(activity, contribution): adds this projection's group to the groups before it."
     )
@@ -125,8 +123,9 @@ class Projection(param.Parameterized):
         needed, present = others + self.bytes_needed(units * height * width), machine_memory()
         if needed > present:
             raise GeometryError(
-                f"{self.path}: its weights must fit into memory (got {units} fields of {height} x {width}, which with the others take "
-                f"{needed / 1e9:.1f} GB of {present / 1e9:.1f} GB). Lower the density or the area."
+                f"{self.path}: its weights must fit into memory (got {units} fields of {height} x {width}, "
+                f"which with the others take {needed / 1e9:.1f} GB of {present / 1e9:.1f} GB). "
+                "Lower the density or the area."
             )
 
     def bytes_needed(self, cells: int) -> int:

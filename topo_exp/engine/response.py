@@ -8,6 +8,7 @@ function of a user's own works like those declared here. The projection's streng
 import numpy as np
 import param
 
+from topo_exp.engine.streams import Real
 from topo_exp.typing import FloatArray
 
 
@@ -45,7 +46,7 @@ class Add(param.Parameterized):
 class Divide(param.Parameterized):
     """Divides the activity so far by a group of projections' activity, never below zero, and a constant."""
 
-    constant = param.Number(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Added to the divisor.")
+    constant = Real(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Added to the divisor.")
 
     def __call__(self, activity: FloatArray, contribution: FloatArray) -> FloatArray:
         """Return activity / (max(contribution, 0) + constant)."""

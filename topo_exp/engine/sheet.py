@@ -11,6 +11,7 @@ from topo_exp.engine.learning import DivisiveNormalizeL1, reciprocal
 from topo_exp.engine.patterns import Constant, Drawing, Pattern, Sampler
 from topo_exp.engine.presentation import Shown, pack_activity, unpack_activity
 from topo_exp.engine.projection import CFProjection, Projection
+from topo_exp.engine.streams import Real
 from topo_exp.engine.transfer import Adaptive, Moment
 from topo_exp.errors import ModelError, StateError
 from topo_exp.typing import BoolArray, FloatArray, State
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Sheet(param.Parameterized):
     """What every sheet declares; `sim.add(sheet)` makes it part of a network."""
 
-    nominal_density = param.Number(
+    nominal_density = Real(
         10.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Units per unit of length, before rounding."
     )
     nominal_bounds = param.ClassSelector(
@@ -104,8 +105,8 @@ class GeneratorSheet(Sheet):
     input_generator = param.ClassSelector(
         class_=Pattern, default=Constant(scale=0.0), instantiate=True, doc="The pattern that is drawn and shown."
     )
-    period = param.Number(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Time between presentations.")
-    phase = param.Number(0.05, bounds=(0, None), doc="Time of the first presentation.")
+    period = Real(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Time between presentations.")
+    phase = Real(0.05, bounds=(0, None), doc="Time of the first presentation.")
 
     is_generator = True
 
@@ -243,10 +244,10 @@ class CFSheet(Sheet):
 
     def learn(self) -> None:
         """Let every projection learn, then normalise the weights of those units that were active."""
-        if not (self.simulation.plastic and self.plastic):
-            return
         if self.executor is not None:
             self.executor.learn(self)
+            return
+        if not (self.simulation.plastic and self.plastic):
             return
         learning = [p for p in self.projections.values() if isinstance(p, CFProjection)]
         activity = self.activity if self.mask is None else np.where(self.mask, self.activity, 0)
@@ -285,6 +286,8 @@ class CFSheet(Sheet):
         self.activity = np.zeros(self.shape)
         for projection in self.projections.values():
             projection.clear()
+        if self.executor is not None:
+            self.executor.forget()
 
     def state(self) -> State:
         """Return activity, mask, and what the output functions remember."""
@@ -304,6 +307,8 @@ class CFSheet(Sheet):
                 "Restore into the same model with the same parameters."
             )
         self.activity = np.array(state["activity"])
+        if self.executor is not None:
+            self.executor.forget()
         self.mask = np.array(state["mask"]) if "mask" in state else None
         for i, fn in enumerate(self.output_fns):
             prefix = f"output_fns/{i}/"
@@ -314,8 +319,8 @@ class CFSheet(Sheet):
 class NeighborhoodMask(param.Parameterized):
     """Limits settling to the neighbourhood of those units that were active early in an iteration."""
 
-    threshold = param.Number(1e-5, bounds=(0, None), doc="Activity above which a unit counts as active.")
-    radius = param.Number(0.05, bounds=(0, None), doc="Half-width of the square neighbourhood, in sheet coordinates.")
+    threshold = Real(1e-5, bounds=(0, None), doc="Activity above which a unit counts as active.")
+    radius = Real(0.05, bounds=(0, None), doc="Half-width of the square neighbourhood, in sheet coordinates.")
 
     def __call__(self, activity: FloatArray, grid: Grid) -> BoolArray:
         """Return which units have an active unit in their neighbourhood."""

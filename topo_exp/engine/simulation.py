@@ -10,9 +10,8 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import param
@@ -34,19 +33,14 @@ REFERENCE_SEED = (500, 500)
 PRECISIONS = ("single", "reference")
 
 
-@dataclass(order=True)
-class Event:
+class Event(NamedTuple):
     """Something that happens at a tick: a presentation, or the arrival of activity through a projection."""
 
     tick: int
     order: int
-    target: GeneratorSheet | Projection = field(compare=False)
-    activity: Any = field(compare=False, default=None)
-
-    @property
-    def sheet(self) -> Sheet:
-        """The sheet at which it happens."""
-        return self.target.dest if isinstance(self.target, Projection) else self.target
+    sheet: Sheet
+    projection: Projection | None = None
+    activity: Any = None
 
 
 class Simulation:
@@ -72,7 +66,10 @@ class Simulation:
         """Projections in the order in which they were connected, and their initial weights drawn."""
         self._done: set[int] = set()
         self._time = Fraction(0)
-        self._now = Fraction(0)
+        self._now: Fraction | None = Fraction(0)
+        self._tick = 0
+        self._spans: dict[float, int] = {}
+        self._delivered: list[Event] = []
         self._queue: list[Event] = []
         self._order = itertools.count()
         self.ticks_per_unit = 1
@@ -155,12 +152,14 @@ class Simulation:
     @property
     def now(self) -> Fraction:
         """The exact time of the event that is being processed."""
+        if self._now is None:
+            self._now = Fraction(self._tick, self.ticks_per_unit)
         return self._now
 
     def number(self, path: str, value: float | NumberGenerator) -> float:
         """Return a number, drawn for the present moment if it varies."""
         number = self.streams.number(path, value)
-        return number(self._now) if callable(number) else number
+        return number(self.now) if callable(number) else number
 
     def start(self) -> None:
         """Finish building: normalise joint groups, lay the clock, choose how each sheet is computed."""
@@ -174,7 +173,7 @@ class Simulation:
         self._lay_clock()
         for sheet in self.sheets.values():
             if isinstance(sheet, GeneratorSheet):
-                self._push(self._ticks(Fraction(str(sheet.phase))), sheet)
+                self._push(self.ticks(sheet.phase), sheet)
 
     def refresh(self) -> None:
         """Choose anew how each sheet is computed, after something about its projections has changed."""
@@ -206,32 +205,38 @@ class Simulation:
 
     def delay_ticks(self, projection: Projection) -> int:
         """Return a projection's delay in ticks."""
-        return self._ticks(Fraction(str(projection.delay)))
+        return self.ticks(projection.delay)
+
+    def ticks(self, span: float) -> int:
+        """Return a span of time in ticks."""
+        if span not in self._spans:
+            self._spans[span] = self._ticks(Fraction(str(span)))
+        return self._spans[span]
 
     def _ticks(self, time: Fraction) -> int:
         return math.floor(time * self.ticks_per_unit)
 
-    def _push(self, tick: int, target: GeneratorSheet | Projection, activity: Any = None) -> None:
-        heapq.heappush(self._queue, Event(tick, next(self._order), target, activity))
+    def _push(self, tick: int, sheet: Sheet, projection: Projection | None = None, activity: Any = None) -> None:
+        heapq.heappush(self._queue, Event(tick, next(self._order), sheet, projection, activity))
 
     def send(self, sheet: Sheet, activity: Any, projections: Sequence[Projection], *, later: int = 0) -> None:
         """Send a sheet's activity through projections, `later` ticks after the present moment."""
-        tick = self._ticks(self._now) + later
+        tick = self._tick + later
         for projection in projections:
-            self._push(tick + self.delay_ticks(projection), projection, activity)
+            self._push(tick + self.ticks(projection.delay), projection.dest, projection, activity)
 
     def undisturbed(self, sheet: Sheet, ticks: int) -> bool:
         """Tell whether nothing but the sheet's own output can reach it, and nobody looks, for so many ticks.
 
         Then the sheet may do all of its work up to and including that moment at once.
         """
-        until = self._ticks(self._now) + ticks
+        until = self._tick + ticks
         if until > self._limit:
             return False
         for event in itertools.chain(self._queue, self._delivered):
             other = event.sheet
             delay = 0 if other is sheet else self._reach[other.name, sheet.name]
-            if event.tick + delay <= until and not (other is sheet and event in self._delivered):
+            if event.tick + delay <= until and not (other is sheet and event.tick == self._tick):
                 return False
         return True
 
@@ -256,27 +261,29 @@ class Simulation:
         self._limit = self._ticks(end)
         queue = self._queue
         while queue and queue[0].tick <= self._limit:
-            tick = queue[0].tick
-            self._now = Fraction(tick, self.ticks_per_unit)
-            self._delivered: list[Event] = []
-            while queue and queue[0].tick == tick:
+            self._tick, self._now = queue[0].tick, None
+            while queue and queue[0].tick == self._tick:
                 event = heapq.heappop(queue)
-                if isinstance(event.target, GeneratorSheet):
-                    self._present(event.target)
+                if event.projection is None:
+                    self._present(event.sheet)
                 else:
                     self._delivered.append(event)
-                    event.target.dest.receive(event.target, event.activity)
-            touched = {event.target.dest.name for event in self._delivered}
-            for name, sheet in self.sheets.items():
-                if name in touched and isinstance(sheet, CFSheet):
-                    sheet.process()
-                    self._delivered = [event for event in self._delivered if event.sheet is not sheet]
+                    event.projection.dest.receive(event.projection, event.activity)
+            for sheet in self._receivers():
+                sheet.process()
+                self._delivered = [event for event in self._delivered if event.sheet is not sheet]
         self._time = self._now = end
 
-    def _present(self, sheet: GeneratorSheet) -> None:
-        shown = sheet.present(self._now)
+    def _receivers(self) -> list[CFSheet]:
+        """Return the sheets at which something has just arrived, in the order in which they were added."""
+        touched = {event.sheet.name for event in self._delivered}
+        return [s for name, s in self.sheets.items() if name in touched and isinstance(s, CFSheet)]
+
+    def _present(self, sheet: Sheet) -> None:
+        assert isinstance(sheet, GeneratorSheet)
+        shown = sheet.present(self.now)
         self.send(sheet, shown, sheet.outgoing)
-        self._push(self._ticks(self._now + Fraction(str(sheet.period))), sheet)
+        self._push(self._tick + self.ticks(sheet.period), sheet)
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
@@ -334,6 +341,7 @@ class Simulation:
                 raise ModelError(f"Simulation.respond: {name!r} must be a GeneratorSheet (it is not). Name one.")
             sampler = Sampler(pattern, Streams(0), name)
             self._now = begin + Fraction(str(generator.phase))
+            self._tick = self._ticks(self._now)
             shown = generator.show(sampler.draw(self._now, generator.x, generator.y))
             self.send(generator, shown, generator.outgoing)
         self._advance(begin + Fraction(str(duration)))
@@ -398,12 +406,11 @@ class Simulation:
             state.update({f"sheets/{sheet.name}/{key}": value for key, value in sheet.state().items()})
             for p in sheet.projections.values():
                 state.update({f"projections/{p.path}/{key}": value for key, value in p.state().items()})
-        for i, event in enumerate(sorted(self._queue)):
-            generator = isinstance(event.target, GeneratorSheet)
-            path = event.sheet.name if generator else event.target.path
+        for i, event in enumerate(sorted(self._queue, key=lambda event: event[:2])):
+            path = event.projection.path if event.projection else event.sheet.name
             state[f"events/{i:04d}/tick"] = np.array(event.tick)
             state[f"events/{i:04d}/target"] = np.array(path)
-            if not generator:
+            if event.projection:
                 state.update(pack_activity(f"events/{i:04d}/activity", event.activity))
         return state
 
@@ -435,9 +442,11 @@ class Simulation:
         for i in range(sum(key.startswith("events/") and key.endswith("/tick") for key in state)):
             event = _below(state, f"events/{i:04d}/")
             target = find(self, str(event["target"]))
-            activity = unpack_activity("activity", event, target.src.grid) if isinstance(target, Projection) else None
-            assert isinstance(target, GeneratorSheet | Projection)
-            self._push(int(event["tick"]), target, activity)
+            if isinstance(target, Projection):
+                activity = unpack_activity("activity", event, target.src.grid)
+                self._push(int(event["tick"]), target.dest, target, activity)
+            elif isinstance(target, GeneratorSheet):
+                self._push(int(event["tick"]), target)
 
     def _plain_parameters(self) -> dict[str, dict[str, Any]]:
         """Return every parameter that is a plain number or truth value, by the path of its owner."""

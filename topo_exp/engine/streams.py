@@ -11,6 +11,7 @@ import random
 import struct
 from collections.abc import Callable
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 import param
@@ -61,8 +62,8 @@ class ExponentialDecay(NumberGenerator):
         return max(self.start * math.e ** (-float(time) / self.time_constant), self.minimum)
 
 
-class Quantity(param.Parameter):
-    """A declared number: a plain one within `bounds`, or a `NumberGenerator` that gives one."""
+class Real(param.Parameter):
+    """A declared number within `bounds`; read in a fraction of the time that `param.Number` takes."""
 
     __slots__ = ["bounds", "inclusive_bounds"]
 
@@ -80,12 +81,10 @@ class Quantity(param.Parameter):
         self._validate(default)
 
     def _validate(self, val: object) -> None:
-        if isinstance(val, NumberGenerator):
-            return
         owner = self.owner if isinstance(self.owner, type) else type(self.owner)
         where = f"{owner.__name__}.{self.name}"
         if isinstance(val, bool) or not isinstance(val, int | float | np.number):
-            raise ParameterError(f"{where}: must be a number or a number generator (got {val!r}). Give one of them.")
+            raise ParameterError(f"{where}: must be a number (got {val!r}). Give one.")
         low, high = self.bounds
         low_ok = low is None or val > low or (val == low and self.inclusive_bounds[0])
         high_ok = high is None or val < high or (val == high and self.inclusive_bounds[1])
@@ -93,6 +92,16 @@ class Quantity(param.Parameter):
             raise ParameterError(
                 f"{where}: must be finite and within {self.bounds} (got {val!r}). Choose such a value."
             )
+
+
+class Quantity(Real):
+    """A declared number that may vary: a plain one within `bounds`, or a `NumberGenerator` that gives one."""
+
+    __slots__: ClassVar[list[str]] = []
+
+    def _validate(self, val: object) -> None:
+        if not isinstance(val, NumberGenerator):
+            super()._validate(val)
 
 
 class Streams:

@@ -11,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 import param
 
-from topo_exp.engine.streams import NumberGenerator, Quantity
+from topo_exp.engine.streams import NumberGenerator, Quantity, Real
 from topo_exp.errors import ParameterError
 from topo_exp.typing import FloatArray, State
 
@@ -40,8 +40,8 @@ class PiecewiseLinear(param.Parameterized):
     Miikkulainen, Bednar, Choe & Sirosh 2005, Computational Maps in the Visual Cortex, equation 4.4.
     """
 
-    lower = param.Number(0.0, doc="Input at and below which the activity is 0.")
-    upper = param.Number(1.0, doc="Input at and above which the activity is 1.")
+    lower = Real(0.0, doc="Input at and below which the activity is 0.")
+    upper = Real(1.0, doc="Input at and above which the activity is 1.")
 
     def __init__(self, **params: object) -> None:
         super().__init__(**params)
@@ -78,11 +78,11 @@ class HomeostaticResponse(Adaptive):
     Stevens, Law, Antolík & Bednar 2013, doi:10.1523/JNEUROSCI.1037-13.2013, equations 8 and 9.
     """
 
-    t_init = param.Number(0.15, doc="Threshold at the start.")
-    target_activity = param.Number(0.024, doc="Average activity that the threshold leads to.")
-    smoothing = param.Number(0.991, bounds=(0, 1), doc="Share of the old average in the new one.")
-    learning_rate = param.Number(0.01, bounds=(0, None), doc="Change of the threshold for an average off its target.")
-    period = param.Number(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Time between two updates.")
+    t_init = Real(0.15, doc="Threshold at the start.")
+    target_activity = Real(0.024, doc="Average activity that the threshold leads to.")
+    smoothing = Real(0.991, bounds=(0, 1), doc="Share of the old average in the new one.")
+    learning_rate = Real(0.01, bounds=(0, None), doc="Change of the threshold for an average off its target.")
+    period = Real(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Time between two updates.")
 
     def __init__(self, **params: object) -> None:
         super().__init__(**params)
@@ -136,7 +136,7 @@ class KernelMax(Adaptive):
     """
 
     kernel_radius = Quantity(0.1, bounds=(0, None), doc="Radius of the neighbourhood, in sheet coordinates.")
-    density = param.Number(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Units per sheet coordinate.")
+    density = Real(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Units per sheet coordinate.")
 
     def apply(self, x: FloatArray, moment: Moment) -> FloatArray:
         """Return the neighbourhood function around the winner."""
