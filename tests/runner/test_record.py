@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from topo_exp.runner.record import dump_yaml, plain, process_is_gone
@@ -19,6 +19,7 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) 
 DATA = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10)
 
 
+@settings(deadline=None)  # the first example loads YAML
 @given(DATA)
 def test_plain_data_is_read_back_as_it_was(data):
     """Whatever texts, numbers and collections a parameter holds, YAML gives them back."""

@@ -17,6 +17,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -114,7 +115,8 @@ class Draughtsman:
         if self._worker is not None:
             for pipe in (self._worker.stdin, self._worker.stdout):
                 if pipe is not None:
-                    pipe.close()
+                    with suppress(OSError):  # what a dead worker was still to be told is of no use
+                        pipe.close()
             try:
                 self._worker.wait(10)
             except subprocess.TimeoutExpired:

@@ -28,7 +28,8 @@ class Progress:
     def __init__(self, until: float, *, live: bool, label: str) -> None:
         self._until = until
         self._label = label
-        self._live = live and sys.stderr.isatty()
+        self._stream = sys.stderr
+        self._live = live and self._stream.isatty()
         self._bar: Bar | None = None
         self._task: Any = None
         self._proxy: Any = None
@@ -44,7 +45,7 @@ class Progress:
         from rich.file_proxy import FileProxy
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        console = Console(stderr=True)
+        console = Console(file=self._stream)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -56,7 +57,7 @@ class Progress:
             refresh_per_second=5,
             transient=True,
         )
-        self._proxy = FileProxy(console, sys.stderr)
+        self._proxy = FileProxy(console, self._stream)
         self._task = self._bar.add_task(self._label, total=self._until, rate="")
         self._bar.start()
 
