@@ -131,10 +131,10 @@ def _aligned(size: int, dtype: type = np.float32) -> np.ndarray:
 class Layout:
     """Which destination units each source unit reaches, as vectors of eight and four; see `kernels`."""
 
-    def __init__(self, geometry: FieldGeometry, mask: BoolArray) -> None:
+    def __init__(self, geometry: FieldGeometry, mask: BoolArray, *, shared: bool = False) -> None:
         rows, columns = geometry.destination_shape
         source_rows, source_columns = geometry.source_shape
-        height = len(mask)
+        height, width = mask.shape
         corners = geometry.corners.reshape(rows, columns, 2)
         self.template_row = np.ascontiguousarray(-corners[:, 0, 0], np.int32)
         self.template_column = np.ascontiguousarray(-corners[0, :, 1], np.int32)
@@ -143,15 +143,15 @@ class Layout:
         k = np.arange(source_rows)[:, None] + self.template_row
         reached = (k >= 0) & (k < height)
         row_first = reached.argmax(axis=1)
-        row_count = reached.sum(axis=1)
-        row_patterns = np.full((source_rows, max(int(row_count.max()), 1)), -1, np.int32)
-        for row in range(source_rows):
-            row_patterns[row, : row_count[row]] = k[row, row_first[row] : row_first[row] + row_count[row]]
-        row_classes, row_class = np.unique(row_patterns, axis=0, return_inverse=True)
+        row_classes, row_class = np.unique(_sequences(k, reached), axis=0, return_inverse=True)
 
         runs, column_first = self._runs(mask, source_columns)
-        column_classes, column_class = np.unique(runs.reshape(source_columns, -1), axis=0, return_inverse=True)
-        column_classes = column_classes.reshape(-1, height, 2)
+        patterns = runs.reshape(source_columns, -1)
+        if shared:  # lists then stand for weights too, which depend on the template's columns
+            seen = np.arange(source_columns)[:, None] + self.template_column
+            patterns = np.hstack([patterns, _sequences(seen, (seen >= 0) & (seen < width))])
+        _, representative, column_class = np.unique(patterns, axis=0, return_index=True, return_inverse=True)
+        column_classes = np.ascontiguousarray(runs[representative])
 
         counts = (row_classes >= 0).sum(axis=1).astype(np.int32)
         self.lists = np.zeros((len(row_classes) * len(column_classes), 3), np.int32)
@@ -180,6 +180,13 @@ class Layout:
     def nbytes(self) -> int:
         """Bytes that the lists take."""
         return self.offsets.nbytes + self.lanes.nbytes + self.lists.nbytes + self.list_of.nbytes + self.base.nbytes
+
+
+def _sequences(values: IntArray, valid: BoolArray) -> IntArray:
+    """Return the valid values of each row in turn, padded with -1 to equal lengths."""
+    order = np.argsort(~valid, axis=1, kind="stable")
+    sorted_values = np.take_along_axis(np.where(valid, values, -1), order, axis=1)
+    return np.ascontiguousarray(sorted_values[:, : max(int(valid.sum(axis=1).max()), 1)], np.int32)
 
 
 def has_runs(geometry: FieldGeometry, mask: BoolArray) -> bool:
@@ -394,7 +401,7 @@ class SharedFields:
     def __init__(self, projection: SharedWeightCFProjection, template_mask: BoolArray) -> None:
         geometry = projection.geometry
         self.kernel = projection.weights
-        self.wires = Wires(geometry, Layout(geometry, template_mask), shared=True)
+        self.wires = Wires(geometry, Layout(geometry, template_mask, shared=True), shared=True)
         self.opposite: SharedFields | None = None
         self.strength: float | None = None
         """Strength that is part of the last response."""
@@ -531,6 +538,10 @@ class Executor:
         projection.input = activity
         self._arrived.add(projection)
 
+    def forget(self) -> None:
+        """Forget what has arrived: the sheet was cleared, or set to another state."""
+        self._arrived.clear()
+
     def activate(self, sheet: CFSheet) -> None:
         """Activate the sheet once, and send its activity."""
         self._load()
@@ -548,13 +559,12 @@ class Executor:
         activations = sheet.tsettle - sheet.activation_count
         if not self._settles_at_once or not self._alone(sheet, activations):
             return False
-        delay = self._sim.delay_ticks(self._lateral[0])
-        looked_at = not self._sim.undisturbed(sheet, activations * delay + 1)
         self._load()
         self._load_output_fn()
-        self._run(activations, echo=looked_at)
+        self._run(activations, echo=True)
         self._show(sheet)
         if self._others:
+            delay = self._sim.delay_ticks(self._lateral[0])
             self._sim.send(sheet, sheet.activity, self._others, later=(activations - 1) * delay)
         for projection in self._lateral:
             projection.input = sheet.activity
@@ -568,6 +578,8 @@ class Executor:
         compiled = kernels()
         if self._arrived:
             self._respond_only()
+        if not (self._sim.plastic and sheet.plastic):
+            return
         if all(isinstance(backend, SharedFields) for backend in self._backends):
             return
         signed = False

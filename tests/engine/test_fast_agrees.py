@@ -1,0 +1,145 @@
+"""The event-driven path computes what the equations say: it agrees with the dense path in reference precision."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.engine.fast_networks import Network, distance, small
+from topo_exp.engine.coordinates import BoundingBox
+from topo_exp.engine.eventdriven import EventDrivenFields, Executor
+from topo_exp.engine.fields import DenseFields
+from topo_exp.engine.learning import EuclideanHebbian, Hebbian
+from topo_exp.engine.patterns import SineGrating
+
+
+def compare(network: Network, iterations: int, tolerance: float) -> None:
+    """Run a network both ways, and hold every activity, threshold and weight to the tolerance."""
+    fast, dense = network.build("single"), network.build("reference")
+    for until in range(1, iterations + 1):
+        fast.run(until)
+        dense.run(until)
+        for name, sheet in dense.sheets.items():
+            assert distance(fast[name].activity, sheet.activity) < tolerance, f"{name} at {until}"
+    for name, sheet in dense.sheets.items():
+        if sheet.threshold is not None:
+            assert distance(fast[name].threshold, sheet.threshold) < tolerance
+        for projection in sheet.projections.values():
+            twin = fast[name].projections[projection.name]
+            assert distance(twin.weights, projection.weights) < tolerance, projection.path
+            assert distance(twin.activity, projection.activity) < 10 * tolerance, projection.path
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(network=small())
+def test_random_networks_agree(network):
+    """Whatever the densities, shapes, radii, strengths and rates, both paths compute the same trajectory."""
+    compare(network, 3, 1e-4)
+
+
+@pytest.mark.slow
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(network=small())
+def test_many_random_networks_agree(network):
+    """The same, for many networks."""
+    compare(network, 3, 1e-4)
+
+
+def test_the_default_network_takes_the_fast_path():
+    """A network of the GCAL family is computed by executors throughout, and the reference precision by none."""
+    fast, dense = Network().build("single"), Network().build("reference")
+    fast.run(1)
+    dense.run(1)
+    assert all(isinstance(fast[name].executor, Executor) for name in ("Relay0", "Relay1", "V1"))
+    assert all(isinstance(p.fields, EventDrivenFields) for p in fast["V1"].projections.values())
+    assert all(dense[name].executor is None for name in ("Relay0", "Relay1", "V1"))
+
+
+def test_a_long_run_agrees_across_foldings(monkeypatch):
+    """Folding the scales into the weights, often here, leaves the trajectory within single precision."""
+    monkeypatch.setattr("topo_exp.engine.eventdriven.FOLD_AFTER", 7)
+    compare(Network(), 30, 1e-4)
+
+
+def test_fast_learning_folds_before_scales_vanish():
+    """With rates so high that scales shrink a millionfold within few iterations, weights stay exact and finite."""
+    compare(Network(lateral_rates=(50.0, 200.0), afferent_rate=100.0), 12, 2e-4)
+
+
+@pytest.mark.parametrize("what", ["learning_fn", "weights", "mask", "output_fns"])
+def test_what_the_fast_path_cannot_take_goes_the_dense_way(what):
+    """A user's rule, signed weights, a mask with holes and a user's output function give the dense path's result."""
+
+    def build(precision):
+        sim = Network().build(precision)
+        projection = sim["V1"].projections["Lateral1"]
+        if what == "learning_fn":
+            projection.learning_fn = lambda w, inputs, activity, rate: Hebbian()(w, inputs, activity, 2 * rate)
+        if what == "weights":
+            signs = np.where(np.arange(projection.fields.weights()[0].size) % 3, 1.0, -1.0)
+            projection.fields.set_weights(
+                projection.fields.weights() * signs.reshape(projection.fields.weights()[0].shape)
+            )
+        if what == "mask":
+            projection.cf_shape = SineGrating(frequency=0.5, phase=1.0)
+        if what == "output_fns":
+            sim["V1"].output_fns = [lambda x: np.maximum(x - 0.02, 0) ** 1.1]
+        return sim
+
+    fast, dense = build("single"), build("reference")
+    fast.run(3)
+    dense.run(3)
+    assert distance(fast["V1"].activity, dense["V1"].activity) < 1e-4
+    for name, projection in dense["V1"].projections.items():
+        assert distance(fast["V1"].projections[name].weights, projection.weights) < 1e-4
+    if what in ("learning_fn", "weights"):
+        assert isinstance(fast["V1"].projections["Lateral1"].fields, DenseFields)
+        assert isinstance(fast["V1"].projections["Lateral0"].fields, EventDrivenFields)
+
+
+def test_a_rule_that_changes_while_running_changes_the_path():
+    """A learning rule that is exchanged between two runs is obeyed, though the fast path does not know it."""
+    fast, dense = Network().build("single"), Network().build("reference")
+    for sim in (fast, dense):
+        sim.run(2)
+        sim["V1"].projections["Afferent0"].learning_fn = EuclideanHebbian()
+        sim.run(4)
+    assert distance(fast["V1"].activity, dense["V1"].activity) < 1e-4
+    assert isinstance(fast["V1"].projections["Afferent0"].fields, DenseFields)
+
+
+def test_fields_that_shrink_while_running_agree():
+    """After `change_bounds` the fast path goes on with the smaller fields."""
+    fast, dense = Network().build("single"), Network().build("reference")
+    for sim in (fast, dense):
+        sim.run(2)
+        assert sim["V1"].projections["Lateral1"].change_bounds(BoundingBox(radius=0.2))
+        sim.run(4)
+    assert distance(fast["V1"].activity, dense["V1"].activity) < 1e-4
+    assert isinstance(fast["V1"].executor, Executor)
+
+
+def test_negative_input_is_learned_the_dense_way():
+    """Where a source is active below zero, sums are not linear any more, and learning is still right."""
+    fast, dense = Network(relays=1).build("single"), Network(relays=1).build("reference")
+    for sim in (fast, dense):
+        sim["Relay0"].output_fns = [lambda x: x]
+        sim.run(3)
+    assert fast["Relay0"].activity.min() < 0
+    assert distance(fast["V1"].activity, dense["V1"].activity) < 1e-4
+    weights = [sim["V1"].projections["Afferent0"].weights for sim in (fast, dense)]
+    assert distance(*weights) < 1e-4
+
+
+def test_afferent_measurement_agrees():
+    """Presentations give the same responses on both paths, settled or stopped at the afferent input."""
+    fast, dense = Network().build("single"), Network().build("reference")
+    gratings = [SineGrating(frequency=2.0, phase=phase) for phase in (0.0, 1.0, 2.0)]
+    for sim in (fast, dense):
+        sim.run(3)
+    for afferent_only in (False, True):
+        responses = []
+        for sim in (fast, dense):
+            with sim.frozen():
+                responses.append(sim.respond({"Retina": gratings}, afferent_only=afferent_only)["V1"])
+        assert responses[1].std() > 0
+        assert distance(*responses) < 1e-4

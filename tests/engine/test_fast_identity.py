@@ -1,0 +1,85 @@
+"""The event-driven path is a function of the state: slicing, storing and interleaving change no bit."""
+
+import io
+
+import numpy as np
+import pytest
+
+from tests.engine.fast_networks import Network
+from topo_exp.engine.patterns import SineGrating
+
+NETWORK = Network()
+
+
+def everything(sim):
+    """Return the whole state."""
+    return sim.state()
+
+
+def assert_same(one, other):
+    """Hold two simulations to the same bits in everything."""
+    a, b = everything(one), everything(other)
+    assert a.keys() == b.keys()
+    for key, value in a.items():
+        assert np.array_equal(value, b[key]), key
+
+
+@pytest.mark.parametrize("network", [NETWORK, Network(gain_control=False, output="linear", joint=False)])
+@pytest.mark.parametrize("stops", [(3, 7), (0.5, 0.55, 2.3, 7), tuple(np.arange(0.05, 7.01, 0.05).round(2))])
+def test_slicing_a_run_changes_no_bit(network, stops):
+    """A run in one go, and one that stops between or within iterations, end in the same state."""
+    whole, sliced = network.build("single"), network.build("single")
+    whole.run(7)
+    for stop in stops:
+        sliced.run(float(stop))
+    assert_same(whole, sliced)
+
+
+@pytest.mark.parametrize("moment", [4, 3.5, 3.15])
+def test_a_stored_state_continues_bit_for_bit(moment, monkeypatch):
+    """State goes through a file into a new simulation, between or within iterations and folds, and the run goes on."""
+    monkeypatch.setattr("topo_exp.engine.eventdriven.FOLD_AFTER", 3)
+    whole, first, second = (NETWORK.build("single") for _ in range(3))
+    whole.run(9)
+    first.run(moment)
+    file = io.BytesIO()
+    np.savez(file, **first.state())
+    file.seek(0)
+    second.restore(dict(np.load(file, allow_pickle=False)))
+    second.run(9)
+    assert_same(whole, second)
+
+
+def test_looking_changes_no_bit():
+    """Measuring on a frozen simulation, and reading weights, leave the trajectory as it was."""
+    alone, measured = NETWORK.build("single"), NETWORK.build("single")
+    alone.run(6)
+    for until in range(1, 7):
+        measured.run(until)
+        with measured.frozen():
+            measured.respond({"Retina": [SineGrating(frequency=2.0)]}, afferent_only=until % 2 == 0)
+        assert measured["V1"].projections["Lateral1"].weights.any()
+    assert_same(alone, measured)
+
+
+def test_interleaved_simulations_do_not_touch_each_other():
+    """Two simulations that run in turns end like one that ran alone."""
+    alone, one, other = NETWORK.build("single"), NETWORK.build("single"), Network(tsettle=4).build("single")
+    alone.run(6)
+    for until in range(1, 7):
+        one.run(until)
+        other.run(until + 0.35)
+    assert_same(alone, one)
+
+
+def test_a_state_crosses_precisions():
+    """A state that the fast path stored is understood by the reference precision, and the other way round."""
+    fast, dense = NETWORK.build("single"), NETWORK.build("reference")
+    fast.run(5)
+    dense.restore(fast.state())
+    back = NETWORK.build("single")
+    back.restore(dense.state())
+    for sim in (dense, back):
+        for name, projection in sim["V1"].projections.items():
+            original = fast["V1"].projections[name].weights
+            assert np.abs(projection.weights - original).max() <= 1e-6 * original.max()
