@@ -197,10 +197,10 @@ def reference(function: Any) -> str:
 
 
 def _check_names(config: Mapping[str, Any], loaded: LoadedModel) -> None:
-    options = {name for name, option in declared(RunOptions).items() if (option.precedence or 0) >= 0}
-    known = {*options, *GROUPS, *declared(loaded.cls)}
+    hidden = {name for name, option in declared(RunOptions).items() if (option.precedence or 0) < 0}
+    known = {*declared(RunOptions), *GROUPS, *declared(loaded.cls)} - hidden
     for name in config:
-        if name not in known and name not in RunOptions.param:
+        if name not in known and name not in hidden:
             raise UnknownNameError(
                 f"{name}: must be a parameter of model {loaded.name} or an option of the run "
                 f"(got {name!r}). {nearest(name, known)}"

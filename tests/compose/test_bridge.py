@@ -1,0 +1,180 @@
+"""From composed settings to the description of a run."""
+
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from topo_exp.analysis.result import Result
+from topo_exp.compose.bridge import Settings, make_spec
+from topo_exp.engine.simulation import Simulation
+from topo_exp.errors import ConfigError, ModelError, ParameterError, UnknownNameError
+from topo_exp.runner.spec import RunSpec
+
+
+def measure(sim: Simulation, *, scale: float = 1.0) -> Result:
+    """Stand for an analysis."""
+    return Result(metrics={"scale": scale})
+
+
+def setup(sim: Simulation) -> None:
+    """Stand for a function of `before`."""
+
+
+def spec_of(config: Mapping[str, Any], *, given: tuple[str, ...] = ()) -> RunSpec:
+    """Make the description of a run of `tiny`."""
+    composed = {"model": "tiny", "timestamp": "2026-11-22T11:37", **config}
+    return make_spec(Settings(config=composed, given=given, command="command", texts={"config.yaml": ""}))
+
+
+def test_a_model_alone_makes_a_run() -> None:
+    """Every option has a default."""
+    spec = spec_of({})
+    assert spec.model == "tiny"
+    assert spec.times[-1] == 10000
+    assert dict(spec.given) == {}
+    assert set(spec.parameters) == {"retina_density", "cortex_density"}
+    assert spec.directory_name == "202611221137_tiny"
+    assert isinstance(spec.build(), Simulation)
+
+
+def test_given_parameters_are_those_named_or_changed() -> None:
+    """A parameter counts as given if the user named it, or if a file gave it another value than the default."""
+    config = {"cortex_density": 5.0, "retina_density": 12}
+    assert dict(spec_of(config).given) == {"retina_density": 12}
+    assert dict(spec_of(config, given=("cortex_density",)).given) == {"cortex_density": 5.0, "retina_density": 12}
+    assert spec_of(config, given=("cortex_density",)).directory_name == (
+        "202611221137_tiny,cortex_density=5,retina_density=12"
+    )
+
+
+def test_parameters_reach_the_simulation() -> None:
+    """The network is built with the values in force."""
+    assert spec_of({"cortex_density": 3}).build()["V1"].shape == (3, 3)
+
+
+def test_precision_reaches_the_simulation() -> None:
+    """The option of the engine is set on the simulation, and is no parameter of the model."""
+    spec = spec_of({"precision": "reference"})
+    assert spec.build().precision == "reference"
+    assert "precision" not in spec.parameters
+
+
+def test_seeds_are_listed() -> None:
+    """Whole-number parameters called seed, or ending so, are what the run's randomness depends on."""
+    spec = spec_of({"model": "som_retinotopy", "input_seed": 3})
+    assert dict(spec.seeds) == {"input_seed": 3, "weight_seed": 0}
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ({"retina_density": "r"}, "202611221137_tiny,r=12,cortex_density=3"),
+        (["retina_density", "cortex_density"], "202611221137_tiny,retina_density=12,cortex_density=3"),
+        (None, "202611221137_tiny,cortex_density=3,retina_density=12"),
+    ],
+)
+def test_parameters_are_named_in_the_users_order(names: Any, expected: str) -> None:
+    """`param_names` abbreviates and orders."""
+    spec = spec_of({"cortex_density": 3, "retina_density": 12, "param_names": names})
+    assert spec.directory_name == expected
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "expected"),
+    [("202611221138", "202611221138"), ("20261122", "202611220000"), ("2026-11-22 11:39", "202611221139")],
+)
+def test_a_timestamp_is_read_in_the_usual_forms(timestamp: str, expected: str) -> None:
+    """A group of runs can share its date."""
+    assert spec_of({"timestamp": timestamp}).directory_name == f"{expected}_tiny"
+
+
+def test_analyses_are_bound_to_their_options() -> None:
+    """An analysis is called with the simulation alone; what it was is recorded as plain data."""
+    entry = {"_target_": f"{__name__}.measure", "scale": 3}
+    spec = spec_of({"analysis": {"mine": entry, "off": None}})
+    assert list(spec.analyses) == ["mine"]
+    result = spec.analyses["mine"](spec.build())
+    assert isinstance(result, Result)
+    assert result.metrics == {"scale": 3.0}
+    assert spec.analysis_config == {"mine": entry}
+
+
+def test_functions_can_be_given_as_they_are() -> None:
+    """In Python, a function need not be written as a reference, and is recorded as one."""
+    spec = spec_of({"analysis": {"mine": {"_target_": measure}}, "before": [setup], "after": [f"{__name__}.setup"]})
+    assert spec.analysis_config["mine"]["_target_"] == f"{__name__}.measure"
+    assert spec.before == spec.after == (setup,)
+
+
+def test_a_run_is_kept_where_the_option_or_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The option goes first, then TOPO_EXP_OUTPUT, then Output below the working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TOPO_EXP_OUTPUT", raising=False)
+    assert spec_of({}).output_dir == tmp_path / "Output"
+    monkeypatch.setenv("TOPO_EXP_OUTPUT", str(tmp_path / "environment"))
+    assert spec_of({}).output_dir == tmp_path / "environment"
+    assert spec_of({"output_dir": "here"}).output_dir == tmp_path / "here"
+
+
+@pytest.mark.parametrize(
+    ("config", "error", "message"),
+    [
+        ({"cortex_densty": 3}, UnknownNameError, "Did you mean 'cortex_density'"),
+        ({"sed": 3}, UnknownNameError, "sed: must be a parameter of model tiny or an option"),
+        ({"seed": 3}, UnknownNameError, "seed: must be a parameter of model tiny"),
+        ({"name": "x"}, UnknownNameError, "name: must be a parameter"),
+        ({"cortex_density": -1}, ParameterError, r"Tiny.cortex_density: must be a number > 0 \(got -1\)"),
+        ({"cortex_density": 0}, ParameterError, "must be a number > 0"),
+        ({"cortex_density": "banana"}, ParameterError, "got 'banana'"),
+        ({"cortex_density": [3]}, ParameterError, "must be a number"),
+        ({"times": [5, 1]}, ParameterError, "times: must increase"),
+        ({"script_repr": "frist"}, ParameterError, "script_repr: must be one of first, last, all, none"),
+        ({"tracking": "mlfow"}, ParameterError, "tracking: must be one of mlflow, none"),
+        ({"progress": "maybe"}, ParameterError, "progress: must be true or false"),
+        ({"max_name_length": 3}, ParameterError, "max_name_length: must be a whole number >= 40"),
+        ({"figure_formats": "png"}, ParameterError, "figure_formats: must be a list of texts"),
+        ({"timestamp": "yesterday"}, ParameterError, "timestamp: must be a date"),
+        ({"param_names": 3}, ConfigError, "param_names: must be a mapping or a list"),
+        ({"before": "x"}, ConfigError, "before: must be a list of functions"),
+        ({"before": ["os.path.nothing"]}, UnknownNameError, "before: no such function"),
+        ({"before": [f"{__name__}.test_seeds_are_listed"]}, ConfigError, "before: must be callable with a simulation"),
+        ({"analysis": ["default"]}, ConfigError, "analysis: must be a list of names"),
+        ({"analysis": {"mine": {"scale": 3}}}, UnknownNameError, "no analysis of that name was chosen"),
+        ({"analysis": {"mine": {"_target_": measure, "scal": 3}}}, UnknownNameError, "Did you mean 'scale'"),
+        ({"analysis": {"a b": {"_target_": measure}}}, ConfigError, "a name must be letters"),
+        ({"experiment": {"x": 1}}, ConfigError, "experiment: must be the name of a file"),
+        ({"model": "tniy"}, UnknownNameError, "Did you mean 'tiny'"),
+    ],
+)
+def test_what_does_not_describe_a_run_is_refused(config: dict[str, Any], error: type[Exception], message: str) -> None:
+    """Each mistake is told by name, with the rule and the value."""
+    with pytest.raises(error, match=message):
+        spec_of(config)
+
+
+def test_what_a_model_says_about_its_parameters_together_is_told(tmp_path: Path) -> None:
+    """A class may refuse a combination of parameters, each of which is fine by itself."""
+    file = tmp_path / "mine.py"
+    file.write_text(
+        textwrap.dedent("""
+            import param
+            class Mine(param.Parameterized):
+                low = param.Number(0)
+                high = param.Number(1)
+                def __init__(self, **parameters):
+                    super().__init__(**parameters)
+                    if self.low > self.high:
+                        raise ValueError("low must not exceed high")
+                def build(self):
+                    return None
+        """)
+    )
+    with pytest.raises(ParameterError, match=r"Mine: .*low=2.*low must not exceed high"):
+        spec_of({"model": str(file), "low": 2})
+    with pytest.raises(ModelError, match=r"Mine.build: must return a Simulation \(got NoneType\)"):
+        spec_of({"model": str(file)}).build()
