@@ -11,7 +11,6 @@ import random
 import struct
 from collections.abc import Callable
 from fractions import Fraction
-from typing import ClassVar
 
 import numpy as np
 import param
@@ -96,8 +95,6 @@ class Real(param.Parameter):
 
 class Quantity(Real):
     """A declared number that may vary: a plain one within `bounds`, or a `NumberGenerator` that gives one."""
-
-    __slots__: ClassVar[list[str]] = []
 
     def _validate(self, val: object) -> None:
         if not isinstance(val, NumberGenerator):
