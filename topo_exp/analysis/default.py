@@ -77,7 +77,7 @@ def standard_gaussian(
         f"Response to a Gaussian at {degrees:g}°",
     )
     renamed = {name.replace("/", "/standard_gaussian_"): value for name, value in found.metrics.items()}
-    return Result(renamed, found.maps, found.figures)
+    return Result(renamed, found.maps, {"standard_gaussian": found.figures["response"]})
 
 
 def _of_all_sheets(sim: "Simulation", found: "dict[str, FloatArray]", what: str, title: str) -> Result:

@@ -126,11 +126,10 @@ def first_moments(projection: CFProjection) -> tuple[FloatArray, FloatArray, Flo
 
 
 def _shown(sheet: "Sheet") -> Iterator[tuple[str, FloatArray]]:
-    for name, projection in sheet.projections.items():
-        if isinstance(projection, CFProjection):
-            yield name, _seen(projection)
+    seen = {name: _seen(p) for name, p in sheet.projections.items() if isinstance(p, CFProjection)}
+    yield from seen.items()
     for name, on, off in on_off_pairs(sheet):
-        yield name, on.strength * _seen(on) - off.strength * _seen(off)
+        yield name, on.strength * seen[on.name] - off.strength * seen[off.name]
 
 
 def _seen(projection: CFProjection) -> FloatArray:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from topo_exp.analysis.fields import afferent_projections, centre_of_gravity, first_moments
+from topo_exp.analysis.fields import afferent_projections, first_moments
 from topo_exp.analysis.maps import merged
 from topo_exp.analysis.pictures import picture
 from topo_exp.analysis.responses import measurable_sheets, plain_attributes, sheet_coordinates
@@ -47,16 +47,16 @@ def retinotopic_map(sim: "Simulation", sheet: str | Iterable[str] | None = None)
         projections = afferent_projections(sim, name)
         if not projections:
             continue
-        moments = [(abs(p.strength), first_moments(p)) for p in projections]
-        total = sum(s * m[2] for s, m in moments)
+        moments = [np.stack(first_moments(p)) for p in projections]
         with np.errstate(invalid="ignore"):
-            cx, cy = (sum(s * m[axis] for s, m in moments) / total for axis in (0, 1))
+            sums = np.asarray(sum(abs(p.strength) * m for p, m in zip(projections, moments, strict=True)))
+            cx, cy = sums[:2] / sums[2]
+            own = {p.name: m[:2] / m[2] for p, m in zip(projections, moments, strict=True)}
         if not np.isfinite(cx).any():
             continue
         variables: dict[str, Any] = {"centre_x": cx, "centre_y": cy}
-        for projection in projections if len(projections) > 1 else []:
-            x, y = centre_of_gravity(projection)
-            variables |= {f"{projection.name}_centre_x": x, f"{projection.name}_centre_y": y}
+        for projection, (x, y) in own.items() if len(own) > 1 else ():
+            variables |= {f"{projection}_centre_x": x, f"{projection}_centre_y": y}
         boxes = np.array([p.src.bounds.lbrt() for p in projections])
         bounds = (*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist())
         unit = {"units": "sheet coordinates of the input"}
