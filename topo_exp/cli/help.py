@@ -27,6 +27,9 @@ Flags of Hydra: -m, --multirun; --cfg job (show the settings, run nothing); --co
 configuration files); --shell-completion install=bash; --hydra-help (all of them)."""
 
 
+UNBROKEN = "\N{NO-BREAK SPACE}"
+
+
 def show(words: Sequence[str]) -> int:
     """Print the help for the command line as a whole, or for the model that the words name."""
     asked = [word.partition("=")[2] for word in words if word.lstrip("+").startswith("model=")]
@@ -62,8 +65,9 @@ def _parameters(model: LoadedModel) -> Iterator[str]:
 def _declarations(cls: type[param.Parameterized]) -> Iterator[str]:
     for name, declaration in declared(cls).items():
         if (declaration.precedence or 0) >= 0:
-            limits = f" [{rule(declaration)}]" if type(declaration) is not param.Parameter else ""
-            yield from _entry(f"{name}={_default(declaration)}", f"{_doc(declaration)}{limits}")
+            limits = f"[{rule(declaration)}]" if type(declaration) is not param.Parameter else ""
+            limits = limits.replace(" ", UNBROKEN) if len(limits) < 40 else limits
+            yield from _entry(f"{name}={_default(declaration)}", f"{_doc(declaration)} {limits}".strip())
 
 
 def _doc(declaration: param.Parameter) -> str:
@@ -92,6 +96,7 @@ def _entry(head: str, text: str) -> list[str]:
     indent, column = "  ", 26
     width = min(shutil.get_terminal_size((100, 24)).columns, 110)
     lines = textwrap.wrap(text, max(width - column, 30), break_long_words=False, break_on_hyphens=False) or [""]
+    lines = [line.replace(UNBROKEN, " ") for line in lines]
     if len(indent + head) < column:
         lines[0] = (indent + head).ljust(column) + lines[0]
         rest = lines[1:]

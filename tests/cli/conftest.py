@@ -1,0 +1,63 @@
+"""The program, run inside the test's process, in an empty directory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from topo_exp.__main__ import main
+
+QUICK = ["times=[0,1]", "analysis=[]", "tracking=none"]
+"""What makes a run as short as it can be."""
+
+MODEL = '''
+"""A model of a user's own."""
+import param
+import topo_exp
+
+class Mine(param.Parameterized):
+    """A tiny network of my own."""
+    size = param.Number(3.0, bounds=(1, 9), doc="Units of V1 per unit of length.")
+
+    def build(self):
+        return topo_exp.build("tiny", cortex_density=self.size)
+'''
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call of the program ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """Call the program with words, in a directory with a model and functions of the user's own and nothing else."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("TOPO_EXP_OUTPUT", "HYDRA_FULL_ERROR", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "mine.py").write_text(MODEL)
+    (tmp_path / "functions.py").write_text(
+        "from topo_exp import Result\n"
+        "def measure(sim, *, scale=1.0): return Result(metrics={'V1/scaled': scale * sim.time})\n"
+        "def fail(sim): raise RuntimeError('it hurts')\n"
+        "def hello(sim): print('hello from', sim.name)\n"
+    )
+
+    def call(*words: str) -> Outcome:
+        code = main(words)
+        return Outcome(code, *capfd.readouterr())
+
+    return call
+
+
+def runs(directory: Path) -> list[dict]:
+    """Read what the run directories below a directory say of themselves, in the order of their names."""
+    return [yaml.safe_load(path.read_text()) for path in sorted(directory.glob("*/run.yaml"))]

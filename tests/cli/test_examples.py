@@ -1,0 +1,66 @@
+"""The examples do what they say."""
+
+import re
+import runpy
+import shlex
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Outcome, runs
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+SCRIPTS = sorted(EXAMPLES.glob("*.py"))
+COMMANDS = [
+    (script.name, command)
+    for script in SCRIPTS
+    for command in re.findall(r"python -m topo_exp (.*)", script.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_an_example_opens_with_the_question_it_answers(script: Path) -> None:
+    """The first line is a question."""
+    assert script.read_text(encoding="utf-8").splitlines()[0].endswith("?")
+
+
+def test_the_first_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    """It records a run and finds it again."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TOPO_EXP_OUTPUT", raising=False)
+    runpy.run_path(str(EXAMPLES / "01_one_run.py"))
+    (run,) = runs(tmp_path / "Output")
+    assert run["status"] == "done"
+    assert "'cortex_density': 3" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("script", "command"), COMMANDS, ids=lambda value: value[-50:])
+def test_the_commands_in_the_examples_work(
+    program: Callable[..., Outcome], tmp_path: Path, script: str, command: str
+) -> None:
+    """Each command that an example names can be given as it stands; here it is cut short."""
+    shutil.copytree(EXAMPLES, tmp_path / "examples")
+    words = shlex.split(command)
+    short = [word for word in words if not word.startswith("times=")] + ["times=[0,1]", "tracking=none"]
+    short += [] if "analysis=" in command else ["analysis=[]"]
+    outcome = program(*(words if "--help" in words else short))
+    assert outcome.code == 0, outcome.err
+    assert "--help" in words or runs(tmp_path / "Output")
+
+
+def test_the_second_examples_fields_turn_into_bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Oja's rule makes the fields longer along the mean orientation than across it."""
+    import numpy as np
+
+    import topo_exp
+
+    sim = topo_exp.build(EXAMPLES / "02_my_model.py", cortex_density=3, orientation_spread=0.2)
+    sim.run(until=300)
+    weights = sim["V1"].projections["Afferent"].weights
+    size = weights.shape[-1] // 2
+    rows, columns = np.mgrid[-size : size + 1, -size : size + 1]
+    along, across = (columns - rows) / np.sqrt(2), (columns + rows) / np.sqrt(2)
+    lengths = [(weights * axis**2).sum() for axis in (along, across)]
+    assert lengths[0] > 1.2 * lengths[1]

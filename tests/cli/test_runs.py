@@ -1,0 +1,245 @@
+"""Runs from the command line."""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import QUICK, Outcome, runs
+
+Program = Callable[..., Outcome]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_run_leaves_one_directory_and_nothing_else(program: Program, tmp_path: Path) -> None:
+    """Hydra makes no directories of its own, and the run is named by what was varied."""
+    outcome = program("cortex_density=3", *QUICK, "timestamp=202611221137")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == "done: Output/202611221137_tiny,cortex_density=3\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"Output", "functions.py", "mine.py"}
+    assert [path.name for path in (tmp_path / "Output").iterdir()] == ["202611221137_tiny,cortex_density=3"]
+
+
+def test_the_composed_configuration_is_kept_as_hydra_does(program: Program, tmp_path: Path) -> None:
+    """`.hydra` has the configuration, the overrides as they were written, and Hydra's own settings."""
+    program("+cortex_density=3", *QUICK, "timestamp=202611221137")
+    folder = next(tmp_path.glob("Output/*/.hydra"))
+    assert {path.name for path in folder.iterdir()} == {"config.yaml", "overrides.yaml", "hydra.yaml"}
+    assert "cortex_density: 3\n" in (folder / "config.yaml").read_text()
+    assert "- cortex_density=3\n" in (folder / "overrides.yaml").read_text()
+    assert "runtime:" in (folder / "hydra.yaml").read_text()
+
+
+def test_the_recorded_command_repeats_the_run(program: Program, tmp_path: Path) -> None:
+    """Whatever the values, the first line of the log can be pasted into a shell."""
+    tag = 'it\'s "odd"; $HOME `x` \\ (a) größe'
+    program(f"tag={tag}", "cortex_density=3", *QUICK)
+    (first,) = runs(tmp_path / "Output")
+    assert first["tag"] == tag
+    python, _, module, *words = shlex.split(first["command"])
+    assert (python, module) == ("python", "topo_exp")
+    assert program(*words).code == 0
+    _, second = runs(tmp_path / "Output")
+    assert (second["command"], second["tag"]) == (first["command"], tag)
+
+
+def test_a_multirun_is_one_run_for_each_combination(program: Program, tmp_path: Path) -> None:
+    """Every point has its directory; they share date and sweep, and nothing else is written."""
+    outcome = program("-m", "cortex_density=3,4", "retina_density=12,24", *QUICK)
+    assert outcome.code == 0
+    records = runs(tmp_path / "Output")
+    assert len(records) == 4
+    assert {(run["given"]["cortex_density"], run["given"]["retina_density"]) for run in records} == {
+        (3, 12),
+        (3, 24),
+        (4, 12),
+        (4, 24),
+    }
+    assert len({run["sweep"] for run in records}) == 1
+    assert len({run["name"].partition("_")[0] for run in records}) == 1
+    assert all("sweep" not in run["command"] for run in records)
+    assert {path.name for path in tmp_path.iterdir()} == {"Output", "functions.py", "mine.py"}
+
+
+def test_flags_may_stand_anywhere(program: Program, tmp_path: Path) -> None:
+    """`-m` after the overrides is as good as before them."""
+    assert program("cortex_density=3,4", "-m", *QUICK).code == 0
+    assert len(runs(tmp_path / "Output")) == 2
+
+
+def test_a_failing_run_ends_with_its_message_and_exit_code_1(program: Program, tmp_path: Path) -> None:
+    """The message names the function and the time; the directory stays and says failed."""
+    outcome = program(*QUICK, "analysis=[functions.py:fail]")
+    assert outcome.code == 1
+    assert "it hurts" in outcome.err
+    assert "Traceback" not in outcome.err
+    assert [run["status"] for run in runs(tmp_path / "Output")] == ["failed"]
+
+
+def test_one_failing_run_of_a_sweep_does_not_stop_the_others(program: Program, tmp_path: Path) -> None:
+    """Every other run is done, each failure is told, and the exit code is 1."""
+    (tmp_path / "sometimes.py").write_text(
+        "def fail(sim):\n    if sim['V1'].shape == (3, 3): raise RuntimeError('three is bad')\n"
+    )
+    outcome = program("-m", "cortex_density=3,4,5", *QUICK, "before=[sometimes.py:fail]")
+    assert outcome.code == 1
+    assert [run["status"] for run in runs(tmp_path / "Output")] == ["failed", "done", "done"]
+    assert "1 of 3 failed" in outcome.err
+    assert "cortex_density=3: " in outcome.err
+    assert outcome.out.count("done: ") == 2
+
+
+@pytest.mark.parametrize("path", ["mine.py", "./mine.py", "{here}/mine.py", "{here}/a b (c).py"])
+def test_a_users_model_runs_by_its_path(program: Program, tmp_path: Path, path: str) -> None:
+    """Relative, absolute, with blanks and parentheses: its parameters stand on the command line."""
+    (tmp_path / "a b (c).py").write_text((tmp_path / "mine.py").read_text())
+    assert program(f"model={path.format(here=tmp_path)}", "size=4", *QUICK).code == 0
+    (run,) = runs(tmp_path / "Output")
+    assert run["given"] == {"size": 4}
+    assert "size=4" in run["name"]
+
+
+def test_a_users_model_and_ours_share_a_sweep(program: Program, tmp_path: Path) -> None:
+    """Models are swept over like anything else."""
+    assert program("-m", "model=mine.py,tiny", *QUICK).code == 0
+    assert [run["model"] for run in runs(tmp_path / "Output")] == ["mine", "tiny"]
+
+
+def test_parameters_of_a_swept_model_need_not_be_the_defaults(program: Program, tmp_path: Path) -> None:
+    """A parameter that all swept models have is accepted, though the default model lacks it."""
+    (tmp_path / "other.py").write_text((tmp_path / "mine.py").read_text())
+    assert program("-m", "model=mine.py,other.py", "size=2", *QUICK).code == 0
+    assert [run["given"] for run in runs(tmp_path / "Output")] == [{"size": 2}, {"size": 2}]
+
+
+def test_a_users_functions_run_inside_the_record(program: Program, tmp_path: Path) -> None:
+    """Analyses with options, `before` and `after`, from a file."""
+    words = ["analysis=[functions.py:measure]", "analysis.measure.scale=2", "before=[functions.py:hello]"]
+    outcome = program(*QUICK, *words)
+    assert outcome.code == 0
+    (directory,) = (tmp_path / "Output").iterdir()
+    assert "1.0,V1/scaled,2.0" in (directory / "metrics.csv").read_text()
+    assert "hello from tiny" in (directory / "run.log").read_text()
+
+
+def test_an_analysis_can_be_switched_off(program: Program, tmp_path: Path) -> None:
+    """`analysis.NAME=null` leaves one of several out."""
+    program("times=[0]", "tracking=none", "analysis=[default,functions.py:measure]", "analysis.fields=null")
+    (run,) = runs(tmp_path / "Output")
+    assert "fields" not in run["analysis"]
+    assert {"activity", "measure"} <= set(run["analysis"])
+
+
+def test_experiment_files_are_composed_and_checked(program: Program, tmp_path: Path) -> None:
+    """A file in `experiment` sets options and parameters, may sweep, and its mistakes are told like others."""
+    folder = tmp_path / "conf" / "experiment"
+    folder.mkdir(parents=True)
+    (folder / "good.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /model: tiny\n  - override /analysis: []\n"
+        "times: [0, 1]\ntracking: none\nhydra:\n  sweeper:\n    params:\n      cortex_density: 3,4\n"
+    )
+    (folder / "bad.yaml").write_text("# @package _global_\ncortex_densty: 3\n")
+    assert program("--config-dir", "conf", "-m", "experiment=good").code == 0
+    assert [run["given"] for run in runs(tmp_path / "Output")] == [{"cortex_density": 3}, {"cortex_density": 4}]
+    outcome = program("--config-dir", "conf", "experiment=bad")
+    assert outcome.code == 2
+    assert "Did you mean 'cortex_density'" in outcome.err
+
+
+@pytest.mark.parametrize("experiment", sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")))
+def test_the_experiments_that_come_along_can_be_composed(program: Program, experiment: str) -> None:
+    """Each file of conf/experiment describes a run."""
+    assert program("--cfg", "job", f"experiment={experiment}").code == 0
+
+
+@pytest.mark.parametrize("analysis", sorted(path.stem for path in (ROOT / "conf" / "analysis").glob("*.yaml")))
+def test_the_analyses_that_come_along_can_be_composed(program: Program, analysis: str) -> None:
+    """Each file of conf/analysis names functions that exist, with options that they have."""
+    assert program("--cfg", "job", f"analysis=[{analysis}]").code == 0
+
+
+def test_the_configuration_can_be_shown(program: Program, tmp_path: Path) -> None:
+    """`--cfg job` prints options and parameters and runs nothing."""
+    outcome = program("--cfg", "job", "cortex_density=3")
+    assert outcome.code == 0
+    assert "cortex_density: 3\n" in outcome.out
+    assert "retina_density: 24.0\n" in outcome.out
+    assert "tracking: mlflow\n" in outcome.out
+    assert not (tmp_path / "Output").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "completion"),
+    [
+        ("topo-exp cortex", "cortex_density="),
+        ("topo-exp model=gc", "model=gcal"),
+        ("topo-exp model=gcal inp", "input_seed="),
+        ("topo-exp model=./mi", "model=./mine.py"),
+        ("topo-exp trac", "tracking="),
+        ("topo-exp analysis=def", "analysis=default"),
+        ("topo-exp experiment=tin", "experiment=tiny_sizes"),
+    ],
+)
+def test_words_are_completed(program: Program, monkeypatch: pytest.MonkeyPatch, line: str, completion: str) -> None:
+    """Tab completion knows models, their parameters, options, and files."""
+    monkeypatch.setenv("COMP_LINE", line)
+    outcome = program("--shell-completion", "query=bash")
+    assert outcome.code == 0
+    assert completion in outcome.out.split()
+
+
+def test_environment_and_option_say_where_runs_are_kept(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TOPO_EXP_OUTPUT, unless `output_dir` says otherwise."""
+    monkeypatch.setenv("TOPO_EXP_OUTPUT", str(tmp_path / "one"))
+    program(*QUICK)
+    program(*QUICK, "output_dir=another/place")
+    assert len(runs(tmp_path / "one")) == len(runs(tmp_path / "another" / "place")) == 1
+
+
+def test_a_finished_run_is_analysed_again(program: Program, tmp_path: Path) -> None:
+    """`analyse` adds to the directory of a run, built from its record, a user's own model included."""
+    program("model=mine.py", "size=4", *QUICK)
+    (directory,) = (tmp_path / "Output").iterdir()
+    assert "scaled" not in (directory / "metrics.csv").read_text()
+    words = ["analysis=[functions.py:measure]", "analysis.measure.scale=3", "tracking=none"]
+    outcome = program("analyse", str(directory), *words)
+    assert outcome.code == 0
+    assert directory.name in outcome.out
+    assert "1.0,V1/scaled,3.0" in (directory / "metrics.csv").read_text()
+
+
+def test_a_changed_model_is_analysed_from_its_recorded_copy(program: Program, tmp_path: Path) -> None:
+    """An edited or deleted file does not change what a finished run was."""
+    program("model=mine.py", *QUICK)
+    (tmp_path / "mine.py").write_text("raise RuntimeError('edited since')")
+    outcome = program("analyse", "Output", "analysis=[functions.py:measure]", "tracking=none")
+    assert outcome.code == 0
+    assert "recorded copy" in outcome.err
+
+
+def test_the_installed_program_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
+    """`python -m topo_exp` works from any directory, and a mistake ends it with exit code 2."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TOPO_EXP_OUTPUT": str(tmp_path / "kept here")}
+
+    def call(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "topo_exp", *words],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    good, bad = call("cortex_density=3", *QUICK), call("cortex_densty=3")
+    assert (good.returncode, good.stderr) == (0, "")
+    assert bad.returncode == 2
+    assert "Did you mean 'cortex_density'" in bad.stderr
+    assert len(runs(tmp_path / "kept here")) == 1
