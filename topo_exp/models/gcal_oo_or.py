@@ -15,7 +15,7 @@ class GcalOoOr(param.Parameterized):
 
     The Topographica example of the same name, a simple form of Stevens, Law, Antolík & Bednar 2013, J Neurosci
     33:15747, doi:10.1523/JNEUROSCI.1037-13.2013. Expected outcome: a smooth orientation map that is selective in all
-    places by iteration 10000, with about four pinwheels in 1.0 x 1.0 of cortex.
+    places by iteration 10000, with a pinwheel density near pi for each hypercolumn.
     """
 
     num_inputs = param.Integer(2, bounds=(1, None), doc="Gaussians shown at once per unit of area.")
