@@ -6,7 +6,8 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.engine.fast_networks import Network, distance, small
 from topo_exp.engine.coordinates import BoundingBox
-from topo_exp.engine.eventdriven import EventDrivenFields, Executor
+from topo_exp.engine.eventdriven import EventDrivenFields
+from topo_exp.engine.executor import Executor
 from topo_exp.engine.fields import DenseFields
 from topo_exp.engine.learning import EuclideanHebbian, Hebbian
 from topo_exp.engine.patterns import SineGrating

@@ -1,13 +1,7 @@
-"""The event-driven path: connection fields stored by source unit, and sheets that settle in one compiled call.
+"""Connection fields stored by source unit, of which only the active ones are looked at: what is fast in this engine.
 
-`adopt` looks at every sheet of a simulation and gives it what it can take, without anybody having to choose. A
-projection whose response is the dot product, whose rule is Hebbian and whose weights are >= 0 gets `EventDrivenFields`.
-A sheet all of whose projections are such, or share one kernel, and whose output function is known here, gets an
-`Executor`, which does the sheet's activations and learning. What is not adopted is computed densely; the results agree
-to single precision.
-
-What Python sees (activities, inputs, thresholds) stays the truth; buffers of the kernels are copies of it, known by the
-identity of the object that was copied. So a restored state, or a value set by hand, is simply loaded anew.
+A projection whose response is the dot product, whose rule is Hebbian and whose weights are >= 0 can have
+`EventDrivenFields`; one kernel that all units share, `SharedFields`. `executor` decides who gets them.
 """
 
 import contextlib
@@ -17,11 +11,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -29,16 +21,10 @@ from topo_exp.engine.coordinates import FieldGeometry
 from topo_exp.engine.fields import DenseFields, LearningFn, ResponseFn
 from topo_exp.engine.learning import DivisiveNormalizeL1, Hebbian, KeepWeights
 from topo_exp.engine.presentation import Shown
-from topo_exp.engine.projection import CFProjection, Projection, SharedWeightCFProjection
-from topo_exp.engine.response import Add, Divide, DotProduct
-from topo_exp.engine.sheet import CFSheet, SettlingCFSheet
-from topo_exp.engine.streams import NumberGenerator
-from topo_exp.engine.transfer import HalfRectify, HomeostaticResponse, PiecewiseLinear
+from topo_exp.engine.projection import CFProjection, SharedWeightCFProjection
+from topo_exp.engine.response import DotProduct
 from topo_exp.errors import StateError
 from topo_exp.typing import BoolArray, FloatArray, IntArray, State
-
-if TYPE_CHECKING:
-    from topo_exp.engine.simulation import Simulation
 
 FOLD_AFTER = 1000
 """Normalisations after which scales are multiplied into the weights."""
@@ -121,7 +107,7 @@ def _wait_for(descriptor: int) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------- layout
-def _aligned(size: int, dtype: type = np.float32) -> np.ndarray:
+def aligned(size: int, dtype: type = np.float32) -> np.ndarray:
     """Return zeros that start on a cache line."""
     raw: np.ndarray = np.zeros(size + 64 // np.dtype(dtype).itemsize, dtype)
     first = (-raw.ctypes.data % 64) // raw.itemsize
@@ -208,9 +194,9 @@ class Wires:
         n_dest = geometry.units
         sizes = layout.sizes if shared else layout.sizes[layout.list_of]
         start = np.cumsum(sizes) - sizes
-        self.weights = _aligned(int(sizes.sum()))
-        self.source = _aligned(n_source)
-        self.response = _aligned(n_dest, np.float64)
+        self.weights = aligned(int(sizes.sum()))
+        self.source = aligned(n_source)
+        self.response = aligned(n_dest, np.float64)
         self.scale = np.ones(n_dest)
         self.total = np.zeros(n_dest)
         self.view = self.response.reshape(geometry.destination_shape)
@@ -227,15 +213,15 @@ class Wires:
             compiled.OFFSETS: layout.offsets,
             compiled.LANES: layout.lanes,
             compiled.SOURCE: self.source,
-            compiled.PARTIAL: _aligned(n_dest + compiled.PADDING),
+            compiled.PARTIAL: aligned(n_dest + compiled.PADDING),
             compiled.RESPONSE: self.response,
             compiled.ACTIVE: np.zeros(n_source, np.int32),
             compiled.SCALE: self.scale,
             compiled.TOTAL: self.total,
         }
         if not shared:
-            self._arrays[compiled.GATE] = _aligned(n_dest + compiled.PADDING)
-            self._arrays[compiled.INPUT_SUM] = _aligned(n_dest + compiled.PADDING)
+            self._arrays[compiled.GATE] = aligned(n_dest + compiled.PADDING)
+            self._arrays[compiled.INPUT_SUM] = aligned(n_dest + compiled.PADDING)
         self.row = np.zeros((1, compiled.N_ADDRESSES), np.int64)
         for column, array in self._arrays.items():
             self.row[0, column] = array.ctypes.data
@@ -415,350 +401,3 @@ class SharedFields:
         self.wires.source[:] = single(source).ravel()
         kernels().respond(self.wires.row, self._numbers)
         return self.wires.view.copy()
-
-
-# ------------------------------------------------------------------------------------------------------- executors
-@dataclass(frozen=True)
-class Plan:
-    """What an executor was made for; it serves as long as this does not change."""
-
-    projections: tuple[tuple[object, ...], ...]
-    output_fn: object
-    divisor: float
-    lateral_delay: float | None
-    """Delay that all lateral projections share, or None: then nothing is done ahead of time."""
-
-    @classmethod
-    def of(cls, sheet: CFSheet) -> "Plan | None":
-        """Return the plan for a sheet, or None where the kernels do not know something about it."""
-        if len(sheet.output_fns) != 1 or type(sheet.output_fns[0]) not in (
-            HalfRectify,
-            HomeostaticResponse,
-            PiecewiseLinear,
-        ):
-            return None
-        if getattr(sheet, "mask_fn", None) is not None or sheet.mask is not None or not sheet.projections:
-            return None
-        if type(sheet) not in (CFSheet, SettlingCFSheet):
-            return None
-        divisor = _divisor(sheet)
-        fast = all(isinstance(_backend(p), EventDrivenFields | SharedFields) for p in sheet.projections.values())
-        if divisor is None or not fast:
-            return None
-        lateral = [p for p in sheet.projections.values() if p.src is sheet]
-        delays = {p.delay for p in lateral}
-        what = tuple((id(_backend(p)), _group_of(p)) for p in sheet.projections.values())
-        return cls(what, sheet.output_fns[0], divisor, delays.pop() if len(delays) == 1 else None)
-
-
-def _backend(projection: Projection) -> object:
-    if isinstance(projection, SharedWeightCFProjection):
-        return projection.fast
-    return projection.fields if isinstance(projection, CFProjection) else None
-
-
-def _group_of(projection: Projection) -> str:
-    """Return a name for the projections that are normalised together with this one; empty if it is not normalised."""
-    if not isinstance(projection, CFProjection) or isinstance(projection.weights_output_fn, KeepWeights):
-        return ""
-    return projection.norm_group or f"/{projection.name}"
-
-
-def _divisor(sheet: CFSheet) -> float | None:
-    """Return 0 if all projections add, the constant if the lateral ones divide what the others add, else None."""
-    projections = list(sheet.projections.values())
-    if all(type(p.combine) is Add for p in projections):
-        return 0.0
-    dividing = [p for p in projections if type(p.combine) is Divide]
-    adding = [p for p in projections if type(p.combine) is Add]
-    groups = {p.activity_group for p in dividing}
-    last = min(groups) > max((p.activity_group for p in adding), default=np.inf)
-    if len(groups) != 1 or not last or len(dividing) + len(adding) != len(projections):
-        return None
-    same_constant = len({p.combine.constant for p in dividing}) == 1
-    if not same_constant or any((p.src is sheet) != (p in dividing) for p in projections):
-        return None
-    return float(dividing[0].combine.constant)
-
-
-class Executor:
-    """Does a sheet's activations and learning with the compiled kernels, and all of an iteration at once if it may."""
-
-    def __init__(self, sheet: CFSheet, plan: Plan) -> None:
-        compiled = kernels()
-        self.plan = plan
-        self._sheet = sheet
-        self._sim: Simulation = sheet.simulation
-        n = sheet.shape[0] * sheet.shape[1]
-        self._buffers = {
-            compiled.ACTIVITY: _aligned(n),
-            compiled.DRIVE: _aligned(n, np.float64),
-            compiled.NET: _aligned(n, np.float64),
-            compiled.THRESHOLD: _aligned(n, np.float64),
-            compiled.LEARNERS: np.zeros(n, np.int32),
-        }
-        self._activity = self._buffers[compiled.ACTIVITY]
-        self._activity_of: Any = None
-        self._threshold_of: Any = None
-        self._addresses = np.zeros(compiled.N_SHEET, np.int64)
-        for column, array in self._buffers.items():
-            self._addresses[column] = array.ctypes.data
-        self._addresses[compiled.UNITS] = n
-        self._transfer = np.zeros(compiled.N_TRANSFER)
-        self._transfer[compiled.DIVISOR] = plan.divisor
-        groups = [group for _, group in plan.projections]
-        order = sorted(range(len(groups)), key=lambda i: (groups.index(groups[i]), i))
-        everything = list(sheet.projections.values())
-        self.projections = [everything[i] for i in order]
-        self._groups = [groups[i] for i in order]
-        self._index = {p: i for i, p in enumerate(self.projections)}
-        self._lateral = [p for p in self.projections if p.src is sheet]
-        self._others = [p for p in sheet.outgoing if p.dest is not sheet]
-        self._arrived: set[Projection] = set()
-        self._wire()
-
-    def _wire(self) -> None:
-        compiled = kernels()
-        self._backends: list[Any] = [_backend(p) for p in self.projections]
-        self._wires: list[Wires] = [backend.wires for backend in self._backends]
-        self._table = np.vstack([wires.row for wires in self._wires])
-        self._numbers = np.zeros((len(self._wires), compiled.N_NUMBERS))
-        for i, (projection, group) in enumerate(zip(self.projections, self._groups, strict=True)):
-            self._table[i, compiled.GROUP] = self._groups.index(group) if group else -1
-            if projection.src is self._sheet:
-                self._table[i, compiled.LATERAL] = 1
-                if self.plan.lateral_delay is not None:
-                    self._table[i, compiled.SOURCE] = self._activity.ctypes.data
-        self._settles_at_once = self.plan.lateral_delay is not None and isinstance(self._sheet, SettlingCFSheet)
-
-    # --- what the sheet calls ---------------------------------------------------------------------------------------
-
-    def receive(self, projection: Projection, activity: Any) -> None:
-        """Take what has arrived through a projection; it is looked at when the sheet acts."""
-        projection.input = activity
-        self._arrived.add(projection)
-
-    def forget(self) -> None:
-        """Forget what has arrived: the sheet was cleared, or set to another state."""
-        self._arrived.clear()
-
-    def activate(self, sheet: CFSheet) -> None:
-        """Activate the sheet once, and send its activity."""
-        self._load()
-        if sheet.afferent_only and sheet.measure_maps:
-            self._run(1)
-            sheet.activity = self._buffers[kernels().NET].reshape(sheet.shape).copy()
-            return
-        self._load_output_fn()
-        self._run(1)
-        self._show(sheet)
-        self._sim.send(sheet, sheet.activity, sheet.projections_to_send())
-
-    def settle(self, sheet: SettlingCFSheet) -> bool:
-        """Do all that is left of an iteration, learning included, if nothing can come between; tell whether it did."""
-        activations = sheet.tsettle - sheet.activation_count
-        if not self._settles_at_once or not self._alone(sheet, activations):
-            return False
-        self._load()
-        self._load_output_fn()
-        self._run(activations, echo=True)
-        self._show(sheet)
-        if self._others:
-            delay = self._sim.delay_ticks(self._lateral[0])
-            self._sim.send(sheet, sheet.activity, self._others, later=(activations - 1) * delay)
-        for projection in self._lateral:
-            projection.input = sheet.activity
-            self._wires[self._index[projection]].loaded = sheet.activity
-        sheet.activation_count, sheet.new_iteration = 0, True
-        sheet.learn()
-        return True
-
-    def learn(self, sheet: CFSheet) -> None:
-        """Let the projections learn from the inputs that last arrived, and normalise the active units' weights."""
-        compiled = kernels()
-        if self._arrived:
-            self._respond_only()
-        if not (self._sim.plastic and sheet.plastic):
-            return
-        if all(isinstance(backend, SharedFields) for backend in self._backends):
-            return
-        signed = False
-        for i, (projection, wires) in enumerate(zip(self.projections, self._wires, strict=True)):
-            self._numbers[i, compiled.RATE] = self._rate(projection)
-            if self._numbers[i, compiled.RATE] != 0:
-                self._load_input(projection, wires)
-            signed |= getattr(self._backends[i], "signed", False) and bool(self._groups[i])
-        self._load_activity(sheet)
-        least = -1.0 if signed else compiled.learn(self._addresses, self._table, self._numbers)
-        if least < 0:
-            self._learn_densely(sheet)
-            return
-        for backend, group in zip(self._backends, self._groups, strict=True):
-            if group:
-                backend.scaled(least)
-
-    # --- parts ------------------------------------------------------------------------------------------------------
-
-    def _alone(self, sheet: SettlingCFSheet, activations: int) -> bool:
-        """Tell whether the rest of an iteration depends on nothing but what is here now, and nobody looks at it."""
-        if activations < 1 or sheet.afferent_only:
-            return False
-        if self._others and (sheet.strict_tsettle is None or sheet.strict_tsettle < sheet.tsettle - 1):
-            return False
-        if any(isinstance(getattr(p, "learning_rate", 0.0), NumberGenerator) for p in self.projections):
-            return False
-        sim = self._sim
-        delay = sim.delay_ticks(self._lateral[0])
-        fn = self.plan.output_fn
-        if isinstance(fn, HomeostaticResponse):
-            last = sim.now + Fraction((activations - 1) * delay, sim.ticks_per_unit)
-            if last > fn.next_update + (Fraction(str(fn.period)) if sim.now > fn.next_update else 0):
-                return False
-        return sim.undisturbed(sheet, activations * delay)
-
-    def _load(self) -> None:
-        """Bring what has arrived, and responses that were set from outside, to where the kernels expect them."""
-        compiled = kernels()
-        for i, (projection, wires) in enumerate(zip(self.projections, self._wires, strict=True)):
-            anew = projection in self._arrived
-            if not anew and projection.activity is not wires.view:
-                wires.response[:] = np.ravel(projection.activity)
-                wires.answered = None
-            elif anew:
-                anew = not self._negate_opposite(projection, self._backends[i])
-                if anew:
-                    self._load_input(projection, wires)
-                wires.answered = projection.input
-            projection.activity = wires.view
-            self._table[i, compiled.ARRIVED] = anew
-            self._numbers[i, compiled.STRENGTH] = projection.strength
-        self._arrived.clear()
-
-    def _negate_opposite(self, projection: Projection, backend: Any) -> bool:
-        """Take the response of the projection with the opposite kernel, if it was to the same input."""
-        if not isinstance(backend, SharedFields):
-            return False
-        backend.strength = projection.strength
-        opposite = backend.opposite
-        if opposite is None or opposite.wires.answered is not projection.input:
-            return False
-        if opposite.strength != projection.strength:
-            return False
-        np.negative(opposite.wires.response, out=backend.wires.response)
-        return True
-
-    def _load_input(self, projection: Projection, wires: Wires) -> None:
-        if projection.src is self._sheet and self.plan.lateral_delay is not None:
-            if projection.input is not self._activity_of:
-                self._activity[:] = single(projection.input).ravel()
-                self._activity_of = projection.input
-        else:
-            wires.load(projection.input)
-
-    def _load_activity(self, sheet: CFSheet) -> None:
-        if sheet.activity is not self._activity_of:
-            self._activity[:] = single(sheet.activity).ravel()
-            self._activity_of = sheet.activity
-
-    def _load_output_fn(self) -> None:
-        """Bring thresholds and slopes of the output function up to date."""
-        compiled = kernels()
-        fn, transfer = self.plan.output_fn, self._transfer
-        transfer[compiled.LOWER], transfer[compiled.GAIN], transfer[compiled.UPPER] = 0.0, 1.0, np.inf
-        if isinstance(fn, PiecewiseLinear):
-            transfer[compiled.LOWER], transfer[compiled.UPPER] = fn.lower, 1.0
-            transfer[compiled.GAIN] = 1.0 / (fn.upper - fn.lower)
-        elif isinstance(fn, HomeostaticResponse):
-            threshold = fn.adapt(self._sheet.shape, self._sheet.moment())
-            if threshold is not self._threshold_of:
-                self._buffers[compiled.THRESHOLD][:] = threshold.ravel()
-                self._threshold_of = threshold
-
-    def _run(self, activations: int, *, echo: bool = False) -> None:
-        compiled = kernels()
-        self._addresses[compiled.ACTIVATIONS], self._addresses[compiled.ECHO] = activations, echo
-        compiled.settle(self._addresses, self._transfer, self._table, self._numbers)
-
-    def _show(self, sheet: CFSheet) -> None:
-        """Let the sheet have the activity that the kernels left."""
-        sheet.activity = self._activity_of = self._activity.copy().reshape(sheet.shape)
-        if isinstance(self.plan.output_fn, HomeostaticResponse):
-            self.plan.output_fn.previous = sheet.activity
-
-    def _respond_only(self) -> None:
-        """Respond to what has arrived, without activating the sheet."""
-        compiled = kernels()
-        arrived = [self._index[p] for p in self._arrived]
-        self._load()
-        table, numbers = self._table[sorted(arrived)], self._numbers[sorted(arrived)]
-        compiled.respond(table, numbers)
-
-    def _rate(self, projection: Projection) -> float:
-        if not isinstance(projection, CFProjection) or projection.input is None:
-            return 0.0
-        return self._sim.number(f"{projection.path}.learning_rate", projection.learning_rate) / projection.n_units
-
-    def _learn_densely(self, sheet: CFSheet) -> None:
-        """Learn projection by projection: where something is negative, sums of weights are not linear."""
-        for i, (projection, backend) in enumerate(zip(self.projections, self._backends, strict=True)):
-            rate = self._numbers[i, kernels().RATE]
-            if rate != 0 and isinstance(projection, CFProjection) and projection.input is not None:
-                backend.learn(projection.learning_fn, projection.input, sheet.activity, rate)
-        sheet.normalize(np.flatnonzero(sheet.activity))
-
-
-# -------------------------------------------------------------------------------------------------------- adoption
-def adopt(sim: "Simulation") -> None:
-    """Give every sheet and projection of a simulation its fastest form; cheap where nothing changed."""
-    changed = False
-    for sheet in sim.sheets.values():
-        if not isinstance(sheet, CFSheet):
-            continue
-        for projection in sheet.projections.values():
-            if isinstance(projection, CFProjection):
-                _adopt_fields(projection)
-            elif isinstance(projection, SharedWeightCFProjection):
-                _adopt_kernel(projection)
-        plan = Plan.of(sheet)
-        if plan is None:
-            sheet.executor = None
-        elif sheet.executor is None or sheet.executor.plan != plan:
-            sheet.executor = Executor(sheet, plan)
-            changed = True
-    if changed:
-        _pair_opposites(sim)
-
-
-def _adopt_fields(projection: CFProjection) -> None:
-    fields = projection.fields
-    wanted = supports(projection)
-    if wanted and isinstance(fields, DenseFields):
-        projection.fields = EventDrivenFields(projection.geometry, projection.template_mask, fields.weights())
-        for large in ("on_sheet", "gather_index"):
-            projection.geometry.__dict__.pop(large, None)
-    elif not wanted and isinstance(fields, EventDrivenFields):
-        projection.fields = DenseFields(projection.geometry, projection.mask, fields.weights(), np.float64)
-
-
-def _adopt_kernel(projection: SharedWeightCFProjection) -> None:
-    wanted = type(projection.response_fn) is DotProduct and has_runs(projection.geometry, projection.template_mask)
-    if not wanted:
-        projection.fast = None
-    elif projection.fast is None:
-        projection.fast = SharedFields(projection, projection.template_mask)
-
-
-def _pair_opposites(sim: "Simulation") -> None:
-    """Let a projection know the earlier one whose kernel is the negative of its own, as in ON and OFF cells."""
-    seen: list[SharedWeightCFProjection] = []
-    for projection in sim.projections:
-        if not isinstance(projection, SharedWeightCFProjection) or projection.fast is None:
-            continue
-        projection.fast.opposite = None
-        for other in seen:
-            same_input = other.src is projection.src and other.dest is not projection.dest
-            same_place = np.array_equal(other.geometry.corners, projection.geometry.corners)
-            if same_input and same_place and np.array_equal(other.fast.kernel, -projection.fast.kernel):
-                projection.fast.opposite = other.fast
-                break
-        seen.append(projection)

@@ -179,7 +179,7 @@ class CFSheet(Sheet):
         self.mask: BoolArray | None = None
         """(rows, columns), or None for all units: the units that laterally receive input and learn."""
         self.executor: Any = None
-        """Does this sheet's work at once, where the engine found a faster way that gives the same result."""
+        """Does this sheet's work in its place, where the engine found a faster way that gives the same result."""
         self.afferent_only = False
         """Whether to stop at the combined input of the first activation, for measurements."""
 
@@ -199,10 +199,7 @@ class CFSheet(Sheet):
 
     def receive(self, projection: Projection, activity: FloatArray) -> None:
         """Take what has arrived through a projection."""
-        if self.executor is not None:
-            self.executor.receive(projection, activity)
-        else:
-            projection.receive(activity)
+        projection.receive(activity)
 
     def moment(self) -> Moment:
         """Return the present moment for output functions."""
@@ -220,9 +217,6 @@ class CFSheet(Sheet):
 
     def activate(self) -> None:
         """Turn the combined input into activity, and send it."""
-        if self.executor is not None:
-            self.executor.activate(self)
-            return
         activity = self.combined_input()
         if self.afferent_only and self.measure_maps:
             self.activity = activity
@@ -244,9 +238,6 @@ class CFSheet(Sheet):
 
     def learn(self) -> None:
         """Let every projection learn, then normalise the weights of those units that were active."""
-        if self.executor is not None:
-            self.executor.learn(self)
-            return
         if not (self.simulation.plastic and self.plastic):
             return
         learning = [p for p in self.projections.values() if isinstance(p, CFProjection)]
@@ -356,7 +347,7 @@ class SettlingCFSheet(CFSheet):
         if self.new_iteration:
             self.new_iteration = False
             self.clear_activity()
-        super().receive(projection, activity)
+        projection.receive(activity)
 
     def clear_activity(self) -> None:
         """Set activity and responses to zero, and let all units take part."""
@@ -386,7 +377,7 @@ class SettlingCFSheet(CFSheet):
             self.activation_count = 0
             self.new_iteration = True
             self.learn()
-        elif self.executor is None or not self.executor.settle(self):
+        else:
             self.activate()
             self.activation_count += 1
 

@@ -67,7 +67,7 @@ class Simulation:
         self._done: set[int] = set()
         self._time = Fraction(0)
         self._now: Fraction | None = Fraction(0)
-        self._tick = 0
+        self.tick = 0
         self._spans: dict[float, int] = {}
         self._delivered: list[Event] = []
         self._queue: list[Event] = []
@@ -153,7 +153,7 @@ class Simulation:
     def now(self) -> Fraction:
         """The exact time of the event that is being processed."""
         if self._now is None:
-            self._now = Fraction(self._tick, self.ticks_per_unit)
+            self._now = Fraction(self.tick, self.ticks_per_unit)
         return self._now
 
     def number(self, path: str, value: float | NumberGenerator) -> float:
@@ -169,8 +169,8 @@ class Simulation:
         for sheet in self.sheets.values():
             if isinstance(sheet, CFSheet):
                 sheet.start()
-        self.refresh()
         self._lay_clock()
+        self.refresh()
         for sheet in self.sheets.values():
             if isinstance(sheet, GeneratorSheet):
                 self._push(self.ticks(sheet.phase), sheet)
@@ -178,9 +178,9 @@ class Simulation:
     def refresh(self) -> None:
         """Choose anew how each sheet is computed, after something about its projections has changed."""
         if self.precision == "single":
-            from topo_exp.engine import eventdriven
+            from topo_exp.engine import executor
 
-            eventdriven.adopt(self)
+            executor.adopt(self)
 
     def _lay_clock(self) -> None:
         spans = [Fraction(str(p.delay)) for sheet in self.sheets.values() for p in sheet.projections.values()]
@@ -221,7 +221,7 @@ class Simulation:
 
     def send(self, sheet: Sheet, activity: Any, projections: Sequence[Projection], *, later: int = 0) -> None:
         """Send a sheet's activity through projections, `later` ticks after the present moment."""
-        tick = self._tick + later
+        tick = self.tick + later
         for projection in projections:
             self._push(tick + self.ticks(projection.delay), projection.dest, projection, activity)
 
@@ -230,13 +230,13 @@ class Simulation:
 
         Then the sheet may do all of its work up to and including that moment at once.
         """
-        until = self._tick + ticks
+        until = self.tick + ticks
         if until > self._limit:
             return False
         for event in itertools.chain(self._queue, self._delivered):
             other = event.sheet
             delay = 0 if other is sheet else self._reach[other.name, sheet.name]
-            if event.tick + delay <= until and not (other is sheet and event.tick == self._tick):
+            if event.tick + delay <= until and not (other is sheet and event.tick == self.tick):
                 return False
         return True
 
@@ -261,16 +261,17 @@ class Simulation:
         self._limit = self._ticks(end)
         queue = self._queue
         while queue and queue[0].tick <= self._limit:
-            self._tick, self._now = queue[0].tick, None
-            while queue and queue[0].tick == self._tick:
+            self.tick, self._now = queue[0].tick, None
+            while queue and queue[0].tick == self.tick:
                 event = heapq.heappop(queue)
                 if event.projection is None:
                     self._present(event.sheet)
                 else:
                     self._delivered.append(event)
-                    event.projection.dest.receive(event.projection, event.activity)
+                    worker = event.projection.dest.executor or event.projection.dest
+                    worker.receive(event.projection, event.activity)
             for sheet in self._receivers():
-                sheet.process()
+                (sheet.executor or sheet).process()
                 self._delivered = [event for event in self._delivered if event.sheet is not sheet]
         self._time = self._now = end
 
@@ -283,7 +284,7 @@ class Simulation:
         assert isinstance(sheet, GeneratorSheet)
         shown = sheet.present(self.now)
         self.send(sheet, shown, sheet.outgoing)
-        self._push(self._tick + self.ticks(sheet.period), sheet)
+        self._push(self.tick + self.ticks(sheet.period), sheet)
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
@@ -341,7 +342,7 @@ class Simulation:
                 raise ModelError(f"Simulation.respond: {name!r} must be a GeneratorSheet (it is not). Name one.")
             sampler = Sampler(pattern, Streams(0), name)
             self._now = begin + Fraction(str(generator.phase))
-            self._tick = self._ticks(self._now)
+            self.tick = self._ticks(self._now)
             shown = generator.show(sampler.draw(self._now, generator.x, generator.y))
             self.send(generator, shown, generator.outgoing)
         self._advance(begin + Fraction(str(duration)))

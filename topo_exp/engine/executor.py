@@ -1,0 +1,443 @@
+"""Sheets that do their work in compiled calls: activations, learning, and a whole iteration at once where they may.
+
+`adopt` looks at every sheet of a simulation and gives it the fastest form that it can have; nobody has to choose. A
+sheet all of whose projections have fields of `eventdriven`, and whose output function the kernels know, gets an
+`Executor`. What is not adopted is computed densely; the results agree to single precision.
+
+What Python sees (activities, inputs, thresholds) stays the truth; buffers of the kernels are copies of it, known by the
+identity of the object that was copied. So a restored state, or a value set by hand, is simply loaded anew. Parameters
+are read when a run begins and after each scheduled action, for that is when they change.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from topo_exp.engine.eventdriven import (
+    EventDrivenFields,
+    SharedFields,
+    Wires,
+    aligned,
+    has_runs,
+    kernels,
+    single,
+    supports,
+)
+from topo_exp.engine.fields import DenseFields
+from topo_exp.engine.learning import KeepWeights
+from topo_exp.engine.projection import CFProjection, Projection, SharedWeightCFProjection
+from topo_exp.engine.response import Add, Divide, DotProduct
+from topo_exp.engine.sheet import CFSheet, SettlingCFSheet
+from topo_exp.engine.streams import NumberGenerator
+from topo_exp.engine.transfer import HalfRectify, HomeostaticResponse, PiecewiseLinear
+
+if TYPE_CHECKING:
+    from topo_exp.engine.simulation import Simulation
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an executor was made for; it serves as long as this does not change."""
+
+    projections: tuple[tuple[object, ...], ...]
+    output_fn: object
+    divisor: float
+    lateral_delay: float | None
+    """Delay that all lateral projections share, or None: then nothing is done ahead of time."""
+
+    @classmethod
+    def of(cls, sheet: CFSheet) -> "Plan | None":
+        """Return the plan for a sheet, or None where the kernels do not know something about it."""
+        if len(sheet.output_fns) != 1 or type(sheet.output_fns[0]) not in (
+            HalfRectify,
+            HomeostaticResponse,
+            PiecewiseLinear,
+        ):
+            return None
+        if getattr(sheet, "mask_fn", None) is not None or sheet.mask is not None or not sheet.projections:
+            return None
+        if type(sheet) not in (CFSheet, SettlingCFSheet):
+            return None
+        divisor = _divisor(sheet)
+        fast = all(isinstance(_backend(p), EventDrivenFields | SharedFields) for p in sheet.projections.values())
+        if divisor is None or not fast:
+            return None
+        lateral = [p for p in sheet.projections.values() if p.src is sheet]
+        delays = {p.delay for p in lateral}
+        what = tuple((id(_backend(p)), _group_of(p)) for p in sheet.projections.values())
+        return cls(what, sheet.output_fns[0], divisor, delays.pop() if len(delays) == 1 else None)
+
+
+def _backend(projection: Projection) -> object:
+    if isinstance(projection, SharedWeightCFProjection):
+        return projection.fast
+    return projection.fields if isinstance(projection, CFProjection) else None
+
+
+def _group_of(projection: Projection) -> str:
+    """Return a name for the projections that are normalised together with this one; empty if it is not normalised."""
+    if not isinstance(projection, CFProjection) or isinstance(projection.weights_output_fn, KeepWeights):
+        return ""
+    return projection.norm_group or f"/{projection.name}"
+
+
+def _divisor(sheet: CFSheet) -> float | None:
+    """Return 0 if all projections add, the constant if the lateral ones divide what the others add, else None."""
+    projections = list(sheet.projections.values())
+    if all(type(p.combine) is Add for p in projections):
+        return 0.0
+    dividing = [p for p in projections if type(p.combine) is Divide]
+    adding = [p for p in projections if type(p.combine) is Add]
+    groups = {p.activity_group for p in dividing}
+    last = min(groups) > max((p.activity_group for p in adding), default=np.inf)
+    if len(groups) != 1 or not last or len(dividing) + len(adding) != len(projections):
+        return None
+    same_constant = len({p.combine.constant for p in dividing}) == 1
+    if not same_constant or any((p.src is sheet) != (p in dividing) for p in projections):
+        return None
+    return float(dividing[0].combine.constant)
+
+
+class Executor:
+    """Does the work of one sheet in its place, with the compiled kernels."""
+
+    def __init__(self, sheet: CFSheet, plan: Plan) -> None:
+        compiled = kernels()
+        self.plan = plan
+        self._kernels = compiled
+        self._sheet = sheet
+        self._sim: Simulation = sheet.simulation
+        n = sheet.shape[0] * sheet.shape[1]
+        self._buffers = {
+            compiled.ACTIVITY: aligned(n),
+            compiled.DRIVE: aligned(n, np.float64),
+            compiled.NET: aligned(n, np.float64),
+            compiled.THRESHOLD: aligned(n, np.float64),
+            compiled.LEARNERS: np.zeros(n, np.int32),
+        }
+        self._activity = self._buffers[compiled.ACTIVITY]
+        self._activity_of: Any = None
+        """What `_activity` is a copy of."""
+        self._threshold_of: Any = None
+        self._addresses = np.zeros(compiled.N_SHEET, np.int64)
+        for column, array in self._buffers.items():
+            self._addresses[column] = array.ctypes.data
+        self._addresses[compiled.UNITS] = n
+        self._transfer = np.zeros(compiled.N_TRANSFER)
+        self._transfer[compiled.DIVISOR] = plan.divisor
+        self._arrived: set[Projection] = set()
+        self._fresh = False
+        """Whether an iteration has begun, and responses to the one before are void."""
+        self._wire(sheet)
+        self.refresh()
+
+    def _wire(self, sheet: CFSheet) -> None:
+        """Lay the tables of all projections, those that are normalised together next to each other."""
+        compiled = self._kernels
+        groups = [group for _, group in self.plan.projections]
+        order = sorted(range(len(groups)), key=lambda i: (groups.index(groups[i]), i))
+        everything = list(sheet.projections.values())
+        self._projections = [everything[i] for i in order]
+        self._groups = [groups[i] for i in order]
+        self._backends: list[Any] = [_backend(p) for p in self._projections]
+        self._wires: list[Wires] = [backend.wires for backend in self._backends]
+        self._entries = list(zip(self._projections, self._wires, self._backends, strict=True))
+        self._normalised = [b for b, group in zip(self._backends, self._groups, strict=True) if group]
+        self._lateral = [(p, w) for p, w, _ in self._entries if p.src is sheet]
+        self._others = [p for p in sheet.outgoing if p.dest is not sheet]
+        self._table = np.vstack([wires.row for wires in self._wires])
+        self._numbers = np.zeros((len(self._wires), compiled.N_NUMBERS))
+        for i, (projection, group) in enumerate(zip(self._projections, self._groups, strict=True)):
+            self._table[i, compiled.GROUP] = self._groups.index(group) if group else -1
+            if projection.src is sheet:
+                self._table[i, compiled.LATERAL] = 1
+                if self.plan.lateral_delay is not None:
+                    self._table[i, compiled.SOURCE] = self._activity.ctypes.data
+
+    def refresh(self) -> None:
+        """Read all parameters."""
+        compiled, sheet, sim = self._kernels, self._sheet, self._sim
+        settling = isinstance(sheet, SettlingCFSheet)
+        self._settling = sheet if settling else None
+        self._tsettle = sheet.tsettle if settling else 0
+        strict = sheet.strict_tsettle if settling else None
+        heard = not self._others or (strict is not None and strict >= self._tsettle - 1)
+        self._plastic, self._measured = sheet.plastic, sheet.measure_maps
+        self._varying: list[tuple[int, CFProjection, NumberGenerator]] = []
+        for i, projection in enumerate(self._projections):
+            self._numbers[i, compiled.STRENGTH] = projection.strength
+            rate = projection.learning_rate if isinstance(projection, CFProjection) else 0.0
+            if isinstance(rate, NumberGenerator):
+                self._varying.append((i, projection, rate))
+            else:
+                self._numbers[i, compiled.RATE] = rate / projection.n_units
+        self._delay = sim.ticks(self.plan.lateral_delay) if self.plan.lateral_delay is not None else 0
+        self._at_once = settling and self._delay > 0 and heard and not self._varying
+        fn, transfer = self.plan.output_fn, self._transfer
+        transfer[compiled.LOWER], transfer[compiled.GAIN], transfer[compiled.UPPER] = 0.0, 1.0, np.inf
+        if isinstance(fn, PiecewiseLinear):
+            transfer[compiled.LOWER], transfer[compiled.UPPER] = fn.lower, 1.0
+            transfer[compiled.GAIN] = 1.0 / (fn.upper - fn.lower)
+        self._homeostatic = fn if isinstance(fn, HomeostaticResponse) else None
+        if self._homeostatic is not None:
+            fn = self._homeostatic
+            self._period = Fraction(str(fn.period))
+            self._adaptation = np.array([fn.smoothing, fn.learning_rate, fn.target_activity])
+
+    # --- what the sheet does through it -----------------------------------------------------------------------------
+
+    def receive(self, projection: Projection, activity: Any) -> None:
+        """Take what has arrived through a projection; it is looked at when the sheet acts."""
+        sheet = self._settling
+        if sheet is not None and sheet.new_iteration:
+            sheet.new_iteration = False
+            self._fresh = True
+            self._arrived.clear()
+        projection.input = activity
+        self._arrived.add(projection)
+
+    def forget(self) -> None:
+        """Forget what has arrived: the sheet was cleared, or set to another state."""
+        self._arrived.clear()
+        self._fresh = False
+
+    def process(self) -> None:
+        """Do what follows when all input of this moment has arrived: activate, settle or learn."""
+        sheet = self._settling
+        if sheet is None or self._tsettle == 0:
+            self._activate()
+            self._learn()
+        elif sheet.activation_count == self._tsettle:
+            sheet.activation_count = 0
+            sheet.new_iteration = True
+            self._learn()
+        elif self._alone(sheet, self._tsettle - sheet.activation_count):
+            self._settle(sheet, self._tsettle - sheet.activation_count)
+        else:
+            self._activate()
+            sheet.activation_count += 1
+
+    def _activate(self) -> None:
+        """Activate the sheet once, and send its activity."""
+        sheet = self._sheet
+        self._load()
+        if sheet.afferent_only and self._measured:
+            self._run(1)
+            sheet.activity = self._buffers[self._kernels.NET].reshape(sheet.shape).copy()
+            return
+        self._adapt()
+        self._run(1)
+        self._show()
+        self._sim.send(sheet, sheet.activity, sheet.projections_to_send())
+
+    def _settle(self, sheet: SettlingCFSheet, activations: int) -> None:
+        """Do all that is left of an iteration, learning included."""
+        self._load()
+        self._adapt()
+        self._run(activations, echo=True)
+        self._show()
+        if self._others:
+            self._sim.send(sheet, sheet.activity, self._others, later=(activations - 1) * self._delay)
+        for projection, wires in self._lateral:
+            projection.input = wires.loaded = sheet.activity
+        sheet.activation_count, sheet.new_iteration = 0, True
+        self._learn()
+
+    def _learn(self) -> None:
+        """Let the projections learn from the inputs that last arrived, and normalise the active units' weights."""
+        compiled = self._kernels
+        if self._arrived:
+            self._respond()
+        if not self._normalised and not self._numbers[:, compiled.RATE].any() and not self._varying:
+            return
+        if not (self._sim.plastic and self._plastic):
+            return
+        numbers = self._numbers
+        for i, varying, rate in self._varying:
+            numbers[i, compiled.RATE] = self._sim.number(f"{varying.path}.learning_rate", rate) / varying.n_units
+        signed = False
+        for i, (projection, wires, backend) in enumerate(self._entries):
+            if projection.input is None:
+                if numbers[i, compiled.RATE] != 0:
+                    numbers = numbers.copy()
+                    numbers[i, compiled.RATE] = 0
+            elif numbers[i, compiled.RATE] != 0:
+                self._load_input(projection, wires)
+                signed |= backend.signed
+        self._load_activity()
+        least = -1.0 if signed else compiled.learn(self._addresses, self._table, numbers)
+        if least < 0:
+            self._learn_densely(numbers)
+            return
+        for backend in self._normalised:
+            backend.scaled(least)
+
+    # --- parts ------------------------------------------------------------------------------------------------------
+
+    def _alone(self, sheet: SettlingCFSheet, activations: int) -> bool:
+        """Tell whether the rest of an iteration depends on nothing but what is here now, and nobody looks at it."""
+        if not self._at_once or sheet.afferent_only:
+            return False
+        if self._homeostatic is not None:
+            update = self._homeostatic.next_update
+            if self._after(update):
+                update += self._period
+            if self._after(update, later=(activations - 1) * self._delay):
+                return False
+        return self._sim.undisturbed(sheet, activations * self._delay)
+
+    def _after(self, time: Fraction, *, later: int = 0) -> bool:
+        """Tell whether the present moment, or one so many ticks later, comes after `time`."""
+        return (self._sim.tick + later) * time.denominator > time.numerator * self._sim.ticks_per_unit
+
+    def _load(self) -> None:
+        """Bring what has arrived, and responses that were set from outside, to where the kernels expect them."""
+        arrived, column = self._arrived, self._kernels.ARRIVED
+        for i, (projection, wires, backend) in enumerate(self._entries):
+            anew = False
+            if projection in arrived:
+                anew = not self._negate_opposite(i, projection, backend)
+                if anew:
+                    self._load_input(projection, wires)
+                wires.answered = projection.input
+            elif self._fresh:
+                wires.response[:] = 0
+                wires.answered = None
+            elif projection.activity is not wires.view:
+                wires.response[:] = np.ravel(projection.activity)
+                wires.answered = None
+            projection.activity = wires.view
+            self._table[i, column] = anew
+        arrived.clear()
+        self._fresh = False
+
+    def _negate_opposite(self, i: int, projection: Projection, backend: Any) -> bool:
+        """Take the response of the projection with the opposite kernel, if it was to the same input."""
+        if not isinstance(backend, SharedFields):
+            return False
+        backend.strength = self._numbers[i, self._kernels.STRENGTH]
+        opposite = backend.opposite
+        if opposite is None or opposite.wires.answered is not projection.input:
+            return False
+        if opposite.strength != backend.strength:
+            return False
+        np.negative(opposite.wires.response, out=backend.wires.response)
+        return True
+
+    def _load_input(self, projection: Projection, wires: Wires) -> None:
+        if projection.src is not self._sheet or self.plan.lateral_delay is None:
+            wires.load(projection.input)
+        elif projection.input is not self._activity_of:
+            self._activity[:] = single(projection.input).ravel()
+            self._activity_of = projection.input
+
+    def _load_activity(self) -> None:
+        activity = self._sheet.activity
+        if activity is not self._activity_of:
+            self._activity[:] = single(activity).ravel()
+            self._activity_of = activity
+
+    def _adapt(self) -> None:
+        """Update thresholds when it is time, as `HomeostaticResponse.adapt` does, and bring them to the kernels."""
+        fn = self._homeostatic
+        if fn is None:
+            return
+        if fn.threshold is None or fn.average is None:
+            fn.adapt(self._sheet.shape, self._sheet.moment())
+        elif self._after(fn.next_update):
+            fn.next_update += self._period
+            if self._sim.plastic and fn.previous is not None:
+                fn.threshold, fn.average = fn.threshold.copy(), fn.average.copy()
+                previous = np.asarray(fn.previous, np.float32).ravel()
+                self._kernels.adapt(fn.threshold.ravel(), fn.average.ravel(), previous, self._adaptation)
+        assert fn.threshold is not None
+        if fn.threshold is not self._threshold_of:
+            self._buffers[self._kernels.THRESHOLD][:] = fn.threshold.ravel()
+            self._threshold_of = fn.threshold
+
+    def _run(self, activations: int, *, echo: bool = False) -> None:
+        compiled = self._kernels
+        self._addresses[compiled.ACTIVATIONS], self._addresses[compiled.ECHO] = activations, echo
+        compiled.settle(self._addresses, self._transfer, self._table, self._numbers)
+
+    def _show(self) -> None:
+        """Let the sheet have the activity that the kernels left."""
+        sheet = self._sheet
+        sheet.activity = self._activity_of = self._activity.reshape(sheet.shape).copy()
+        if self._homeostatic is not None:
+            self._homeostatic.previous = sheet.activity
+
+    def _respond(self) -> None:
+        """Respond to what has arrived, without activating the sheet."""
+        arrived = [i for i, p in enumerate(self._projections) if p in self._arrived]
+        self._load()
+        self._kernels.respond(self._table[arrived], self._numbers[arrived])
+
+    def _learn_densely(self, numbers: np.ndarray) -> None:
+        """Learn projection by projection: where something is negative, sums of weights are not linear."""
+        sheet = self._sheet
+        for rate, (projection, _, backend) in zip(numbers[:, self._kernels.RATE], self._entries, strict=True):
+            if rate != 0 and isinstance(projection, CFProjection) and projection.input is not None:
+                backend.learn(projection.learning_fn, projection.input, sheet.activity, rate)
+        sheet.normalize(np.flatnonzero(sheet.activity))
+
+
+# -------------------------------------------------------------------------------------------------------- adoption
+def adopt(sim: "Simulation") -> None:
+    """Give every sheet and projection of a simulation its fastest form; cheap where nothing changed."""
+    changed = False
+    for sheet in sim.sheets.values():
+        if not isinstance(sheet, CFSheet):
+            continue
+        for projection in sheet.projections.values():
+            if isinstance(projection, CFProjection):
+                _adopt_fields(projection)
+            elif isinstance(projection, SharedWeightCFProjection):
+                _adopt_kernel(projection)
+        plan = Plan.of(sheet)
+        if plan is None:
+            sheet.executor = None
+        elif sheet.executor is None or sheet.executor.plan != plan:
+            sheet.executor = Executor(sheet, plan)
+            changed = True
+        else:
+            sheet.executor.refresh()
+    if changed:
+        _pair_opposites(sim)
+
+
+def _adopt_fields(projection: CFProjection) -> None:
+    fields = projection.fields
+    wanted = supports(projection)
+    if wanted and isinstance(fields, DenseFields):
+        projection.fields = EventDrivenFields(projection.geometry, projection.template_mask, fields.weights())
+        for large in ("on_sheet", "gather_index"):
+            projection.geometry.__dict__.pop(large, None)
+    elif not wanted and isinstance(fields, EventDrivenFields):
+        projection.fields = DenseFields(projection.geometry, projection.mask, fields.weights(), np.float64)
+
+
+def _adopt_kernel(projection: SharedWeightCFProjection) -> None:
+    wanted = type(projection.response_fn) is DotProduct and has_runs(projection.geometry, projection.template_mask)
+    if not wanted:
+        projection.fast = None
+    elif projection.fast is None:
+        projection.fast = SharedFields(projection, projection.template_mask)
+
+
+def _pair_opposites(sim: "Simulation") -> None:
+    """Let a projection know the earlier one whose kernel is the negative of its own, as in ON and OFF cells."""
+    seen: list[SharedWeightCFProjection] = []
+    for projection in sim.projections:
+        if not isinstance(projection, SharedWeightCFProjection) or projection.fast is None:
+            continue
+        projection.fast.opposite = None
+        for other in seen:
+            same_input = other.src is projection.src and other.dest is not projection.dest
+            same_place = np.array_equal(other.geometry.corners, projection.geometry.corners)
+            if same_input and same_place and np.array_equal(other.fast.kernel, -projection.fast.kernel):
+                projection.fast.opposite = other.fast
+                break
+        seen.append(projection)
