@@ -13,6 +13,7 @@ from pathlib import Path
 
 from topo_exp.errors import RecordError
 from topo_exp.runner.mlflow_view import prepare_environment, store_of
+from topo_exp.runner.signals import Interrupted, Interruptions
 
 LOOPBACK = "127.0.0.1"
 STARTING = 120.0
@@ -22,7 +23,7 @@ STOPPING = 10.0
 
 
 def serve(output_dir: Path, *, port: int, announce: Callable[[str], None]) -> None:
-    """Serve MLflow's pages until Ctrl-C.
+    """Serve MLflow's pages until Ctrl-C or SIGTERM.
 
     Args:
         output_dir: Where the runs are, with their database.
@@ -45,15 +46,16 @@ def serve(output_dir: Path, *, port: int, announce: Callable[[str], None]) -> No
             f"Run something there first, or make it from run directories: python -m topo_exp sync {output_dir}"
         )
     address = (LOOPBACK, _free_port(port))
-    server = _start(store.tracking_uri, store.artifact_location, address)
-    try:
-        _await_answer(server, address)
-        announce(f"http://{address[0]}:{address[1]}")
-        server.wait()
-    except KeyboardInterrupt:
-        return
-    finally:
-        _stop(server)
+    with Interruptions():
+        server = _start(store.tracking_uri, store.artifact_location, address)
+        try:
+            _await_answer(server, address)
+            announce(f"http://{address[0]}:{address[1]}")
+            server.wait()
+        except Interrupted:
+            return
+        finally:
+            _stop(server)
     raise RecordError(f"the MLflow server: must go on until Ctrl-C (got its end, with code {server.returncode}).")
 
 
@@ -75,7 +77,7 @@ def _start(tracking_uri: str, artifacts: str | None, address: tuple[str, int]) -
         [
             *(sys.executable, "-m", "mlflow", "server"),
             *("--host", address[0], "--port", str(address[1])),
-            *("--workers", "1"),
+            *("--workers", "1", "--uvicorn-opts", "--log-level warning"),
             *("--backend-store-uri", tracking_uri),
             *(("--default-artifact-root", artifacts) if artifacts else ()),
         ],

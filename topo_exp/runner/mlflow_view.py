@@ -218,9 +218,10 @@ class MlflowView:
     def _show_parameters(self, record: Mapping[str, Any], shown: _Shown, filled: Filled) -> None:
         from mlflow.entities import Param
 
-        missing = [
+        parameters = {**{name: record["parameters"].get(name) for name in record["given"]}, **record["parameters"]}
+        missing = [  # what was varied comes first: pages with little room show the first few
             Param(name, _cut(str(value), LONGEST_VALUE))
-            for name, value in record["parameters"].items()
+            for name, value in parameters.items()
             if name not in shown.parameters
         ]
         for first in range(0, len(missing), 100):  # MLflow takes no more at once
@@ -412,7 +413,7 @@ def _tags(record: Mapping[str, Any], directory: Path) -> dict[str, str]:
         "topo_exp.tag": record["tag"],
         "topo_exp.sweep": record["sweep"],
         "topo_exp.dirty": str(any(tree["dirty"] for tree in trees)).lower() if trees else None,
-        "mlflow.source.name": record["command"],
+        "mlflow.source.name": "topo_exp",
         "mlflow.source.type": "LOCAL",
         "mlflow.source.git.commit": trees[0]["commit"] if trees else None,
         "mlflow.source.git.branch": trees[0]["branch"] if trees else None,
