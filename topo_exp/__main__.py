@@ -1,5 +1,6 @@
 """The program: `python -m topo_exp`, also installed as `topo-exp`."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -41,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TopoExpError as error:
         _say(error)
         return exit_code(error)
+    except BrokenPipeError:  # whoever was reading, `head` perhaps, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
     except KeyboardInterrupt:
         _say("interrupted")
         return INTERRUPTED

@@ -57,6 +57,8 @@ MISTAKES = [
     (["-m", "model=mine.py,tiny", "size=2"], "must be a parameter of model tiny"),
     (["-m", "times=[0,1],[1,0]"], "times: must increase"),
     (["--cfg", "job", "cortex_densty=3"], "Did you mean 'cortex_density'"),
+    (["--cfg", "job", "-m"], "Only one of"),
+    (["--resolve"], "--resolve"),
     (["--nonsense"], "unrecognized arguments: --nonsense"),
     (["--config-dir", "nowhere"], "nowhere"),
     (["sync", "nowhere"], "nowhere"),

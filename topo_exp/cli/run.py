@@ -26,13 +26,14 @@ from topo_exp.compose.composition import (
 from topo_exp.compose.overrides import for_hydra
 from topo_exp.compose.schema import conf_directory
 from topo_exp.compose.source import register
-from topo_exp.errors import TopoExpError
+from topo_exp.errors import ConfigError, TopoExpError
 
 WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd")
 """Hydra's flags that are followed by a word of their own."""
 INFO = ("--info", "-i")
 INFO_CHOICES = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 DIRECTORY = ("--config-dir", "-cd")
+OTHER_CONFIG = ("--config-name", "-cn", "--config-path", "-cp")
 COMPLETION = ("--shell-completion", "-sc", "--hydra-help", "--experimental-rerun")
 
 
@@ -82,7 +83,7 @@ def call(words: list[str]) -> int:
         return 0
     with explained(line.directories):
         overrides = for_hydra(line.overrides, group_test(line.directories))
-        if line.has("--cfg", "-c"):
+        if line.has("--cfg", "-c") and not line.has(*OTHER_CONFIG):
             make_spec(compose_settings(line.overrides, line.directories))  # a mistake is no configuration to show
         _hydra([*line.flags, *overrides])
     return 0
@@ -109,8 +110,11 @@ def _hydra(words: Sequence[str]) -> None:
             are started all the same.
     """
     failures = []
+    started = False
 
     def task(config: DictConfig) -> dict[str, str] | None:
+        nonlocal started
+        started = True
         try:
             one_run(config)
         except TopoExpError as error:
@@ -121,8 +125,13 @@ def _hydra(words: Sequence[str]) -> None:
         return None
 
     program = hydra.main(version_base=VERSION_BASE, config_path=str(conf_directory()), config_name=CONFIG_NAME)
-    with _arguments(["topo-exp", *words]), _plain_errors():
-        program(task)()
+    try:
+        with _arguments(["topo-exp", *words]), _plain_errors():
+            program(task)()
+    except ValueError as error:
+        if started or isinstance(error, TopoExpError):
+            raise
+        raise ConfigError(f"command line: {error}") from error  # flags that Hydra does not take together
     if failures:
         raise failures[0]
 

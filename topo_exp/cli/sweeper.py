@@ -4,6 +4,7 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -71,7 +72,10 @@ class Points(Sweeper):
         """
         assert self.hydra_context is not None
         assert self.launcher is not None
-        from_file = for_hydra([f"{key}={value}" for key, value in self.params.items()], group_test(()))
+        assert self.config is not None
+        sources = self.config.hydra.runtime.config_sources
+        is_group = group_test([Path(source.path) for source in sources if source.schema == "file"])
+        from_file = for_hydra([f"{key}={value}" for key, value in self.params.items()], is_group)
         listed = points([*from_file, *arguments], config_loader=self.hydra_context.config_loader)
         now = datetime.now()
         shared = [
