@@ -30,6 +30,10 @@ class FakeSheet:
         self.activity = np.zeros(self.shape)
         self.threshold = None
 
+    def sheet2matrixidx(self, x, y):
+        left, _bottom, _right, top = self.bounds.lbrt()
+        return int(np.floor((top - y) * self.density)), int(np.floor((x - left) * self.density))
+
 
 @dataclass
 class FakeSimulation:

@@ -58,7 +58,7 @@ def test_orientation_map_finds_what_gabor_units_prefer():
     # and nearly pi, of opposite phases, both drive it; the definition takes the maximum over them, so look elsewhere.
     assert cyclic(found.maps.phase_preference, phases, 2 * np.pi)[1].max() < 0.02
     assert found.metrics["V1/orientation_selectivity_mean"] == pytest.approx(found.maps.orientation_selectivity.mean())
-    assert found.metrics["V1/responding_fraction"] == 1.0
+    assert found.metrics["V1/orientation_responding_fraction"] == 1.0
 
 
 def test_default_is_the_reference_measurement():
@@ -102,7 +102,7 @@ def test_selectivity_multiplier_is_a_factor_of_all_selectivities():
 def test_afferent_only_measures_without_the_threshold():
     """A unit that stays below threshold is silent when settled and tuned when only its afferents are measured."""
     sim = gabor_simulation(PREFERRED, threshold=1e6)
-    assert maps.orientation_map(sim).metrics["V1/responding_fraction"] == 0
+    assert maps.orientation_map(sim).metrics["V1/orientation_responding_fraction"] == 0
     found = maps.orientation_map(sim, afferent_only=True, scale=1.0, orientations=12).maps
     assert found.attrs["afferent_only"] == 1
     assert cyclic(found.orientation_preference, PREFERRED, np.pi).max() < 0.1
@@ -199,6 +199,24 @@ def test_several_sheets_share_one_dataset():
     assert set(found.maps.dims) == {"V1_y", "V1_x", "V2_y", "V2_x"}
     np.testing.assert_allclose(found.maps.V1_orientation_preference, found.maps.V2_orientation_preference)
     assert {"V1/orientation_selectivity_mean", "V2/orientation_selectivity_mean"} <= set(found.metrics)
+
+
+def test_measurements_do_not_share_names():
+    """Metrics and figures of different measurements of one sheet have different names, so that one run can hold all."""
+    sim = gabor_simulation(PREFERRED)
+    eyes = gabor_simulation(PREFERRED, inputs=("LeftRetina", "RightRetina"))
+    found = [
+        maps.orientation_map(sim),
+        maps.orientation_map(sim, afferent_only=True),
+        maps.orientation_map_gaussians(sim, positions=2),
+        maps.spatial_frequency_map(sim, frequencies=(1, 2), phases=3),
+        maps.position_map(sim, positions=2),
+        maps.ocular_dominance_map(eyes, phases=3),
+        maps.disparity_map(eyes, disparities=3, phases=3),
+    ]
+    for names in ([*result.metrics] for result in found), ([*result.figures] for result in found):
+        every = [name for one in names for name in one]
+        assert len(set(every)) == len(every)
 
 
 def test_any_feature_of_any_stimulus():

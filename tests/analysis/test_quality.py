@@ -23,7 +23,7 @@ def test_stripes_have_their_period_and_no_pinwheels():
     assert found["pinwheel_density"] == 0
     assert np.isnan(found["pinwheel_distance"])
     assert found["orientation_bias"] == pytest.approx(0, abs=1e-9)
-    assert found["selectivity_mean"] == pytest.approx(0.7)
+    assert found["map_selectivity_mean"] == pytest.approx(0.7)
 
 
 def test_uniform_map_has_no_scale():

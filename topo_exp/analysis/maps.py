@@ -106,6 +106,8 @@ def orientation_map(
         selectivity_multiplier=selectivity_multiplier,
         inputs=inputs,
         progress=progress,
+        reported=("orientation", "phase"),
+        label="afferent_" if afferent_only else "",
     )
 
 
@@ -145,6 +147,8 @@ def orientation_map_gaussians(
         method=method,
         selectivity_multiplier=selectivity_multiplier,
         inputs=inputs,
+        reported=("orientation",),
+        label="gaussians_",
         progress=progress,
     )
 
@@ -171,19 +175,18 @@ def spatial_frequency_map(
         maximum over orientations and phases) and `frequency_selectivity` (see `preference.peak_share`), beside those of
         `orientation_map`.
     """
-    return orientation_map(
+    return feature_map(
         sim,
-        sheet,
-        frequencies=frequencies,
-        orientations=orientations,
-        phases=phases,
-        scale=scale,
+        [feature.frequency(frequencies), feature.orientation(orientations), feature.phase(phases)],
+        Stimulus(SineGrating, {"scale": scale}),
+        sheet=sheet,
         duration=duration,
         afferent_only=afferent_only,
         method=method,
         selectivity_multiplier=selectivity_multiplier,
         inputs=inputs,
         progress=progress,
+        reported=("frequency",),
     )
 
 
@@ -233,6 +236,7 @@ def direction_map(
         method=method,
         selectivity_multiplier=selectivity_multiplier,
         inputs=inputs,
+        reported=("direction", "speed"),
         progress=progress,
     )
 
@@ -272,6 +276,7 @@ def ocular_dominance_map(
         afferent_only=afferent_only,
         selectivity_multiplier=selectivity_multiplier,
         inputs=inputs,
+        reported=("ocularity",),
         progress=progress,
     )
 
@@ -315,6 +320,7 @@ def disparity_map(
         method=method,
         selectivity_multiplier=selectivity_multiplier,
         inputs=inputs,
+        reported=("disparity",),
         progress=progress,
     )
 
@@ -353,6 +359,7 @@ def position_map(
         method=method,
         selectivity_multiplier=selectivity_multiplier,
         inputs=inputs,
+        reported=("position_x", "position_y"),
         progress=progress,
     )
 
@@ -369,12 +376,16 @@ def feature_map(
     selectivity_multiplier: float = 1.0,
     inputs: Iterable[str] | None = None,
     progress: Progress = silent,
+    reported: Sequence[str] | None = None,
+    label: str = "",
 ) -> Result:
     """Measure preferences for any features of any stimulus: what all measurements of this module are made of.
 
     Arguments (others in the module's text):
         features: each with at least two values gets a preference and a selectivity.
         stimulus: the pattern that they modify.
+        reported: names of the features that get metrics and figures; None stands for all. Maps there are of all.
+        label: put before the names of metrics and figures, to tell them from those of another measurement.
     """
     method_named(method)  # refuse a wrong name before the presentations, not after them
     responses = collect(
@@ -391,7 +402,12 @@ def feature_map(
         name: preferences(answers, method=method, selectivity_multiplier=selectivity_multiplier)
         for name, answers in responses.items()
     }
-    return result_of(found, metrics=_metrics, figures=partial(_figures, time=float(sim.time)))
+    told = [f.name for f in features if len(f.values) > 1 and (reported is None or f.name in reported)]
+    return result_of(
+        found,
+        metrics=partial(_metrics, reported=told, label=label),
+        figures=partial(_figures, reported=told, label=label, time=float(sim.time)),
+    )
 
 
 def preferences(
@@ -486,50 +502,59 @@ def separated(maps: "Dataset") -> "dict[str, Dataset]":
     return parts
 
 
-def _metrics(sheet: str, maps: "Dataset") -> dict[str, float]:
+def _metrics(sheet: str, maps: "Dataset", *, reported: Sequence[str], label: str) -> dict[str, float]:
     del sheet
-    numbers = {f"{name}_mean": float(maps[name].mean()) for name in maps.data_vars if name.endswith("_selectivity")}
-    numbers["responding_fraction"] = float((maps["response_maximum"] > 0).mean())
+    numbers = {f"{label}{name}_selectivity_mean": float(maps[f"{name}_selectivity"].mean()) for name in reported}
+    if reported:
+        numbers[f"{label}{reported[0]}_responding_fraction"] = float((maps["response_maximum"] > 0).mean())
     return numbers
 
 
-def _figures(sheet: str, maps: "Dataset", *, time: float) -> dict[str, Callable[[], Any]]:
-    x, y = maps["x"].values, maps["y"].values
+def _figures(
+    sheet: str, maps: "Dataset", *, reported: Sequence[str], label: str, time: float
+) -> dict[str, Callable[[], Any]]:
+    responding = maps["response_maximum"].values > 0
+    grid = (maps["x"].values, maps["y"].values)
     drawn: dict[str, Callable[[], Any]] = {}
-    for name in (str(name) for name in maps.data_vars):
-        if not name.endswith("_preference"):
-            continue
-        which, values = name.removesuffix("_preference"), maps[name]
-        title = f"{sheet}: {which.replace('_', ' ')} preference, t = {time:g}"
-        if which == "orientation":
-            drawn |= _orientation_figures(sheet, maps, time)
+    for name in reported:
+        values = maps[f"{name}_preference"]
+        preference = np.where(responding, values.values, np.nan)
+        title = f"{sheet}: {label.replace('_', ' ')}{name.replace('_', ' ')}{{}}, t = {time:g}"
+        if name == "orientation":
+            selectivity = maps["orientation_selectivity"].values
+            full = _full_saturation(maps)
+            drawn |= {
+                "orientation_preference": picture(
+                    "orientation", preference, None, *grid, title=title.format(" preference")
+                ),
+                "orientation": picture(
+                    "orientation", preference, selectivity, *grid, title=title.format(""), full_saturation=full
+                ),
+                "orientation_selectivity": picture(
+                    "selectivity", selectivity, *grid, title=title.format(" selectivity"), limit=2 * full
+                ),
+            }
             continue
         period = values.attrs.get("period")
-        drawn[name] = picture(
+        drawn[f"{name}_preference"] = picture(
             "feature_map",
-            values.values,
-            x,
-            y,
-            title=title,
+            preference,
+            *grid,
+            title=title.format(" preference"),
             units=values.attrs["units"],
             cyclic_range=period,
         )
-    return drawn
+    return {f"{label}{name}": drawing for name, drawing in drawn.items()}
 
 
-def _orientation_figures(sheet: str, maps: "Dataset", time: float) -> dict[str, Callable[[], Any]]:
-    preference, selectivity = maps["orientation_preference"].values, maps["orientation_selectivity"].values
-    x, y, full = maps["x"].values, maps["y"].values, 0.5 * float(maps.attrs["selectivity_multiplier"])
-    title = f"{sheet}: orientation{{}}, t = {time:g}"
-    return {
-        "orientation_preference": picture("orientation", preference, None, x, y, title=title.format(" preference")),
-        "orientation": picture(
-            "orientation", preference, selectivity, x, y, title=title.format(""), full_saturation=full
-        ),
-        "orientation_selectivity": picture(
-            "selectivity", selectivity, x, y, title=title.format(" selectivity"), limit=2 * full
-        ),
-    }
+def _full_saturation(maps: "Dataset") -> float:
+    """Return the selectivity shown in full colour: 1/2, or half the largest of a measurement before settling.
+
+    Afferent responses stand on what any grating excites, so that their selectivity is small however tuned they are.
+    """
+    if maps.attrs["afferent_only"]:
+        return 0.5 * (float(maps["orientation_selectivity"].max()) or 1.0)
+    return 0.5 * float(maps.attrs["selectivity_multiplier"])
 
 
 def _positions(sim: "Simulation", sheet: str | Iterable[str] | None, steps: int) -> list[Feature]:

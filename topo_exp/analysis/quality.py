@@ -101,7 +101,7 @@ def quality(preference: FloatArray, selectivity: FloatArray, x: FloatArray, y: F
         x, y: (cols,) and (rows,), unit centres in sheet coordinates.
 
     Returns:
-        * `selectivity_mean`;
+        * `map_selectivity_mean`;
         * `hypercolumn_distance`, in sheet units, from the spectrum of exp(2 i theta), and `hypercolumn_distance_2013`
           from that of the scalar map (`spectrum.map_spectrum`, both forms);
         * `pinwheels`, crossings of zero contours, `pinwheels_positive`, those of positive sign among them, and
@@ -122,7 +122,7 @@ def quality(preference: FloatArray, selectivity: FloatArray, x: FloatArray, y: F
     density_2013 = pinwheel_density(len(pinwheels), area=whole, hypercolumn_distance=distance_2013)
     bias, favoured = orientation_bias(preference)
     return {
-        "selectivity_mean": mean_selectivity(selectivity),
+        "map_selectivity_mean": mean_selectivity(selectivity),
         "hypercolumn_distance": distance,
         "hypercolumn_distance_2013": distance_2013,
         "pinwheels": float(len(pinwheels)),
