@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from numpy.typing import ArrayLike
 
 from topo_exp.analysis.metrics import orientation_histogram
@@ -64,7 +64,8 @@ def tuning_curves(
         raise ParameterError("tuning_curves.responses: must name a curve (got none). Pass {name: responses}.")
     figure, axes = _curve_axes(title, xlabel, ylabel)
     if log:
-        axes.set_xscale("log")
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter(ScalarFormatter())
     at = v if period is None else np.append(v, v[0] + period)
     for name, curve in responses.items():
         r = np.atleast_2d(np.asarray(curve, dtype=np.float64))
