@@ -137,7 +137,7 @@ def test_a_run_is_kept_where_the_option_or_the_environment_says(
         ({"tracking": "mlfow"}, ParameterError, "tracking: must be one of mlflow, none"),
         ({"progress": "maybe"}, ParameterError, "progress: must be true or false"),
         ({"max_name_length": 3}, ParameterError, "max_name_length: must be a whole number >= 40"),
-        ({"figure_formats": "png"}, ParameterError, "figure_formats: must be a list of texts"),
+        ({"figure_formats": "png"}, ParameterError, "figure_formats: must be a list of values from png"),
         ({"timestamp": "yesterday"}, ParameterError, "timestamp: must be a date"),
         ({"param_names": 3}, ConfigError, "param_names: must be a mapping or a list"),
         ({"before": "x"}, ConfigError, "before: must be a list of functions"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from topo_exp.cli.sweeper import register as register_sweeper
 from topo_exp.compose.bridge import make_spec
@@ -93,8 +93,9 @@ def one_run(config: DictConfig) -> None:
     """Carry out the run that Hydra composed, and say where it is."""
     from topo_exp.runner.run import execute
 
-    spec = make_spec(settings_of(OmegaConf.create({**config, "hydra": HydraConfig.get()})))
-    run = execute(spec)
+    node = HydraConfig.instance().cfg
+    assert node is not None
+    run = execute(make_spec(settings_of(config, node["hydra"])))
     print(f"done: {_short(run.directory)}", flush=True)
 
 

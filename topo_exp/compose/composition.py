@@ -38,17 +38,21 @@ def compose_settings(words: Sequence[str], directories: Sequence[Path] = ()) -> 
         paths = [f"file://{Path(directory).absolute()}" for directory in directories]
         overrides.append(f"hydra.searchpath={literal(paths)}")
     with explained(directories), initialize_config_dir(str(conf_directory()), version_base=VERSION_BASE):
-        composed = compose(CONFIG_NAME, overrides=overrides, return_hydra_config=True)
-        return settings_of(composed)
+        return settings_of(compose(CONFIG_NAME, overrides=overrides, return_hydra_config=True))
 
 
-def settings_of(composed: DictConfig) -> Settings:
-    """Take what the runner needs out of a composed configuration with its `hydra` node.
+def settings_of(composed: DictConfig, hydra_node: DictConfig | None = None) -> Settings:
+    """Take what the runner needs out of a composed configuration.
+
+    Arguments:
+        composed: the configuration, with its `hydra` node unless that comes by itself.
+        hydra_node: Hydra's own settings, `HydraConfig.get()` in a job.
 
     Raises:
         ConfigError: a value is missing, or refers to one that is not there.
     """
-    hydra_node = composed["hydra"]
+    if hydra_node is None:
+        hydra_node = composed["hydra"]
     with explained():
         task = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
         config = OmegaConf.to_container(task, resolve=True, throw_on_missing=True)
@@ -64,7 +68,7 @@ def settings_of(composed: DictConfig) -> Settings:
         texts={
             "config.yaml": OmegaConf.to_yaml(task),
             "overrides.yaml": OmegaConf.to_yaml(OmegaConf.create(words)),
-            "hydra.yaml": OmegaConf.to_yaml(OmegaConf.masked_copy(composed, ["hydra"])),
+            "hydra.yaml": OmegaConf.to_yaml(OmegaConf.create({"hydra": hydra_node})),
         },
     )
 
@@ -107,7 +111,7 @@ def _missing(error: MissingConfigException, directories: Iterable[Path]) -> Conf
         "model": "For a file of your own write model=path/to/file.py.",
     }
     return UnknownNameError(
-        f"{group}: no such {group} (got {name!r}). {nearest(name, known)} {own.get(group, '')}".strip()
+        f"{group}: no such {group} (got {name!r}). {nearest(name, known) if known else ''} {own.get(group, '')}".strip()
     )
 
 

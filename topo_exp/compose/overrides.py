@@ -59,12 +59,31 @@ def for_hydra(words: Iterable[str], is_group: Callable[[str], bool]) -> list[str
             raise ConfigError(
                 f"{key}: directories of runs are made by topo_exp (got {word!r}). Use {OURS[key]}=... instead."
             )
+        _check_choice(override)
         if override.is_delete() or key.startswith("hydra.") or override.package is not None:
             rewritten.append(str(override.input_line))
             continue
         prefix = "" if key in GROUPS or "/" in key or is_group(key) else "++"
         rewritten.append(prefix + str(override.input_line).lstrip("+"))
     return rewritten
+
+
+def _check_choice(override: Override) -> None:
+    """Refuse what cannot be chosen, and two functions that would have one name."""
+    group = override.key_or_group
+    if group not in GROUPS or override.is_delete() or override.is_sweep_override():
+        return
+    value = override.value()
+    names = value if isinstance(value, list) and group != "model" else [value]
+    if not all(isinstance(name, str) for name in names) and not (value is None and group == "experiment"):
+        kind = "a name or a path" if group == "model" else "a name or a list of names"
+        raise ConfigError(f"{group}: must be {kind} (got {override.input_line!r}). See --help.")
+    functions = [name.rpartition(":")[2] for name in names if isinstance(name, str) and ":" in name]
+    for name in functions:
+        if functions.count(name) > 1:
+            raise ConfigError(
+                f"{group}: functions must have different names (got {name!r} twice). Give one of them another name."
+            )
 
 
 def as_written(words: Iterable[str]) -> list[str]:

@@ -69,8 +69,10 @@ class RunOptions(param.Parameterized):
         objects=["last", "all", "none"],
         doc="Which states are kept: snapshot.npz at the last time, or checkpoints/ at all of them as well.",
     )
-    figure_formats = param.List(
-        default=["png"], item_type=str, doc="File formats of pictures: figure_formats=[png,pdf,svg]."
+    figure_formats = param.ListSelector(
+        default=["png"],
+        objects=["png", "pdf", "svg", "eps", "tif", "jpg", "webp"],
+        doc="File formats of pictures: figure_formats=[png,pdf].",
     )
     metadata_dir = param.String(
         default=None, allow_None=True, doc="Put a copy of the finished run directory, without its states, here."
