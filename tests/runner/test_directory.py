@@ -136,8 +136,8 @@ def test_a_damaged_state_is_told_as_such(tmp_path):
 
 
 def test_runs_are_found_at_and_below_a_path(tmp_path):
-    """Each directory with a run.yaml is found once, in order."""
-    for name in ("sweep/b", "sweep/a", "c"):
+    """Each directory with a run.yaml is found once, in order; MLflow's copies are not taken for runs."""
+    for name in ("sweep/b", "sweep/a", "c", "c/inside", "mlartifacts/1/artifacts", ".trash/d"):
         write_text(tmp_path / name / "run.yaml", "")
     found = find_runs([tmp_path, tmp_path / "c"])
     assert [path.relative_to(tmp_path) for path in found] == [Path("c"), Path("sweep/a"), Path("sweep/b")]

@@ -16,6 +16,8 @@ from topo_exp.typing import State
 
 RECORD = "run.yaml"
 """The file that says what a run was and how it ended; a directory that has one is a run directory."""
+ARTIFACTS = ("mlartifacts", "mlruns")
+"""Where MLflow keeps its copies of files, which are no runs."""
 UNABLE = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOLCK)
 """What network file systems answer when asked for something that they do not do."""
 
@@ -157,10 +159,11 @@ def find_runs(paths: Path | str | Sequence[Path | str]) -> list[Path]:
         path = Path(given).absolute()
         if not path.is_dir():
             raise RecordError(f"{path}: must be a directory (got nothing there). Give a run directory or one above.")
-        if (path / RECORD).is_file():
-            found.add(path)
-        else:
-            found.update(record.parent for record in path.rglob(RECORD) if record.is_file())
+        for folder, folders, files in os.walk(path):
+            if RECORD in files:
+                found.add(Path(folder))
+                folders.clear()  # there are no runs in a run
+            folders[:] = [name for name in folders if name not in ARTIFACTS and not name.startswith(".")]
     return sorted(found)
 
 

@@ -227,8 +227,7 @@ class DirectoryRecorder:
         if error is None:
             return
         failure = AnalysisError(
-            f"{drawing.source}: figure {drawing.name!r} could not be drawn (got {type(error).__name__}: {error}). "
-            "The traceback is in run.log."
+            f"{drawing.source}: figure {drawing.name!r} could not be drawn (got {type(error).__name__}: {error})."
         )
         failure.__cause__ = error
         self._note(failure)

@@ -174,9 +174,7 @@ class _Run:
             with self.record.stage("analysis", name), sim.frozen():
                 results = flatten(name, analyse(sim))
         except Exception as error:
-            failure = AnalysisError(
-                f"{name}: failed at time {time:g} (got {type(error).__name__}: {error}). The traceback is in run.log."
-            )
+            failure = AnalysisError(f"{name}: failed at time {time:g} (got {type(error).__name__}: {error}).")
             if self.spec.on_analysis_error == "fail":
                 raise failure from error
             log.error("%s", failure)
@@ -231,8 +229,8 @@ class _Run:
         where = "before its first analysis" if reached is None else f"after time {reached:g}"
         said = str(error) if isinstance(error, TopoExpError) else f"{type(error).__name__}: {error}".rstrip(": ")
         return RunError(
-            f"{self.record.directory.name}: the run failed {where} (got {said.rstrip('.')}). "
-            f"See {self.record.directory / 'run.log'}."
+            f"{self.record.directory.name}: the run failed {where}. {said.rstrip('.')}. "
+            f"See {self.record.directory / 'run.log'}"
         )
 
     def _beat_heart(self, sim: Simulation) -> None:
