@@ -32,7 +32,7 @@ FOLD_AFTER = 1000
 LEAST_SCALE = 1e-6
 """Scale below which this happens at once, lest the stored weights grow beyond single precision."""
 
-FAINT = 1e-9
+FAINT = 8e-9
 """A Gaussian is not drawn where it is fainter than this."""
 
 COMPILING_TIMEOUT = 120.0

@@ -116,6 +116,7 @@ class Executor:
             compiled.NET: aligned(n, np.float64),
             compiled.THRESHOLD: aligned(n, np.float64),
             compiled.LEARNERS: np.zeros(n, np.int32),
+            compiled.ZEROS: aligned(n, np.float64),
         }
         self._activity = self._buffers[compiled.ACTIVITY]
         self._activity_of: Any = None

@@ -44,7 +44,7 @@ LISTS = 4  # int32 (lists, 3): first entry, number of vectors of eight, of four
 OFFSETS = 5  # int32 (entries,): first destination unit of a vector, from BASE
 LANES = 6  # int32 (entries,): how many numbers of a vector are weights
 SOURCE = 7  # float32 (source units,): activity as it arrived
-PARTIAL = 8  # float32 (destination units + 8,): response to one chunk
+PARTIAL = 8  # float32 (destination units + 8,): response to one chunk; zeros between calls
 RESPONSE = 9  # float64 (destination units,): strength times response
 GATE = 10  # float32 (destination units + 8,): rate y / s while learning, else zero
 INPUT_SUM = 11  # float32 (destination units + 8,): sum of the active inputs in a unit's field
@@ -76,7 +76,8 @@ LEARNERS = 4  # int32 (units,): list of active units
 UNITS = 5
 ACTIVATIONS = 6
 ECHO = 7  # whether to compute the lateral response to the last activity too
-N_SHEET = 8
+ZEROS = 8  # float64 (units,)
+N_SHEET = 9
 
 # entries of a sheet's transfer function
 LOWER = 0
@@ -276,36 +277,45 @@ def _any_negative(activity: int, n: int) -> bool:
 
 # ---------------------------------------------------------------------------------------------------- the response
 @_helper
-def _scatter(field: IntArray, first: int, end: int) -> None:
-    """PARTIAL = sum over source units number first ... end - 1 of those ACTIVE of v x."""
-    n_source, n_dest = field[N_SOURCE], field[N_DEST]
+def _scatter(field: IntArray, first: int, end: int) -> tuple[int, int]:
+    """Add v x of source units number first ... end - 1 of those ACTIVE to PARTIAL; return which units it touched."""
+    n_source = field[N_SOURCE]
     active, source = _int32(field[ACTIVE], n_source), _float32(field[SOURCE], n_source)
     start, base, list_of = _int64(field[START], n_source), _int32(field[BASE], n_source), _int32(field[LIST], n_source)
     lists, offsets = _int32(field[LISTS], 3 * field[N_LISTS]), _int32(field[OFFSETS], field[N_OFFSETS])
-    _float32(field[PARTIAL], n_dest + PADDING)[:] = 0
+    low, high = field[N_DEST], np.int64(0)
     for n in range(first, end):
         unit = active[n]
         x = source[unit]
         weight = field[WEIGHTS] + 4 * start[unit]
         to = field[PARTIAL] + 4 * base[unit]
         entry = np.uint64(lists[3 * list_of[unit]])
-        for _ in range(lists[3 * list_of[unit] + 1]):
+        eights, fours = lists[3 * list_of[unit] + 1], lists[3 * list_of[unit] + 2]
+        low = min(low, np.int64(base[unit]))
+        for _ in range(eights):
             _add_scaled8(to + 4 * offsets[entry], weight, x)
             weight += 32
             entry += np.uint64(1)
-        for _ in range(lists[3 * list_of[unit] + 2]):
+        if eights > 0:
+            high = max(high, np.int64(base[unit] + offsets[entry - np.uint64(1)]))
+        for _ in range(fours):
             _add_scaled4(to + 4 * offsets[entry], weight, x)
             weight += 16
             entry += np.uint64(1)
+        if fours > 0:
+            high = max(high, np.int64(base[unit] + offsets[entry - np.uint64(1)]))
+    return low, high + 8
 
 
 @_exact
-def _gather(field: IntArray, strength: float) -> None:
-    """RESPONSE += strength * s * PARTIAL."""
-    n = field[N_DEST]
-    response, scale, partial = _float64(field[RESPONSE], n), _float64(field[SCALE], n), _float32(field[PARTIAL], n)
+def _collect(field: IntArray, strength: float, low: int, high: int) -> None:
+    """RESPONSE += strength * s * PARTIAL and PARTIAL = 0, for units low ... high - 1."""
+    n = min(high, field[N_DEST]) - low
+    response, scale = _float64(field[RESPONSE] + 8 * low, n), _float64(field[SCALE] + 8 * low, n)
+    partial = _float32(field[PARTIAL] + 4 * low, n + PADDING)
     for unit in range(n):
         response[unit] += strength * scale[unit] * partial[unit]
+    partial[:] = 0
 
 
 @_exact
@@ -313,44 +323,80 @@ def _respond(field: IntArray, strength: float) -> None:
     """RESPONSE = strength * s * sum over the source units ACTIVE of v x."""
     _float64(field[RESPONSE], field[N_DEST])[:] = 0
     for first in range(0, field[N_ACTIVE], CHUNK):
-        _scatter(field, first, min(first + CHUNK, field[N_ACTIVE]))
-        _gather(field, strength)
+        low, high = _scatter(field, first, min(first + CHUNK, field[N_ACTIVE]))
+        if low < high:
+            _collect(field, strength, low, high)
 
 
 @_exact
-def _sum_responses(fields: IntArray, lateral: int, total: int) -> None:
-    """total = sum of RESPONSE over the projections that are lateral, or over those that are not."""
+def _add_responses(fields: IntArray, lateral: int, total: int, start: int) -> None:
+    """total = start + sum of RESPONSE over the lateral projections, or over the others; all are addresses."""
     n = fields[0, N_DEST]
     totals = _float64(total, n)
-    totals[:] = 0
+    before = start
     for p in range(len(fields)):
         if fields[p, LATERAL] == lateral:
-            response = _float64(fields[p, RESPONSE], n)
+            so_far, response = _float64(before, n), _float64(fields[p, RESPONSE], n)
             for unit in range(n):
-                totals[unit] += response[unit]
+                totals[unit] = so_far[unit] + response[unit]
+            before = total
+    if before != total:
+        totals[:] = _float64(start, n)
 
 
 @_exact
-def _activate(sheet: IntArray, transfer: FloatArray) -> None:
-    """ACTIVITY = clip((a - THRESHOLD - LOWER) GAIN, 0, UPPER); NaN stays NaN.
+def _output(net: float, threshold: float, transfer: FloatArray) -> float:
+    """Return clip((net - threshold - LOWER) GAIN, 0, UPPER); NaN stays NaN."""
+    value = (net - threshold - transfer[LOWER]) * transfer[GAIN]
+    value = 0.0 if value < 0 else value
+    return transfer[UPPER] if value > transfer[UPPER] else value
 
-    a is DRIVE + NET, or DRIVE / (max(NET, 0) + DIVISOR), NET being the lateral response; NET becomes a.
-    """
+
+@_exact
+def _activate(sheet: IntArray, transfer: FloatArray, fields: IntArray) -> None:
+    """ACTIVITY = f(DRIVE + L), or f(DRIVE / (max(L, 0) + DIVISOR)), L being the lateral responses, f `_output`."""
     n = sheet[UNITS]
     drive, net, threshold = _float64(sheet[DRIVE], n), _float64(sheet[NET], n), _float64(sheet[THRESHOLD], n)
     activity = _float32(sheet[ACTIVITY], n)
-    lower, gain, upper, divisor = transfer[LOWER], transfer[GAIN], transfer[UPPER], transfer[DIVISOR]
-    if divisor > 0:
+    if transfer[DIVISOR] > 0:
+        _add_responses(fields, 1, sheet[NET], sheet[ZEROS])
         for unit in range(n):
-            inhibition = 0.0 if net[unit] < 0 else net[unit]
-            net[unit] = drive[unit] / (inhibition + divisor)
+            net[unit] = drive[unit] / (max(net[unit], 0.0) + transfer[DIVISOR])
     else:
-        for unit in range(n):
-            net[unit] = drive[unit] + net[unit]
+        _add_responses(fields, 1, sheet[NET], sheet[DRIVE])
     for unit in range(n):
-        value = (net[unit] - threshold[unit] - lower) * gain
-        value = 0.0 if value < 0 else value
-        activity[unit] = np.float32(upper if value > upper else value)
+        activity[unit] = np.float32(_output(net[unit], threshold[unit], transfer))
+
+
+@_exact
+def _activate_from_two(
+    sheet: IntArray, transfer: FloatArray, one: IntArray, other: IntArray, strengths: tuple[float, float]
+) -> None:
+    """Do what `_collect` of both lateral projections and `_activate` do, to the same bits, in one pass."""
+    n = sheet[UNITS]
+    drive, threshold = _float64(sheet[DRIVE], n), _float64(sheet[THRESHOLD], n)
+    activity = _float32(sheet[ACTIVITY], n)
+    scale1, scale2 = _float64(one[SCALE], n), _float64(other[SCALE], n)
+    partial1, partial2 = _float32(one[PARTIAL], n + PADDING), _float32(other[PARTIAL], n + PADDING)
+    for unit in range(n):
+        net = drive[unit] + strengths[0] * scale1[unit] * partial1[unit]
+        net += strengths[1] * scale2[unit] * partial2[unit]
+        activity[unit] = np.float32(_output(net, threshold[unit], transfer))
+    partial1[:] = 0
+    partial2[:] = 0
+
+
+@_helper
+def _two_lateral(transfer: FloatArray, fields: IntArray) -> tuple[int, int]:
+    """Return the two lateral projections of a sheet where there are two and they add, else (-1, -1)."""
+    first, second, count = -1, -1, 0
+    for p in range(len(fields)):
+        if fields[p, LATERAL]:
+            first, second = second, p
+            count += 1
+    if count != 2 or transfer[DIVISOR] > 0:
+        return -1, -1
+    return first, second
 
 
 @_entry("void(int64[::1], float64[::1], int64[:, ::1], float64[:, ::1])")
@@ -358,26 +404,32 @@ def settle(sheet: IntArray, transfer: FloatArray, fields: IntArray, numbers: Flo
     """Activate a sheet ACTIVATIONS times: first by what has arrived, then by its own previous activity as well.
 
     x_1 = f(sum of g W y over all projections), x_n = f(sum of g W y + sum of g W x_(n-1)), with strengths g; the sums
-    are over afferent and lateral projections. `_activate` defines f.
+    are over afferent and lateral projections. `_activate` says what f is.
     """
     for p in range(len(fields)):
         if fields[p, ARRIVED]:
             fields[p, N_ACTIVE] = _list_active(fields[p, SOURCE], fields[p, N_SOURCE], fields[p, ACTIVE])
             _respond(fields[p], numbers[p, STRENGTH])
-    _sum_responses(fields, 0, sheet[DRIVE])
-    _sum_responses(fields, 1, sheet[NET])
-    _activate(sheet, transfer)
+    _add_responses(fields, 0, sheet[DRIVE], sheet[ZEROS])
+    _activate(sheet, transfer, fields)
+    one, other = _two_lateral(transfer, fields)
     for n in range(1, sheet[ACTIVATIONS] + sheet[ECHO]):
         count = _list_active(sheet[ACTIVITY], sheet[UNITS], sheet[LEARNERS])
+        at_once = one >= 0 and count <= CHUNK and n < sheet[ACTIVATIONS]
         for p in range(len(fields)):
             if fields[p, LATERAL]:
                 own_list, fields[p, ACTIVE] = fields[p, ACTIVE], sheet[LEARNERS]
                 fields[p, N_ACTIVE] = count
-                _respond(fields[p], numbers[p, STRENGTH])
+                if at_once:
+                    _scatter(fields[p], 0, count)
+                else:
+                    _respond(fields[p], numbers[p, STRENGTH])
                 fields[p, ACTIVE] = own_list
-        if n < sheet[ACTIVATIONS]:
-            _sum_responses(fields, 1, sheet[NET])
-            _activate(sheet, transfer)
+        if at_once:
+            strengths = (numbers[one, STRENGTH], numbers[other, STRENGTH])
+            _activate_from_two(sheet, transfer, fields[one], fields[other], strengths)
+        elif n < sheet[ACTIVATIONS]:
+            _activate(sheet, transfer, fields)
 
 
 @_entry("void(int64[:, ::1], float64[:, ::1])")
