@@ -1,10 +1,13 @@
 """The worked examples of docs/writing_an_analysis.md."""
 
+import inspect
 import re
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 import topo_exp
 
@@ -34,6 +37,14 @@ def test_documented_balance_is_measured(examples):
     assert abs(found.metrics["V1/on_off_balance"]) < 0.05
     assert found.figures["V1/on_off_balance"]().axes
     assert not examples["on_off_balance"](topo_exp.build("tiny"))
+
+
+@pytest.mark.parametrize("file", sorted((DOCS.parent / "conf" / "analysis").glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_entry_names_a_function_that_takes_its_options(file):
+    """Each analysis that can be named on the command line exists and accepts the options set for it."""
+    for entry in yaml.safe_load(file.read_text()).values():
+        module, _, name = entry.pop("_target_").rpartition(".")
+        inspect.signature(getattr(import_module(module), name)).bind(None, **entry)
 
 
 def test_every_entry_of_the_configuration_is_documented():
