@@ -1,5 +1,6 @@
 """A run ends with everything on disk, and its record says how it ended."""
 
+import errno
 import logging
 import signal
 import tarfile
@@ -7,6 +8,7 @@ import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -167,6 +169,45 @@ def test_a_refused_model_leaves_nothing_behind(tmp_path):
     with pytest.raises(GeometryError, match=r"0\.2 cells"):
         execute(spec(tmp_path, build=refuse))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_would_fill_the_disk_is_refused(tmp_path, monkeypatch):
+    """Snapshots that would not fit are told in numbers before the first step, and nothing is left behind."""
+    monkeypatch.setattr(FakeSimulation, "run", lambda self, until: pytest.fail("a step was simulated"))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10_000))
+    with pytest.raises(RecordError, match=r"needed for snapshots \(got 0 MB free\)"):
+        execute(spec(tmp_path, sim={"rows": 20}))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_fills_up_ends_the_run(tmp_path, monkeypatch):
+    """What cannot be written any more ends the run with a clear error; what is there stays whole."""
+
+    def savez(file, **state):
+        if state["time"] == 5 and "checkpoints" in file.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real_savez(file, **state)
+
+    real_savez = np.savez
+    monkeypatch.setattr("numpy.savez", savez)
+    with pytest.raises(RecordError, match=r"000005\.00\.npz: must be writable \(got: No space left on device\)\. Free"):
+        execute(spec(tmp_path, snapshot="all"))
+    run = load_run(only_directory(tmp_path))
+    assert run.status == "failed"
+    assert list(run.checkpoints()) == [0.0, 5.0]
+    assert list(run.metrics.index) == [0.0, 5.0]
+    assert not list(run.directory.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize(
+    ("named", "environment", "expected"), [(None, None, "fake"), (None, "theirs", "theirs"), ("mine", "theirs", "mine")]
+)
+def test_the_experiment_is_the_model_unless_named(tmp_path, monkeypatch, named, environment, expected):
+    """The option goes before MLFLOW_EXPERIMENT_NAME, and that before the model's name."""
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
+    if environment:
+        monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", environment)
+    assert execute(spec(tmp_path, experiment=named, times=(0.0,))).metadata["experiment"] == expected
 
 
 def test_a_failing_model_is_recorded(tmp_path):

@@ -113,7 +113,8 @@ class BackgroundRecorder:
     """Let a recorder work in a thread of its own, in order, while the simulation goes on.
 
     Disks take their time to say that something is safe. What goes wrong is raised by one of the next calls, at the
-    latest by `finish`. One state at a time is on its way, so that memory stays bounded.
+    latest by `finish`, and nothing is recorded after it. One state at a time is on its way: memory stays
+    bounded.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -121,6 +122,7 @@ class BackgroundRecorder:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="recorder")
         self._pending: deque[Future[None]] = deque()
         self._state: Future[None] | None = None
+        self._failed = False
 
     def open(self, record: RunRecord) -> None:
         self._recorder.open(record)
@@ -148,9 +150,17 @@ class BackgroundRecorder:
     def _do(self, call: Callable[[], None]) -> Future[None]:
         while self._pending and (self._pending[0].done() or len(self._pending) > WAITING_RESULTS):
             self._pending.popleft().result()
-        future = self._thread.submit(call)
+        future = self._thread.submit(self._try, call)
         self._pending.append(future)
         return future
+
+    def _try(self, call: Callable[[], None]) -> None:
+        if not self._failed:
+            try:
+                call()
+            except BaseException:
+                self._failed = True
+                raise
 
 
 class DirectoryRecorder:

@@ -43,8 +43,9 @@ SLICE_SECONDS = 0.1
 """How long the simulation runs before progress and signals are looked after; cutting it changes no result."""
 HEARTBEAT_SECONDS = 30.0
 """How often run.yaml says that a long run is alive."""
-REFUSALS = (ParameterError, GeometryError, ModelError)
-"""What `build` raises for a model that cannot be: then there is no run, and its directory is taken back."""
+REFUSALS = (ParameterError, GeometryError, ModelError, RecordError)
+"""What is raised, before the first step, for a model that cannot be or a record that would not fit on the disk: then
+there is no run, and its directory is taken back."""
 
 
 def execute(spec: RunSpec) -> RunHandle:
@@ -135,10 +136,10 @@ class _Run:
         self.provenance.start()
         with self.record.stage("build"):
             sim = self.spec.build()
-        self.is_built = True
         self.record.update(size={"connections": sim.n_connections, "weights_mb": round(sim.nbytes / 1e6, 3)})
         copies = {"none": 0, "last": 2, "all": len(self.spec.times) + 2}[self.spec.snapshot]
         require_space(self.record.directory, copies * sim.nbytes)
+        self.is_built = True
         log.info("built %s: %d connections, %.1f MB of weights", self.spec.model, sim.n_connections, sim.nbytes / 1e6)
         return sim
 
