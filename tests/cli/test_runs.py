@@ -2,8 +2,10 @@
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -243,3 +245,32 @@ def test_the_installed_program_runs_in_a_process_of_its_own(tmp_path: Path) -> N
     assert bad.returncode == 2
     assert "Did you mean 'cortex_density'" in bad.stderr
     assert len(runs(tmp_path / "kept here")) == 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_tells_by_its_exit_code(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    """Ctrl-C and SIGTERM end the program, also in the middle of a sweep, and the directory says killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "topo_exp", "-m", "times=[0,1e9],[0,1]", "analysis=[]", "tracking=none"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TOPO_EXP_OUTPUT": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_until(lambda: any("reached: 0.0" in path.read_text() for path in tmp_path.glob("*/run.yaml")))
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == code
+    assert "Traceback" not in errors
+    assert [run["status"] for run in runs(tmp_path)] == ["killed"]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait for something that another process does."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
