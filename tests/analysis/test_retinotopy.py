@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from tests.analysis.test_fields import small_network
 from topo_exp.analysis import retinotopy as r
-from topo_exp.engine.patterns import Gaussian
+from topo_exp.engine.coordinates import BoundingBox
+from topo_exp.engine.patterns import Constant, Gaussian
+from topo_exp.engine.projection import CFProjection
+from topo_exp.engine.sheet import CFSheet
 from topo_exp.errors import ParameterError
 
 X, Y = np.linspace(-0.45, 0.45, 10), np.linspace(0.35, -0.35, 8)
@@ -95,6 +98,19 @@ def test_retinotopy_of_a_network():
     assert {"centre_x", "centre_y", "LGNOnWeights_centre_x", "LGNOffWeights_centre_y"} <= set(found.maps)
     xr.testing.assert_allclose(found.maps.centre_x, found.maps.LGNOnWeights_centre_x)
     assert found.figures["V1/retinotopy"]().axes
+
+
+def test_several_sheets_each_have_a_grid():
+    """Each measured sheet has its own centres, numbers and picture; a sheet without any weight is left out."""
+    sim = small_network(Gaussian(size=0.1))
+    for name, shape in (("V2", Gaussian(size=0.2)), ("V3", Constant(scale=0.0))):
+        sim.add(CFSheet(name=name, nominal_density=8, nominal_bounds=BoundingBox(radius=0.25)))
+        above = CFProjection(name="FromV1", nominal_bounds=BoundingBox(radius=0.2), weights_generator=shape)
+        sim.connect("V1", name, above)
+    found = r.retinotopic_map(sim)
+    assert set(found.figures) == {"V1/retinotopy", "V2/retinotopy"}
+    assert found.maps["V2_centre_x"].dims == ("V2_y", "V2_x")
+    assert found.metrics["V2/retinotopy_folds"] == 0
 
 
 def test_sheets_without_afferent_weights_have_none():

@@ -257,7 +257,7 @@ def spatial_frequency_tuning(
         return {key: _mean(found[key].values) for key in ("preferred_frequency", "bandwidth")}
 
     label = f"spatial frequency tuning, t = {sim.time:g}"
-    figures = _mean_curve("spatial_frequency_tuning", "frequency", "cycles per sheet unit", label)
+    figures = _mean_curve("spatial_frequency_tuning", "frequency", "cycles per sheet unit", label, log=True)
     found = {name: curves(answers) for name, answers in responses.items()}
     return result_of(found, metrics=metrics, figures=figures)
 
@@ -454,12 +454,12 @@ def _dataset(curves: "DataArray", name: str, more: Mapping[str, Any]) -> "Datase
 
 
 def _mean_curve(
-    name: str, axis: str, xlabel: str, title: str
+    name: str, axis: str, xlabel: str, title: str, *, log: bool = False
 ) -> "Callable[[str, Dataset], dict[str, Callable[[], Any]]]":
     def figures(sheet: str, found: "Dataset") -> dict[str, Callable[[], Any]]:
         curves = found[name].values.reshape(found.sizes[axis], -1).T
         shown = {f"{len(curves)} units": curves}
-        drawing = picture("tuning_curves", found[axis].values, shown, title=f"{sheet}: {title}", xlabel=xlabel)
+        drawing = picture("tuning_curves", found[axis].values, shown, title=f"{sheet}: {title}", xlabel=xlabel, log=log)
         return {name: drawing}
 
     return figures
