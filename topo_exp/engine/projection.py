@@ -224,7 +224,7 @@ class CFProjection(Projection):
 
     def _draw(self, streams: Streams) -> None:
         geometry = self.geometry
-        weights = draw_weights(self.weights_generator, geometry, self.src.grid, self.dest.grid, streams, self.name)
+        weights = draw_weights(self.weights_generator, geometry, self.src.grid, self.dest.grid, streams, self.path)
         mask = self.mask
         weights *= mask
         self.fields = DenseFields(geometry, mask, weights, np.float64)

@@ -201,10 +201,10 @@ class CFSheet(Sheet):
         """Take what has arrived through a projection."""
         projection.receive(activity)
 
-    def moment(self) -> Moment:
-        """Return the present moment for output functions."""
-        sim = self.simulation
-        return Moment(sim.now, sim.plastic, lambda name, value: sim.number(f"{self.name}.{name}", value))
+    def moment(self, index: int = 0) -> Moment:
+        """Return the present moment for the output function at an index."""
+        sim, path = self.simulation, f"{self.name}/output_fns/{index}"
+        return Moment(sim.now, sim.plastic, lambda name, value: sim.number(f"{path}.{name}", value))
 
     def combined_input(self) -> FloatArray:
         """Return the input of all projections, combined group by group, (rows, columns)."""
@@ -221,9 +221,8 @@ class CFSheet(Sheet):
         if self.afferent_only and self.measure_maps:
             self.activity = activity
             return
-        moment = self.moment()
-        for fn in self.output_fns:
-            activity = fn.apply(activity, moment) if isinstance(fn, Adaptive) else fn(activity)
+        for i, fn in enumerate(self.output_fns):
+            activity = fn.apply(activity, self.moment(i)) if isinstance(fn, Adaptive) else fn(activity)
         self.activity = activity
         self.simulation.send(self, activity, self.projections_to_send())
 

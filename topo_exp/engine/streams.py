@@ -42,6 +42,14 @@ class UniformRandom(NumberGenerator):
         "of time; otherwise numbers follow one another in one stream.",
     )
 
+    def __init__(self, **params: object) -> None:
+        super().__init__(**params)
+        if self.time_dependent and "name" not in params:
+            raise ParameterError(
+                "UniformRandom.name: must be given with time_dependent, for the numbers depend on it (got none). "
+                "Give a name."
+            )
+
     def value(self, time: Fraction, stream: random.Random) -> float:
         """Return the next number of the stream, or the number that belongs to `time`."""
         if self.time_dependent:
@@ -111,6 +119,8 @@ class Streams:
         self.shared = np.random.RandomState(shared_seed)
         self._numbers: dict[str, random.Random] = {}
         self._arrays: dict[str, np.random.RandomState] = {}
+        self._generators: dict[str, NumberGenerator] = {}
+        """What each stream of numbers was last drawn for: another generator in its place begins afresh."""
 
     def number(self, path: str, value: float | NumberGenerator) -> float | Callable[[Fraction], float]:
         """Return a constant unchanged, or a function of time that draws the generator's value.
@@ -119,8 +129,9 @@ class Streams:
         """
         if not isinstance(value, NumberGenerator):
             return float(value)
-        if path not in self._numbers:
+        if path not in self._numbers or self._generators.get(path, value) is not value:
             self._numbers[path] = random.Random(getattr(value, "seed", 0))
+        self._generators[path] = value
         stream = self._numbers[path]
         if type(value) is UniformRandom and not value.time_dependent:
             low, high = value.lbound, value.ubound
@@ -128,10 +139,11 @@ class Streams:
         generator = value
         return lambda time: generator.value(time, stream)
 
-    def forget(self, prefix: str) -> None:
-        """Start the streams below `prefix` afresh when next asked for: what they belong to was replaced."""
-        for path in [path for path in self._numbers if path.startswith(prefix)]:
-            del self._numbers[path]
+    def forget(self, owner: str) -> None:
+        """Start the streams of `owner` afresh when next asked for: what they belong to was replaced."""
+        for streams in (self._numbers, self._arrays, self._generators):
+            for path in [path for path in streams if path == owner or path.startswith((f"{owner}.", f"{owner}/"))]:
+                del streams[path]
 
     def array(self, path: str, seed: int | tuple[int, ...] | None) -> np.random.RandomState:
         """Return the stream for whole arrays of random numbers: the shared one unless a `seed` gives it its own."""
@@ -158,10 +170,12 @@ class Streams:
             del self._numbers[path]
         for path, key in stored.items():
             self._numbers.setdefault(path, random.Random()).setstate((3, tuple(map(int, state[key])), None))
-        for key in state:
-            if key.startswith("streams/array/"):
-                path = key.removeprefix("streams/array/")
-                _unpack_numpy(self._arrays.setdefault(path, np.random.RandomState()), state[key])
+        self._generators.clear()
+        stored = {key.removeprefix("streams/array/"): key for key in state if key.startswith("streams/array/")}
+        for path in set(self._arrays) - set(stored):
+            del self._arrays[path]
+        for path, key in stored.items():
+            _unpack_numpy(self._arrays.setdefault(path, np.random.RandomState()), state[key])
 
 
 def _seed_at(name: str, time: Fraction) -> int:
