@@ -92,9 +92,10 @@ def test_large_sheets_show_every_nth_field():
     np.testing.assert_allclose(found.maps["V1_x"], small_network()["V1"].x[::2])
 
 
-def test_fields_as_large_as_their_source_are_shown_on_it():
-    """A field that reaches over the whole source sheet is shown where it lies there, cell by cell."""
-    sim = small_network(radius=1.7)
+@pytest.mark.parametrize("radius", [0.7, 1.7])
+def test_fields_as_large_as_their_source_are_shown_on_it(radius):
+    """A field that reaches over most of the source sheet is shown where it lies there, cell by cell."""
+    sim = small_network(radius=radius)
     found = connection_fields(sim).maps["V1_LGNOnWeights"].values
     projection = sim["V1"].projections["LGNOnWeights"]
     assert found.shape[2:] == projection.src.shape

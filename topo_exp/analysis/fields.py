@@ -33,8 +33,8 @@ def connection_fields(
 
     Returns:
         Result; `.figures` `<Sheet>/fields_<projection>`, and `.maps` with the weights shown, `<Sheet>_<projection>` on
-        (`<Sheet>_y`, `<Sheet>_x`, rows and columns of the uncropped field), zero off the source sheet. Fields as large
-        as their source sheet are shown on that sheet, rather than relative to their units.
+        (`<Sheet>_y`, `<Sheet>_x`, rows and columns of the uncropped field), zero off the source sheet. Fields about
+        as large as their source sheet are shown on that sheet, rather than relative to their units.
 
         Empty for a model without such a sheet.
 
@@ -133,9 +133,9 @@ def _shown(sheet: "Sheet") -> Iterator[tuple[str, FloatArray]]:
 
 
 def _seen(projection: CFProjection) -> FloatArray:
-    """Return the weights on the template, or on the source sheet if that is no larger: (units, rows, cols)."""
+    """Return the weights on the template, or on the source sheet if that is hardly larger: (units, rows, cols)."""
     weights, (height, width) = projection.weights, projection.src.shape
-    if weights.shape[1] < height or weights.shape[2] < width:
+    if weights.shape[1] < 0.75 * height or weights.shape[2] < 0.75 * width:
         return weights
     rows = np.arange(height) - projection.geometry.corners[:, :1]
     cols = np.arange(width) - projection.geometry.corners[:, 1:]
