@@ -222,6 +222,7 @@ class Wires:
         if not shared:
             self._arrays[compiled.GATE] = aligned(n_dest + compiled.PADDING)
             self._arrays[compiled.INPUT_SUM] = aligned(n_dest + compiled.PADDING)
+            self._arrays[compiled.NEAR] = np.zeros(n_dest + compiled.PADDING, np.int8)
         self.row = np.zeros((1, compiled.N_ADDRESSES), np.int64)
         for column, array in self._arrays.items():
             self.row[0, column] = array.ctypes.data

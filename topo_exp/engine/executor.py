@@ -149,6 +149,7 @@ class Executor:
         self._lateral = [(p, w) for p, w, _ in self._entries if p.src is sheet]
         self._others = [p for p in sheet.outgoing if p.dest is not sheet]
         self._table = np.vstack([wires.row for wires in self._wires])
+        self._anew = [False] * len(self._wires)
         self._numbers = np.zeros((len(self._wires), compiled.N_NUMBERS))
         for i, (projection, group) in enumerate(zip(self._projections, self._groups, strict=True)):
             self._table[i, compiled.GROUP] = self._groups.index(group) if group else -1
@@ -310,7 +311,8 @@ class Executor:
                 wires.response[:] = np.ravel(projection.activity)
                 wires.answered = None
             projection.activity = wires.view
-            self._table[i, column] = anew
+            if anew is not self._anew[i]:
+                self._anew[i] = self._table[i, column] = anew
         arrived.clear()
         self._fresh = False
 

@@ -60,7 +60,8 @@ GROUP = 19  # projections normalised together share this number, and are neighbo
 N_ACTIVE = 20  # how many of ACTIVE are valid
 ARRIVED = 21  # whether RESPONSE is to be computed anew, from SOURCE
 LATERAL = 22  # whether the source is the destination itself, and SOURCE its ACTIVITY
-N_ADDRESSES = 23
+NEAR = 23  # int8 (destination units + 8,): whether a vector of eight that starts here holds a unit that learns
+N_ADDRESSES = 24
 
 # columns of the table of real numbers, one row per projection
 STRENGTH = 0
@@ -195,7 +196,7 @@ def _nonzero_vector(width: int) -> Any:
 _add_scaled8, _add_scaled4 = _add_scaled_vector(8), _add_scaled_vector(4)
 _add_scaled_lanes8, _add_scaled_lanes4 = _add_scaled_lanes(8), _add_scaled_lanes(4)
 _add_lanes8, _add_lanes4 = _add_lanes(8), _add_lanes(4)
-_nonzero8, _nonzero4 = _nonzero_vector(8), _nonzero_vector(4)
+_nonzero8 = _nonzero_vector(8)
 
 
 @intrinsic
@@ -221,6 +222,7 @@ def _pointer_to(type_: Any) -> Any:
 
 _float32_pointer = _pointer_to(types.float32)
 _float64_pointer = _pointer_to(types.float64)
+_int8_pointer = _pointer_to(types.int8)
 _int32_pointer = _pointer_to(types.int32)
 _int64_pointer = _pointer_to(types.int64)
 
@@ -233,6 +235,11 @@ def _float32(address: int, n: int) -> np.ndarray:
 @_helper
 def _float64(address: int, n: int) -> np.ndarray:
     return carray(_float64_pointer(address), (n,))
+
+
+@_helper
+def _int8(address: int, n: int) -> np.ndarray:
+    return carray(_int8_pointer(address), (n,))
 
 
 @_helper
@@ -283,7 +290,7 @@ def _scatter(field: IntArray, first: int, end: int) -> tuple[int, int]:
     active, source = _int32(field[ACTIVE], n_source), _float32(field[SOURCE], n_source)
     start, base, list_of = _int64(field[START], n_source), _int32(field[BASE], n_source), _int32(field[LIST], n_source)
     lists, offsets = _int32(field[LISTS], 3 * field[N_LISTS]), _int32(field[OFFSETS], field[N_OFFSETS])
-    low, high = field[N_DEST], np.int64(0)
+    low, high = field[N_DEST], 0
     for n in range(first, end):
         unit = active[n]
         x = source[unit]
@@ -452,27 +459,30 @@ def _learn(field: IntArray, rate: float, activity: int, learners: int, n_learner
     y, units = _float32(activity, n_dest), _int32(learners, n_dest)
     scale, total = _float64(field[SCALE], n_dest), _float64(field[TOTAL], n_dest)
     gate, sums = _float32(field[GATE], n_dest + PADDING), _float32(field[INPUT_SUM], n_dest + PADDING)
+    near = _int8(field[NEAR], n_dest + PADDING)
     gate[:] = 0
     sums[:] = 0
+    near[:] = 0
     for n in range(n_learners):
         gate[units[n]] = np.float32(rate * y[units[n]] / scale[units[n]])
+        near[max(units[n] - 7, 0) : units[n] + 1] = 1
     for n in range(field[N_ACTIVE]):
         unit = active[n]
         x = source[unit]
         weight = field[WEIGHTS] + 4 * start[unit]
         entry = np.uint64(lists[3 * list_of[unit]])
         for _ in range(lists[3 * list_of[unit] + 1]):
-            at = 4 * (base[unit] + offsets[entry])
-            if _nonzero8(field[GATE] + at) != 0:
-                _add_scaled_lanes8(weight, field[GATE] + at, x, lanes[entry])
-                _add_lanes8(field[INPUT_SUM] + at, x, lanes[entry])
+            to = base[unit] + offsets[entry]
+            if near[to]:
+                _add_scaled_lanes8(weight, field[GATE] + 4 * to, x, lanes[entry])
+                _add_lanes8(field[INPUT_SUM] + 4 * to, x, lanes[entry])
             weight += 32
             entry += np.uint64(1)
         for _ in range(lists[3 * list_of[unit] + 2]):
-            at = 4 * (base[unit] + offsets[entry])
-            if _nonzero4(field[GATE] + at) != 0:
-                _add_scaled_lanes4(weight, field[GATE] + at, x, lanes[entry])
-                _add_lanes4(field[INPUT_SUM] + at, x, lanes[entry])
+            to = base[unit] + offsets[entry]
+            if near[to]:
+                _add_scaled_lanes4(weight, field[GATE] + 4 * to, x, lanes[entry])
+                _add_lanes4(field[INPUT_SUM] + 4 * to, x, lanes[entry])
             weight += 16
             entry += np.uint64(1)
     for n in range(n_learners):

@@ -177,6 +177,7 @@ class Simulation:
 
     def refresh(self) -> None:
         """Choose anew how each sheet is computed, after something about its projections has changed."""
+        self._delays = {projection: self.delay_ticks(projection) for projection in self.projections}
         if self.precision == "single":
             from topo_exp.engine import executor
 
@@ -190,16 +191,16 @@ class Simulation:
         self.ticks_per_unit = math.lcm(1, *(span.denominator for span in spans))
         self._reach = self._shortest_delays()
 
-    def _shortest_delays(self) -> dict[tuple[str, str], float]:
+    def _shortest_delays(self) -> dict[tuple[Sheet, Sheet], float]:
         """Return the least number of ticks in which something that happens at one sheet can reach another."""
-        names = list(self.sheets)
-        reach = {(a, b): 0.0 if a == b else math.inf for a in names for b in names}
+        sheets = list(self.sheets.values())
+        reach = {(a, b): 0.0 if a is b else math.inf for a in sheets for b in sheets}
         for sheet in self.sheets.values():
             for p in sheet.outgoing:
                 if p.dest is not sheet:
-                    key = sheet.name, p.dest.name
+                    key = sheet, p.dest
                     reach[key] = min(reach[key], self.delay_ticks(p))
-        for middle, a, b in itertools.product(names, names, names):
+        for middle, a, b in itertools.product(sheets, sheets, sheets):
             reach[a, b] = min(reach[a, b], reach[a, middle] + reach[middle, b])
         return reach
 
@@ -223,7 +224,7 @@ class Simulation:
         """Send a sheet's activity through projections, `later` ticks after the present moment."""
         tick = self.tick + later
         for projection in projections:
-            self._push(tick + self.ticks(projection.delay), projection.dest, projection, activity)
+            self._push(tick + self._delays[projection], projection.dest, projection, activity)
 
     def undisturbed(self, sheet: Sheet, ticks: int) -> bool:
         """Tell whether nothing but the sheet's own output can reach it, and nobody looks, for so many ticks.
@@ -235,7 +236,7 @@ class Simulation:
             return False
         for event in itertools.chain(self._queue, self._delivered):
             other = event.sheet
-            delay = 0 if other is sheet else self._reach[other.name, sheet.name]
+            delay = 0 if other is sheet else self._reach[other, sheet]
             if event.tick + delay <= until and not (other is sheet and event.tick == self.tick):
                 return False
         return True
@@ -277,8 +278,8 @@ class Simulation:
 
     def _receivers(self) -> list[CFSheet]:
         """Return the sheets at which something has just arrived, in the order in which they were added."""
-        touched = {event.sheet.name for event in self._delivered}
-        return [s for name, s in self.sheets.items() if name in touched and isinstance(s, CFSheet)]
+        touched = {event.sheet for event in self._delivered}
+        return [sheet for sheet in self.sheets.values() if sheet in touched and isinstance(sheet, CFSheet)]
 
     def _present(self, sheet: Sheet) -> None:
         assert isinstance(sheet, GeneratorSheet)
