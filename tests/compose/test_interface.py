@@ -1,5 +1,6 @@
 """The Python interface."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +146,20 @@ def test_own_configuration_files_are_found(tmp_path: Path) -> None:
     spec = specify("tiny", config_dir="mine", overrides=["experiment=small"], timestamp="202611221137")
     assert spec.directory_name == "202611221137_tiny_small,cortex_density=3"
     assert "--config-dir mine" in spec.command
+
+
+def test_an_experiment_is_chosen_by_name() -> None:
+    """An experiment file sets what is not given otherwise."""
+    spec = specify("tiny", experiment="tiny_sizes", cortex_density=3)
+    assert (spec.times, spec.tag, dict(spec.given)) == ((0.0, 100.0, 500.0), "sizes", {"cortex_density": 3})
+    assert "experiment=tiny_sizes" in spec.command
+
+
+@pytest.mark.parametrize("tag", ["${", "${x}", "it's", "a: b", "größe", "\\"])
+def test_any_text_can_be_given(tag: str) -> None:
+    """A text from Python is taken as it is, and the command repeats it."""
+    spec = specify("tiny", analysis=[], tag=tag)
+    assert spec.tag == tag
+    words = shlex.split(spec.command)[3:]
+    again = specify("tiny", analysis=[], overrides=[word for word in words if word.startswith("tag=")])
+    assert again.tag == tag

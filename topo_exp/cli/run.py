@@ -93,9 +93,7 @@ def one_run(config: DictConfig) -> None:
     """Carry out the run that Hydra composed, and say where it is."""
     from topo_exp.runner.run import execute
 
-    node = HydraConfig.instance().cfg
-    assert node is not None
-    run = execute(make_spec(settings_of(config, node["hydra"])))
+    run = execute(make_spec(settings_of(config, HydraConfig.get())))
     print(f"done: {_short(run.directory)}", flush=True)
 
 

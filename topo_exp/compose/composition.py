@@ -41,7 +41,7 @@ def compose_settings(words: Sequence[str], directories: Sequence[Path] = ()) -> 
         return settings_of(compose(CONFIG_NAME, overrides=overrides, return_hydra_config=True))
 
 
-def settings_of(composed: DictConfig, hydra_node: DictConfig | None = None) -> Settings:
+def settings_of(composed: DictConfig, hydra_node: Any = None) -> Settings:
     """Take what the runner needs out of a composed configuration.
 
     Arguments:

@@ -89,6 +89,8 @@ def specify(
     from topo_exp.compose.overrides import literal
 
     inputs = _inputs(options_and_parameters)
+    if "experiment" in inputs:  # a choice of a file, not a setting
+        overrides = [f"experiment={literal(inputs.pop('experiment'))}", *overrides]
     entries = [] if analysis is None else [analysis] if isinstance(analysis, str) or callable(analysis) else analysis
     named = [entry for entry in entries if isinstance(entry, str)]
     own = {_entry_name(entry): {"_target_": entry} for entry in entries if not isinstance(entry, str)}
@@ -106,14 +108,14 @@ def _recorded(
     composed: "Settings", config: Mapping[str, Any], words: Sequence[str], config_dir: str | Path | None
 ) -> "Settings":
     """Put what was really asked for in the place of what Hydra composed, in words that a command line could have."""
-    from omegaconf import OmegaConf
+    import yaml  # type: ignore[import-untyped]  # it ships no type information
 
     from topo_exp.compose.overrides import command, keys
 
     flags = [] if config_dir is None else ["--config-dir", str(config_dir)]
     texts = {
-        "config.yaml": OmegaConf.to_yaml(OmegaConf.create(_readable(config))),
-        "overrides.yaml": OmegaConf.to_yaml(OmegaConf.create(list(words))),
+        "config.yaml": yaml.safe_dump(_readable(config), sort_keys=False, allow_unicode=True),
+        "overrides.yaml": yaml.safe_dump(list(words), allow_unicode=True),
     }
     return replace(
         composed, config=config, given=keys(words), command=command([*flags, *words]), texts={**composed.texts, **texts}
