@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from topo_exp.errors import AnalysisError
-from topo_exp.runner.directory import explained, replacing, time_label, write_state, write_text
+from topo_exp.runner.directory import explained, time_label, write_bytes, write_state, write_text
 from topo_exp.runner.drawing import Draughtsman, Drawing, DrawingError
 from topo_exp.runner.record import RunRecord, Status
 from topo_exp.runner.runlog import ONLY_IN_FILE
@@ -286,14 +286,14 @@ class ResultStore:
         path = self._directory / "maps" / f"{file_name(name)}_{time_label(time)}.nc"
         self._claim("map file", path.name, time, name)
         maps = result.maps.assign_attrs(analysis=name, time=time)
-        with replacing(path) as temporary:
-            try:
-                maps.to_netcdf(temporary, engine="h5netcdf")
-            except (TypeError, ValueError) as error:
-                raise AnalysisError(
-                    f"{name}: maps must be storable as NetCDF (got: {error}). "
-                    "Use numbers and texts in variables, coordinates and attributes."
-                ) from error
+        try:
+            stored = bytes(maps.to_netcdf(engine="h5netcdf"))  # in memory: HDF5 crashes the process on a full disk
+        except (TypeError, ValueError) as error:
+            raise AnalysisError(
+                f"{name}: maps must be storable as NetCDF (got: {error}). "
+                "Use numbers and texts in variables, coordinates and attributes."
+            ) from error
+        write_bytes(path, stored)
 
     def drawings(self, name: str, time: float, result: Result) -> list[Drawing]:
         """Return the figures of a result as orders for a draughtsman."""
