@@ -34,7 +34,7 @@ class RunLog:
 
     def __init__(self, path: Path, *, command: str, verbose: bool, write: Callable[[str, TextIO], None]) -> None:
         with explained(path):
-            self._file = path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
+            self._file = _LogFile(path)
         self._file.write(command.replace("\n", " ") + "\n")
         self._lock = threading.RLock()
         self._count = _Count()
@@ -123,10 +123,43 @@ class _TerminalHandler(logging.Handler):
             self._write(f"{prefix}{record.getMessage()}\n", self._stream)
 
 
+class _LogFile:
+    """A text file that says once that it can no longer be written, as on a full disk, and then lets the run go on."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
+        self._broken = False
+
+    def write(self, text: str) -> int:
+        self._attempt(lambda: self._file.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._attempt(self._file.flush)
+
+    def close(self) -> None:
+        self._attempt(self._file.close)
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def _attempt(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except OSError as error:
+            if not self._broken:
+                self._broken = True
+                message = (
+                    f"topo_exp: {self._path}: must be writable (got: {error.strerror}). The rest of the log is lost."
+                )
+                print(message, file=sys.__stderr__)
+
+
 class _Locked:
     """A stream that several threads write whole texts to."""
 
-    def __init__(self, stream: TextIO, lock: AbstractContextManager[Any]) -> None:
+    def __init__(self, stream: _LogFile, lock: AbstractContextManager[Any]) -> None:
         self._stream = stream
         self._lock = lock
 
@@ -143,7 +176,7 @@ class _Tee:
     """Stand in for standard output: what is written goes to the terminal and to run.log."""
 
     def __init__(
-        self, stream: TextIO, file: TextIO, lock: AbstractContextManager[Any], terminal: Callable[[str, TextIO], None]
+        self, stream: TextIO, file: _LogFile, lock: AbstractContextManager[Any], terminal: Callable[[str, TextIO], None]
     ) -> None:
         self._stream = stream
         self._file = file
