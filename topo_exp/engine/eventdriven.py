@@ -35,6 +35,9 @@ LEAST_SCALE = 1e-6
 FAINT = 8e-9
 """A Gaussian is not drawn where it is fainter than this."""
 
+CACHE_OF_A_CORE = 8 << 20
+"""Bytes of weights of which the active ones no longer stay in the cache that a core has to itself."""
+
 COMPILING_TIMEOUT = 120.0
 """Seconds to wait for another process that compiles the same kernels."""
 
@@ -227,6 +230,7 @@ class Wires:
         for column, array in self._arrays.items():
             self.row[0, column] = array.ctypes.data
         self.row[0, compiled.N_SOURCE], self.row[0, compiled.N_DEST] = n_source, n_dest
+        self.row[0, compiled.FAR] = self.weights.nbytes > CACHE_OF_A_CORE
         self.row[0, compiled.N_LISTS], self.row[0, compiled.N_OFFSETS] = len(layout.lists), len(layout.offsets)
 
     def convert(self, templates: FloatArray, *, pack: bool) -> None:

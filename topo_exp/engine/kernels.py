@@ -61,7 +61,8 @@ N_ACTIVE = 20  # how many of ACTIVE are valid
 ARRIVED = 21  # whether RESPONSE is to be computed anew, from SOURCE
 LATERAL = 22  # whether the source is the destination itself, and SOURCE its ACTIVITY
 NEAR = 23  # int8 (destination units + 8,): whether a vector of eight that starts here holds a unit that learns
-N_ADDRESSES = 24
+FAR = 24  # whether the weights are too many for the cache of one core
+N_ADDRESSES = 25
 
 # columns of the table of real numbers, one row per projection
 STRENGTH = 0
@@ -200,6 +201,21 @@ _nonzero8 = _nonzero_vector(8)
 
 
 @intrinsic
+def _prefetch(typing: Any, address: int) -> _Codegen:
+    """Bring what is at an address into the cache."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word = ir.IntType(32)
+        pointer = builder.inttoptr(args[0], ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, word, word, word])
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [pointer.type], kind)
+        builder.call(prefetch, [pointer, *(ir.Constant(word, n) for n in (0, 3, 1))])  # to read, keep, data
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
+@intrinsic
 def _lowest_bit(typing: Any, bits: int) -> _Codegen:
     """Position of the lowest bit that is set; bits must not be zero."""
 
@@ -283,35 +299,61 @@ def _any_negative(activity: int, n: int) -> bool:
 
 
 # ---------------------------------------------------------------------------------------------------- the response
+def _make_scatter(*, far: bool) -> Any:
+    """Return the innermost kernel; with `far`, one that fetches the next unit's weights from memory meanwhile."""
+
+    @_helper
+    def scatter(field: IntArray, first: int, end: int) -> Any:
+        """Add v x of source units number first ... end - 1 among ACTIVE to PARTIAL; return the range that it touched."""
+        n_source = field[N_SOURCE]
+        active, source = _int32(field[ACTIVE], n_source), _float32(field[SOURCE], n_source)
+        start, base, list_of = (
+            _int64(field[START], n_source),
+            _int32(field[BASE], n_source),
+            _int32(field[LIST], n_source),
+        )
+        lists, offsets = _int32(field[LISTS], 3 * field[N_LISTS]), _int32(field[OFFSETS], field[N_OFFSETS])
+        low: Any = field[N_DEST]
+        high: Any = 0
+        last = field[N_ACTIVE] - 1
+        for n in range(first, end):
+            unit = active[n]
+            x = source[unit]
+            weight = field[WEIGHTS] + 4 * start[unit]
+            to = field[PARTIAL] + 4 * base[unit]
+            entry = np.uint64(lists[3 * list_of[unit]])
+            eights, fours = lists[3 * list_of[unit] + 1], lists[3 * list_of[unit] + 2]
+            low = min(low, np.int64(base[unit]))
+            if far:
+                ahead = field[WEIGHTS] + 4 * start[active[min(n + 1, last)]]
+            for _ in range(eights):
+                _add_scaled8(to + 4 * offsets[entry], weight, x)
+                if far:
+                    _prefetch(ahead)
+                    ahead += 32
+                weight += 32
+                entry += np.uint64(1)
+            if eights > 0:
+                high = max(high, np.int64(base[unit] + offsets[entry - np.uint64(1)]))
+            for _ in range(fours):
+                _add_scaled4(to + 4 * offsets[entry], weight, x)
+                weight += 16
+                entry += np.uint64(1)
+            if fours > 0:
+                high = max(high, np.int64(base[unit] + offsets[entry - np.uint64(1)]))
+        return low, high + 8
+
+    return scatter
+
+
+_scatter_near, _scatter_far = _make_scatter(far=False), _make_scatter(far=True)
+
+
 @_helper
-def _scatter(field: IntArray, first: int, end: int) -> tuple[int, int]:
-    """Add v x of source units number first ... end - 1 of those ACTIVE to PARTIAL; return which units it touched."""
-    n_source = field[N_SOURCE]
-    active, source = _int32(field[ACTIVE], n_source), _float32(field[SOURCE], n_source)
-    start, base, list_of = _int64(field[START], n_source), _int32(field[BASE], n_source), _int32(field[LIST], n_source)
-    lists, offsets = _int32(field[LISTS], 3 * field[N_LISTS]), _int32(field[OFFSETS], field[N_OFFSETS])
-    low, high = field[N_DEST], 0
-    for n in range(first, end):
-        unit = active[n]
-        x = source[unit]
-        weight = field[WEIGHTS] + 4 * start[unit]
-        to = field[PARTIAL] + 4 * base[unit]
-        entry = np.uint64(lists[3 * list_of[unit]])
-        eights, fours = lists[3 * list_of[unit] + 1], lists[3 * list_of[unit] + 2]
-        low = min(low, np.int64(base[unit]))
-        for _ in range(eights):
-            _add_scaled8(to + 4 * offsets[entry], weight, x)
-            weight += 32
-            entry += np.uint64(1)
-        if eights > 0:
-            high = max(high, np.int64(base[unit] + offsets[entry - np.uint64(1)]))
-        for _ in range(fours):
-            _add_scaled4(to + 4 * offsets[entry], weight, x)
-            weight += 16
-            entry += np.uint64(1)
-        if fours > 0:
-            high = max(high, np.int64(base[unit] + offsets[entry - np.uint64(1)]))
-    return low, high + 8
+def _scatter(field: IntArray, first: int, end: int) -> Any:
+    if field[FAR]:
+        return _scatter_far(field, first, end)
+    return _scatter_near(field, first, end)
 
 
 @_exact
