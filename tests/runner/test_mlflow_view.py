@@ -289,7 +289,7 @@ MANY = """if True:
 """
 
 
-@pytest.mark.parametrize("processes", [3, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("processes", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_many_processes_can_share_a_fresh_database(tmp_path, processes):
     """Several that open a database which does not exist yet all find a place in it."""
     import time

@@ -13,7 +13,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from topo_exp.runner.record import dump_yaml, plain, process_is_gone
+from topo_exp.runner.processes import process_is_gone
+from topo_exp.runner.record import dump_yaml, plain
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 DATA = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from topo_exp.runner.directory import write_bytes
+from topo_exp.runner.processes import start_beside
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ class Draughtsman:
         """Return False if the worker cannot do it, or is no more."""
         try:
             if self._worker is None:
-                self._worker = _start_worker()
+                self._worker = start_beside("topo_exp.runner.drawing", output=subprocess.PIPE)
             assert self._worker.stdin is not None
             assert self._worker.stdout is not None
             self._worker.stdin.write(struct.pack("!Q", len(pickled)) + pickled)
@@ -172,25 +173,6 @@ def picture_name(path: Path) -> str:
                 if kind == b"tEXt" and content.startswith(b"Title\0"):
                     return content[6:].decode("latin-1")
     return path.stem.partition("_")[2]
-
-
-def _start_worker() -> subprocess.Popen[bytes]:
-    import topo_exp
-
-    home = str(Path(topo_exp.__file__).parents[1])
-    return subprocess.Popen(
-        [sys.executable, "-m", "topo_exp.runner.drawing"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(dict.fromkeys([home, *(entry for entry in sys.path if entry)])),
-            "MPLBACKEND": "agg",
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-        },
-        start_new_session=True,  # Ctrl-C is for the run, which then lets its pictures be finished
-    )
 
 
 def _read_answer(pipe: IO[bytes]) -> tuple[bytes, str]:

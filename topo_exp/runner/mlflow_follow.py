@@ -56,7 +56,8 @@ def _wait(signals: int) -> bool:
 
 def _await_end(directory: Path) -> None:
     """Let the run's process be gone for good, if it was killed, so that nobody takes it for a running one."""
-    from topo_exp.runner.record import process_is_gone, read_record
+    from topo_exp.runner.processes import process_is_gone
+    from topo_exp.runner.record import read_record
 
     until = time.monotonic() + SETTLING
     while time.monotonic() < until:

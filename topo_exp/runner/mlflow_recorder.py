@@ -9,12 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from topo_exp.runner.processes import start_beside
 from topo_exp.runner.record import RunRecord, Status
 
 if TYPE_CHECKING:
@@ -38,7 +37,9 @@ class MlflowRecorder:
     def open(self, record: RunRecord) -> None:
         self._record = record
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the process
-        self._process = start_follower(record.directory, errors=self._errors)
+        self._process = start_beside(
+            "topo_exp.runner.mlflow_follow", str(record.directory), output=subprocess.DEVNULL, errors=self._errors
+        )
         assert self._process.stdin is not None
         os.set_blocking(self._process.stdin.fileno(), False)
 
@@ -88,23 +89,3 @@ class MlflowRecorder:
         self._errors.seek(0)
         lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else f"its process ended with {self._process.returncode if self._process else None}"
-
-
-def start_follower(directory: Path, *, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start the process that shows a run directory in MLflow for as long as its standard input is open.
-
-    Args:
-        directory: Of the run.
-        errors: Where its error stream goes.
-    """
-    import topo_exp
-
-    home = str(Path(topo_exp.__file__).parents[1])
-    return subprocess.Popen(
-        [sys.executable, "-m", "topo_exp.runner.mlflow_follow", str(directory)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=errors,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))},
-        start_new_session=True,  # it outlives the run, and signals to the run are not for it
-    )

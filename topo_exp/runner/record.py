@@ -18,6 +18,7 @@ from typing import Any, Literal
 import topo_exp
 from topo_exp.errors import RecordError
 from topo_exp.runner.directory import RECORD, write_text
+from topo_exp.runner.processes import process_is_gone, process_start
 from topo_exp.runner.runlog import RunLog
 from topo_exp.runner.spec import RunSpec
 
@@ -150,14 +151,6 @@ def settled_status(data: Mapping[str, Any]) -> Status:
     return data["status"]
 
 
-def process_is_gone(process: Mapping[str, Any]) -> bool:
-    """Tell whether a recorded process is known to have ended; False on another host, where nobody can know."""
-    if process.get("host") != socket.gethostname() or "pid" not in process:
-        return False
-    started = _process_start(process["pid"])
-    return started is None or (process.get("start") is not None and started != process["start"])
-
-
 def plain(value: Any) -> Any:
     """Turn a value into data that YAML holds: numbers, texts, lists and mappings; anything else by its repr."""
     if value is None or isinstance(value, bool | str):
@@ -236,7 +229,7 @@ def _first_words(directory: Path, spec: RunSpec) -> dict[str, Any]:
         "ended": None,
         "reached": None,
         "recorded": [],
-        "process": {"host": socket.gethostname(), "pid": os.getpid(), "start": _process_start(os.getpid())},
+        "process": {"host": socket.gethostname(), "pid": os.getpid(), "start": process_start(os.getpid())},
         "host": _host(),
         "versions": _versions(),
         "code": {},
@@ -279,23 +272,3 @@ def _versions() -> dict[str, str]:
                 getattr(topo_exp, "__version__", "unknown") if package == "topo-exp" else "not installed"
             )
     return versions
-
-
-def _process_start(pid: int) -> int | None:
-    """Return the kernel's start time of a process, which tells it from a later one of the same number; None if gone.
-
-    Where there is no /proc: 0 for every process that exists.
-    """
-    if Path("/proc/self/stat").exists():
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        except OSError:
-            return None
-        return None if fields[0] in (b"Z", b"X") else int(fields[19])
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
-        return 0
-    return 0
