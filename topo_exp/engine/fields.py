@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from topo_exp.engine.coordinates import FieldGeometry
+from topo_exp.errors import StateError
 from topo_exp.typing import BoolArray, FloatArray, IntArray, State
 
 ResponseFn = Callable[[FloatArray, FloatArray], FloatArray]
@@ -67,6 +68,11 @@ class DenseFields:
         self.refused: bool | None = None
         """Whether these fields are not for the event-driven path; None while nobody has asked."""
 
+    @property
+    def connections(self) -> BoolArray:
+        """Where there are connections, (units, rows, columns)."""
+        return self._mask
+
     def fills(self, mask: BoolArray) -> bool:
         """Tell whether there are connections just where `mask`, (units, rows, columns), is true."""
         return np.array_equal(self._mask, mask)
@@ -123,6 +129,11 @@ class DenseFields:
         weights = np.array(state["weights"], np.float32)
         if "scale" in state:  # stored by the event-driven fields
             weights = (weights * state["scale"][:, None, None]).astype(np.float32)
+        if weights.shape != self._weights.shape:
+            raise StateError(
+                f"fields: must have the stored shape {weights.shape} (got {self._weights.shape}). "
+                "Restore into the same model with the same parameters."
+            )
         self._weights = weights
 
     @property

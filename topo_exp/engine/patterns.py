@@ -17,6 +17,7 @@ from typing import ClassVar
 import numpy as np
 import param
 
+from topo_exp.engine.checks import require_shape
 from topo_exp.engine.streams import NumberGenerator, Quantity, Streams, UniformRandom
 from topo_exp.errors import ModelError, ParameterError
 from topo_exp.typing import FloatArray
@@ -67,7 +68,8 @@ class Pattern(param.Parameterized):
         dy = (y if y.ndim > 1 else y[:, None]) - values["y"]
         sine, cosine = math.sin(values["orientation"]), math.cos(values["orientation"])
         px, py = np.broadcast_arrays(sine * dy + cosine * dx, cosine * dy - sine * dx)
-        return values["scale"] * self.function(values, px, py) + values["offset"]
+        function = require_shape(self.function(values, px, py), px.shape, f"{type(self).__name__}", self.function)
+        return values["scale"] * function + values["offset"]
 
 
 class Constant(Pattern):
@@ -188,7 +190,13 @@ class Image(Pattern):
     @cached_property
     def grey_levels(self) -> FloatArray:
         """The images, (images, rows, columns)."""
-        return np.asarray(self.images())
+        images = np.asarray(self.images()) if self.images is not None else np.zeros(())
+        if images.ndim != 3 or not images.size:
+            raise ModelError(
+                f"Image.images: must be a function that returns images (images, rows, columns) (got shape "
+                f"{images.shape}). Give one."
+            )
+        return images
 
     def function(self, values: Values, px: FloatArray, py: FloatArray) -> FloatArray:
         """Return the nearest pixel's value of the chosen image."""

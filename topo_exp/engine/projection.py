@@ -1,18 +1,20 @@
 """Projections: sets of connection fields that carry activity from one sheet to another, and learn."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import param
 
+from topo_exp.engine.checks import CheckedRule, require_shape, require_signature
 from topo_exp.engine.coordinates import BoundingBox, FieldGeometry, Grid, Template, machine_memory
 from topo_exp.engine.fields import DenseFields, Fields
 from topo_exp.engine.learning import DivisiveNormalizeL1, Hebbian, KeepWeights, reciprocal
-from topo_exp.engine.patterns import Constant, GaussianCloud, Pattern, UniformNoise
+from topo_exp.engine.patterns import Composite, Constant, GaussianCloud, Pattern, Sampler, UniformNoise
 from topo_exp.engine.presentation import pack_activity, unpack_activity
 from topo_exp.engine.response import Add, DotProduct
-from topo_exp.engine.streams import Quantity, Real, Streams
+from topo_exp.engine.streams import NumberGenerator, Quantity, Real, Streams
 from topo_exp.errors import GeometryError, ModelError
 from topo_exp.typing import BoolArray, FloatArray, IntArray, State
 
@@ -103,8 +105,9 @@ class Projection(param.Parameterized):
         template = Template.fit(self.nominal_bounds, src.grid)
         self._check_extent()
         self.geometry = FieldGeometry.lay(template, src.grid, dest.grid, where=self.path)
-        self.template_mask = mask_of_shape(self.cf_shape, template)
+        self._shape_fields(template)
         self._check_memory()
+        self.check_functions()
         self._draw(streams)
 
     def _check_extent(self) -> None:
@@ -116,6 +119,32 @@ class Projection(param.Parameterized):
                 f"{min(right - left, top - bottom):g} with cells of {cell:g}). "
                 f"Enlarge nominal_bounds or the density of {self.src.name}."
             )
+
+    def _shape_fields(self, template: Template) -> None:
+        """Cut the fields' shape out of the template."""
+        self.template_mask = mask_of_shape(self.cf_shape, template)
+        if not self.template_mask.any():
+            raise GeometryError(
+                f"{self.path}.cf_shape: must leave a field at least one connection (got none of "
+                f"{template.shape[0]} x {template.shape[1]} cells). Enlarge the shape or nominal_bounds."
+            )
+
+    def functions(self) -> dict[str, tuple[Any, tuple[str, ...]]]:
+        """Return the functions that this projection calls, by parameter, with the arguments that they are given."""
+        return {
+            "response_fn": (self.response_fn, ("inputs", "weights")),
+            "combine": (self.combine, ("activity", "contribution")),
+        }
+
+    def check_functions(self) -> None:
+        """Refuse functions that cannot be called as they will be."""
+        for name, (fn, arguments) in self.functions().items():
+            require_signature(fn, arguments, f"{self.path}.{name}")
+
+    def checked_response(self, inputs: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return the response function's result, which must be one number for each unit."""
+        response = self.response_fn(inputs, weights)
+        return require_shape(response, (len(weights),), f"{self.path}.response_fn", self.response_fn)
 
     def _check_memory(self) -> None:
         units, (height, width) = self.geometry.units, self.geometry.template.shape
@@ -218,6 +247,18 @@ class CFProjection(Projection):
 
     fields: Fields
 
+    def __init__(self, **params: Any) -> None:
+        super().__init__(**params)
+        self._irregular = False
+        """Whether fields have shrunk to connections that bounds and shape alone do not tell."""
+
+    def functions(self) -> dict[str, tuple[Any, tuple[str, ...]]]:
+        """Return the functions that this projection calls, by parameter, with the arguments that they are given."""
+        return super().functions() | {
+            "learning_fn": (self.learning_fn, ("weights", "inputs", "activity", "rate")),
+            "weights_output_fn": (self.weights_output_fn, ("weights",)),
+        }
+
     def bytes_needed(self, cells: int) -> int:
         """Return the bytes that so many weights take while they are drawn: once drawn, once stored, and a mask."""
         return 9 * cells
@@ -246,7 +287,7 @@ class CFProjection(Projection):
 
     def respond(self, source: FloatArray) -> FloatArray:
         """Return the response (rows, columns) to a source activity, without strength."""
-        return self.fields.respond(source, self.response_fn)
+        return self.fields.respond(source, self.checked_response)
 
     def learn(self, activity: FloatArray) -> None:
         """Change the weights by the learning rule, for the destination's activity and the input that last arrived."""
@@ -255,7 +296,8 @@ class CFProjection(Projection):
             return
         if not getattr(self.learning_fn, "rate_of_whole_field", False):
             rate = rate / self.n_units
-        self.fields.learn(self.learning_fn, self.input, activity, rate)
+        rule = CheckedRule(self.learning_fn, f"{self.path}.learning_fn")
+        self.fields.learn(rule, self.input, activity, rate)
 
     def totals(self, units: IntArray) -> FloatArray:
         """Return the sums of absolute weights by which the given units are to be divided."""
@@ -269,7 +311,8 @@ class CFProjection(Projection):
             self.fields.scale(units, reciprocal(self.totals(units)))
         elif not isinstance(self.weights_output_fn, KeepWeights):
             weights = self.fields.weights()
-            weights[units] = self.weights_output_fn(weights[units])
+            new, where = self.weights_output_fn(weights[units]), f"{self.path}.weights_output_fn"
+            weights[units] = require_shape(new, weights[units].shape, where, self.weights_output_fn)
             self.fields.set_weights(weights)
 
     def change_bounds(self, bounds: BoundingBox) -> bool:
@@ -292,7 +335,7 @@ class CFProjection(Projection):
         weights = self.fields.weights()[:, row : row + height, column : column + width]
         self.geometry = new
         self.nominal_bounds = bounds
-        self.template_mask = mask_of_shape(self.cf_shape, template)
+        self._shape_fields(template)
         mask = new.on_sheet & self.template_mask
         changed = np.flatnonzero((old.slices != new.slices).any(axis=1))
         unchanged = np.setdiff1d(np.arange(new.units), changed)
@@ -301,6 +344,7 @@ class CFProjection(Projection):
         if isinstance(self.weights_output_fn, DivisiveNormalizeL1):
             dense.scale(changed, reciprocal(dense.cropped_totals(changed)))
         self.fields = dense
+        self._irregular = not dense.fills(self.mask)
         self.dest.simulation.refresh()
         return True
 
@@ -308,17 +352,30 @@ class CFProjection(Projection):
         """Return activity, input, weights and bounds."""
         state = super().state()
         state["nominal_bounds"] = np.array(self.nominal_bounds.lbrt())
+        if self._irregular and isinstance(self.fields, DenseFields):
+            state["connections"] = self.fields.connections.copy()
         state.update({f"fields/{key}": value for key, value in self.fields.state().items()})
         return state
 
     def restore(self, state: State) -> None:
-        """Set this projection to a stored state, whose fields may be smaller than the present ones."""
+        """Set this projection to a stored state, whose fields may be smaller or larger than the present ones."""
         left, bottom, right, top = (float(edge) for edge in state["nominal_bounds"])
-        bounds = BoundingBox(points=((left, bottom), (right, top)))
-        if bounds != self.nominal_bounds:
-            self.change_bounds(bounds)
+        self._lay_anew(BoundingBox(points=((left, bottom), (right, top))), state.get("connections"))
         super().restore(state)
         self.fields.restore({k.removeprefix("fields/"): v for k, v in state.items() if k.startswith("fields/")})
+
+    def _lay_anew(self, bounds: BoundingBox, connections: BoolArray | None) -> None:
+        """Lay fields of zeros as they were when a state was stored, unless they lie so already."""
+        irregular = connections is not None
+        if bounds == self.nominal_bounds and not irregular and not self._irregular:
+            return
+        template = Template.fit(bounds, self.src.grid)
+        self.geometry = FieldGeometry.lay(template, self.src.grid, self.dest.grid, where=self.path)
+        self.nominal_bounds, self._irregular = bounds, irregular
+        self._shape_fields(template)
+        mask = self.mask if connections is None else np.array(connections, bool)
+        self.fields = DenseFields(self.geometry, mask, np.zeros(mask.shape), np.float64)
+        self.dest.simulation.refresh()
 
 
 class SharedWeightCFProjection(Projection):
@@ -362,8 +419,11 @@ class SharedWeightCFProjection(Projection):
         """Return the response (rows, columns) to a source activity, without strength."""
         if self.fast is not None:
             return self.fast.respond(source)
-        kernel = self._kernel.astype(np.float64)
-        return self.geometry.respond_to_kernel(np.asarray(source, np.float64), kernel)
+        kernel, activity = self._kernel.astype(np.float64), np.asarray(source, np.float64)
+        if type(self.response_fn) is DotProduct:
+            return self.geometry.respond_to_kernel(activity, kernel)
+        weights = np.where(self.geometry.on_sheet, kernel, 0.0)
+        return self.checked_response(self.geometry.patches(activity), weights).reshape(self.dest.shape)
 
 
 def mask_of_shape(shape: Pattern, template: Template) -> BoolArray:
@@ -382,7 +442,8 @@ def draw_weights(
 ) -> FloatArray:
     """Draw the initial weights of all fields, (units, rows, columns), float32, zero off the source sheet.
 
-    The pattern is centred on each unit. Chance is drawn unit by unit in row-major order, for the cells on the sheet.
+    The pattern is centred on each unit. Chance is drawn unit by unit in row-major order: numbers that vary anew for
+    each unit, noise for the cells on the sheet.
     """
     height, width = geometry.template.shape
     weights = np.zeros((geometry.units, height, width), np.float32)
@@ -390,9 +451,15 @@ def draw_weights(
     corners = geometry.corners.reshape(rows, columns, 2)
     dx = np.stack([_cells(source.x, corners[0, j, 1], width) - destination.x[j] for j in range(columns)])
     dy = np.stack([_cells(source.y, corners[i, 0, 0], height) - destination.y[i] for i in range(rows)])
+    if isinstance(pattern, Composite) or any(isinstance(v, NumberGenerator) for v in pattern.param.values().values()):
+        sampler = Sampler(pattern, streams, path)
+        for unit in range(geometry.units):
+            x, y = dx[unit % columns], dy[unit // columns]
+            weights[unit] = sampler.draw(Fraction(0), x, y).render(x, y)
+        return weights
     noisy = isinstance(pattern, UniformNoise | GaussianCloud)
     envelope = pattern.envelope() if isinstance(pattern, GaussianCloud) else pattern
-    values = envelope.param.values()
+    values = {**envelope.param.values(), **({"offset": 0.0} if noisy else {})}
     stream = streams.array(path, pattern.seed) if noisy else None
     step = max(1, _CHUNK_BYTES // (columns * height * width * 8))
     for first in range(0, rows, step):
@@ -409,6 +476,8 @@ def draw_weights(
         part *= shape
         if isinstance(pattern, UniformNoise):
             part = np.where(on_sheet, pattern.scale * part + pattern.offset, 0.0)
+        elif noisy:
+            part += np.where(on_sheet, pattern.offset, 0.0)
         weights[chunk] = part
     return weights
 

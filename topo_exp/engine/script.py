@@ -14,6 +14,8 @@ import numpy as np
 import param
 
 from topo_exp.engine.coordinates import BoundingBox
+from topo_exp.engine.projection import Projection
+from topo_exp.engine.sheet import Sheet
 from topo_exp.errors import ModelError
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ class _Source:
             for name in type(value).param
             if name != "name" and not _equal(getattr(value, name), defaults[name])
         }
-        given = [f"name={value.name!r}"] if _was_named(value) else []
+        given = [f"name={value.name!r}"] if _is_known_by_name(value) else []
         given += [f"{name}={self.of(item, indent + 4)}" for name, item in changed.items()]
         return f"{self._name(type(value))}({_joined(given, indent)})"
 
@@ -132,8 +134,10 @@ def _joined(items: list[str], indent: int) -> str:
     return "\n" + "".join(f"{pad}{item},\n" for item in items) + " " * indent
 
 
-def _was_named(value: param.Parameterized) -> bool:
-    """Tell whether an object was given its name: param makes up class name and number for the others."""
+def _is_known_by_name(value: param.Parameterized) -> bool:
+    """Tell whether an object's name matters, or was given: param makes up class name and number for the others."""
+    if isinstance(value, Sheet | Projection) or getattr(value, "time_dependent", False):
+        return True
     made_up = type(value).__name__
     return not (value.name.startswith(made_up) and value.name[len(made_up) :].isdigit())
 

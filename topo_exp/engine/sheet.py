@@ -1,11 +1,13 @@
 """Sheets: arrays of units that generate patterns, or respond to what other sheets send them."""
 
+import operator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import param
 
+from topo_exp.engine.checks import require_shape, require_signature
 from topo_exp.engine.coordinates import BoundingBox, Grid
 from topo_exp.engine.learning import DivisiveNormalizeL1, reciprocal
 from topo_exp.engine.patterns import Constant, Drawing, Pattern, Sampler
@@ -180,6 +182,8 @@ class CFSheet(Sheet):
         """(rows, columns), or None for all units: the units that laterally receive input and learn."""
         self.executor: Any = None
         """Does this sheet's work in its place, where the engine found a faster way that gives the same result."""
+        self._checked: list[Any] = []
+        """Functions that are known to be good."""
         self.afferent_only = False
         """Whether to stop at the combined input of the first activation, for measurements."""
 
@@ -208,11 +212,13 @@ class CFSheet(Sheet):
 
     def combined_input(self) -> FloatArray:
         """Return the input of all projections, combined group by group, (rows, columns)."""
-        total = np.zeros(self.shape)
+        total: FloatArray = np.zeros(self.shape)
         priorities = sorted({projection.activity_group for projection in self.projections.values()})
         for priority in priorities:
             group = [p for p in self.projections.values() if p.activity_group == priority]
-            total = group[0].combine(total, sum((p.activity for p in group[1:]), group[0].activity))
+            first, received = group[0], sum((p.activity for p in group[1:]), group[0].activity)
+            combined = first.combine(total, received)
+            total = require_shape(combined, self.shape, f"{first.path}.combine", first.combine)
         return total
 
     def activate(self) -> None:
@@ -222,7 +228,8 @@ class CFSheet(Sheet):
             self.activity = activity
             return
         for i, fn in enumerate(self.output_fns):
-            activity = fn.apply(activity, self.moment(i)) if isinstance(fn, Adaptive) else fn(activity)
+            result = fn.apply(activity, self.moment(i)) if isinstance(fn, Adaptive) else fn(activity)
+            activity = require_shape(result, self.shape, f"{self.name}.output_fns[{i}]", fn)
         self.activity = activity
         self.simulation.send(self, activity, self.projections_to_send())
 
@@ -270,6 +277,27 @@ class CFSheet(Sheet):
                 )
         if joint:
             self.normalize(np.arange(self.shape[0] * self.shape[1]))
+
+    def check_functions(self) -> None:
+        """Refuse functions that cannot be called as they will be, or that remember things for another sheet."""
+        functions = [*self.output_fns, *(f for p in self.projections.values() for f, _ in p.functions().values())]
+        if len(functions) == len(self._checked) and all(map(operator.is_, functions, self._checked)):
+            return
+        for i, fn in enumerate(self.output_fns):
+            where = f"{self.name}.output_fns[{i}]"
+            if not isinstance(fn, Adaptive):
+                require_signature(fn, ("x",), where)
+                continue
+            require_signature(fn.apply, ("x", "moment"), where)
+            if fn.sheet not in (None, self) or any(fn is other for other in self.output_fns[:i]):
+                raise ModelError(
+                    f"{where}: must belong to this sheet alone, for it remembers things (got a {type(fn).__name__} "
+                    f"that is in use already). Give each sheet its own."
+                )
+            fn.sheet = self
+        for projection in self.projections.values():
+            projection.check_functions()
+        self._checked = functions
 
     def clear(self) -> None:
         """Set activity and the projections' responses to zero."""

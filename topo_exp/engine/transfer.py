@@ -58,6 +58,9 @@ class PiecewiseLinear(param.Parameterized):
 class Adaptive(param.Parameterized):
     """An output function that remembers something or depends on time; it belongs to one sheet."""
 
+    sheet: object = None
+    """The sheet that it belongs to, once the network was started."""
+
     def apply(self, x: FloatArray, moment: Moment) -> FloatArray:
         """Return the activity (rows, columns) for the input `x` at this moment."""
         raise TypeError(f"{type(self).__name__}.apply: must be defined by every adaptive function. Define it.")
