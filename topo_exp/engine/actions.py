@@ -33,6 +33,19 @@ def find(sim: "Simulation", path: str) -> param.Parameterized:
     return sheet.projections[rest[0]]
 
 
+FIXED = {
+    "name": "Leave it as it is.",
+    "nominal_density": "Build another network.",
+    "nominal_bounds": "Use ChangeBounds for fields that shrink.",
+    "cf_shape": "Use ChangeBounds for fields that shrink.",
+    "weights_generator": "Let a learning rule change the weights.",
+    "normalize_weights": "Change the strength.",
+    "phase": "Change the period.",
+    "input_generator": "Use ShowPattern.",
+}
+"""What a network does not look at again once it is built, and what to do instead."""
+
+
 class SetParameter(param.Parameterized):
     """Sets one parameter of a sheet, a projection or an output function."""
 
@@ -48,6 +61,13 @@ class SetParameter(param.Parameterized):
                 f"{self.path}: must have the parameter named (got {self.parameter!r}). "
                 f"{nearest(self.parameter, target.param)}"
             )
+        if self.parameter in FIXED:
+            raise ModelError(
+                f"{self.path}.{self.parameter}: must be chosen before the network is built (got a scheduled change). "
+                f"{FIXED[self.parameter]}"
+            )
+        sim.replacing(self.path, self.parameter, getattr(target, self.parameter))
+        sim.streams.forget(f"{self.path}.{self.parameter}")
         setattr(target, self.parameter, self.value)
 
 

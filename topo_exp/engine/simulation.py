@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import param
 
-from topo_exp.engine.actions import ShowPattern, find
+from topo_exp.engine.actions import SetParameter, ShowPattern, find
 from topo_exp.engine.patterns import Pattern, Sampler
 from topo_exp.engine.presentation import pack_activity, unpack_activity
 from topo_exp.engine.projection import Projection
@@ -65,6 +65,8 @@ class Simulation:
         self.projections_in_order: list[Projection] = []
         """Projections in the order in which they were connected, and their initial weights drawn."""
         self._done: set[int] = set()
+        self._declared: dict[tuple[str, str], Any] = {}
+        """What scheduled actions have replaced, by path and parameter."""
         self._time = Fraction(0)
         self._now: Fraction | None = Fraction(0)
         self.tick = 0
@@ -73,6 +75,8 @@ class Simulation:
         self._queue: list[Event] = []
         self._order = itertools.count()
         self.ticks_per_unit = 1
+        self._laid_for: list[float] = []
+        """Delays, periods and phases that the clock was laid for."""
         self._started = False
         self._frozen = False
         self._limit = 0
@@ -169,14 +173,17 @@ class Simulation:
         for sheet in self.sheets.values():
             if isinstance(sheet, CFSheet):
                 sheet.start()
-        self._lay_clock()
         self.refresh()
         for sheet in self.sheets.values():
             if isinstance(sheet, GeneratorSheet):
                 self._push(self.ticks(sheet.phase), sheet)
 
     def refresh(self) -> None:
-        """Choose anew how each sheet is computed, after something about its projections has changed."""
+        """Look at all parameters anew: lay the clock, and choose how each sheet is computed."""
+        for sheet in self.sheets.values():
+            if isinstance(sheet, CFSheet):
+                sheet.check_functions()
+        self._lay_clock()
         self._delays = {projection: self.delay_ticks(projection) for projection in self.projections}
         if self.precision == "single":
             from topo_exp.engine import executor
@@ -184,12 +191,26 @@ class Simulation:
             executor.adopt(self)
 
     def _lay_clock(self) -> None:
-        spans = [Fraction(str(p.delay)) for sheet in self.sheets.values() for p in sheet.projections.values()]
+        """Make ticks fine enough for all delays, periods and phases, if any has changed; they never get coarser."""
+        spans: list[float] = [p.delay for sheet in self.sheets.values() for p in sheet.projections.values()]
         for sheet in self.sheets.values():
             if isinstance(sheet, GeneratorSheet):
-                spans += [Fraction(str(sheet.phase)), Fraction(str(sheet.period))]
-        self.ticks_per_unit = math.lcm(1, *(span.denominator for span in spans))
+                spans += [sheet.phase, sheet.period]
+        if spans == self._laid_for:
+            return
+        self._refine_clock([Fraction(str(span)) for span in spans])
+        self._laid_for = spans
         self._reach = self._shortest_delays()
+
+    def _refine_clock(self, spans: Sequence[Fraction]) -> None:
+        """Divide ticks so that each of the given times is a whole number of them."""
+        finer = math.lcm(self.ticks_per_unit, *(span.denominator for span in spans)) // self.ticks_per_unit
+        if finer > 1:
+            self.ticks_per_unit *= finer
+            self.tick *= finer
+            self._queue = [event._replace(tick=event.tick * finer) for event in self._queue]
+            self._spans.clear()
+            self._laid_for = []
 
     def _shortest_delays(self) -> dict[tuple[Sheet, Sheet], float]:
         """Return the least number of ticks in which something that happens at one sheet can reach another."""
@@ -251,7 +272,7 @@ class Simulation:
         self.start()
         self.refresh()
         ahead = sorted((when, i) for i, (when, _) in enumerate(self.actions) if i not in self._done and when <= end)
-        for when, i in ahead:
+        for when, i in () if self._frozen else ahead:
             self._advance(when)
             self._done.add(i)
             self.actions[i][1](self)
@@ -291,7 +312,10 @@ class Simulation:
 
     @contextmanager
     def frozen(self) -> Iterator["Simulation"]:
-        """Switch plasticity off, and on leaving restore everything bit for bit to what it was on entering."""
+        """Switch plasticity off, and on leaving restore everything bit for bit to what it was on entering.
+
+        Scheduled actions wait: what is frozen is the network as it is now, and not all that they do can be taken back.
+        """
         state = self.state()
         was_plastic, was_frozen = self.plastic, self._frozen
         self.plastic, self._frozen = False, True
@@ -321,6 +345,7 @@ class Simulation:
                 f"Simulation.respond: lists of patterns must be equally long (got {lengths}). Align them."
             )
         self.start()
+        self.refresh()
         count = next(iter(lengths.values()))
         responses: dict[str, FloatArray] = {
             name: np.zeros((count, *sheet.shape)) for name, sheet in self.sheets.items()
@@ -410,7 +435,7 @@ class Simulation:
                 state.update({f"projections/{p.path}/{key}": value for key, value in p.state().items()})
         for i, event in enumerate(sorted(self._queue, key=lambda event: event[:2])):
             path = event.projection.path if event.projection else event.sheet.name
-            state[f"events/{i:04d}/tick"] = np.array(event.tick)
+            state[f"events/{i:04d}/time"] = np.array(str(Fraction(event.tick, self.ticks_per_unit)))
             state[f"events/{i:04d}/target"] = np.array(path)
             if event.projection:
                 state.update(pack_activity(f"events/{i:04d}/activity", event.activity))
@@ -426,7 +451,7 @@ class Simulation:
                 "Build that model, then restore."
             )
         self._time = self._now = Fraction(int(state["time"][0]), int(state["time"][1]))
-        self._done = {int(i) for i in state["actions_done"]}
+        self._redo_actions({int(i) for i in state["actions_done"]})
         for path, values in json.loads(str(state["parameters"])).items():
             target = find(self, path)
             for name, value in values.items():
@@ -438,17 +463,38 @@ class Simulation:
             for p in sheet.projections.values():
                 p.restore(_below(state, f"projections/{p.path}/"))
         self._restore_events(state)
+        self.refresh()
+
+    def _redo_actions(self, done: set[int]) -> None:
+        """Take back the values that actions have set, and set those that the given actions set."""
+        if done == self._done:
+            return
+        for (path, name), value in self._declared.items():
+            setattr(find(self, path), name, value)
+        self._declared.clear()
+        self._done = done
+        for _, i in sorted((self.actions[i][0], i) for i in done if i < len(self.actions)):
+            action = self.actions[i][1]
+            if isinstance(action, SetParameter):
+                action(self)
+
+    def replacing(self, path: str, parameter: str, value: Any) -> None:
+        """Remember the value that a scheduled action is about to replace for the first time."""
+        self._declared.setdefault((path, parameter), value)
 
     def _restore_events(self, state: State) -> None:
         self._queue = []
-        for i in range(sum(key.startswith("events/") and key.endswith("/tick") for key in state)):
-            event = _below(state, f"events/{i:04d}/")
+        count = sum(key.startswith("events/") and key.endswith("/time") for key in state)
+        events = [_below(state, f"events/{i:04d}/") for i in range(count)]
+        times = [Fraction(str(event["time"])) for event in events]
+        self._refine_clock(times)
+        for event, time in zip(events, times, strict=True):
             target = find(self, str(event["target"]))
             if isinstance(target, Projection):
                 activity = unpack_activity("activity", event, target.src.grid)
-                self._push(int(event["tick"]), target.dest, target, activity)
+                self._push(self._ticks(time), target.dest, target, activity)
             elif isinstance(target, GeneratorSheet):
-                self._push(int(event["tick"]), target)
+                self._push(self._ticks(time), target)
 
     def _plain_parameters(self) -> dict[str, dict[str, Any]]:
         """Return every parameter that is a plain number or truth value, by the path of its owner."""
@@ -459,9 +505,8 @@ class Simulation:
             for i, fn in enumerate(getattr(sheet, "output_fns", [])):
                 if isinstance(fn, param.Parameterized):
                     owners[f"{sheet.name}/output_fns/{i}"] = fn
-        plain = (bool, int, float)
         return {
-            path: {k: v for k, v in owner.param.values().items() if isinstance(v, plain)}
+            path: {k: _plain(v) for k, v in owner.param.values().items() if isinstance(v, _PLAIN)}
             for path, owner in owners.items()
         }
 
@@ -470,6 +515,14 @@ class Simulation:
         from topo_exp.engine.script import script_of
 
         return script_of(self)
+
+
+_PLAIN = (bool, int, float, np.bool_, np.integer, np.floating)
+
+
+def _plain(value: Any) -> bool | int | float:
+    """Return a number or truth value of Python's own."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _below(state: State, prefix: str, *, keep: bool = False) -> State:
