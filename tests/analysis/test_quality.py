@@ -57,6 +57,8 @@ def test_map_quality_measures_and_draws():
     assert 0 < found.metrics["V1/local_homogeneity_mean"] < 1
     assert "V1/pinwheel_density" in found.metrics
     assert set(found.figures) >= {"V1/spectrum", "V1/pinwheels", "V1/contours", "V1/orientation_histogram"}
+    assert found.maps.pinwheel_x.size == found.metrics["V1/pinwheels"]
+    assert found.maps.spectrum_amplitude.shape == found.maps.spectrum_fit.shape == found.maps.wavenumber.shape
     for draw in found.figures.values():
         assert draw().axes
 

@@ -60,9 +60,10 @@ def vector_average(
     r, v = _aligned(responses, values, axis, period)
     if period is None:
         total = r.sum(axis=0)
-        weighted = np.tensordot(v, r, axes=1)
+        weighted = _weighted_sum(v, r)
         return Preference(np.divide(weighted, total, out=np.zeros_like(total), where=total != 0), peak_share(r))
-    resultant = np.tensordot(np.exp(2j * np.pi * v / period), r, axes=1)
+    angles = 2 * np.pi * v / period
+    resultant = _weighted_sum(np.cos(angles), r) + 1j * _weighted_sum(np.sin(angles), r)
     total = np.abs(r).sum(axis=0)
     selectivity = np.divide(np.abs(resultant), total, out=np.zeros_like(total), where=total > 0)
     return Preference(wrap(np.angle(resultant) * period / (2 * np.pi), period), np.minimum(selectivity, 1.0))
@@ -244,6 +245,14 @@ def _aligned(
     if period is not None and not period > 0:
         raise ParameterError(f"period: must be > 0 (got {period}). Leave it out for a feature that is not cyclic.")
     return r, v
+
+
+def _weighted_sum(weights: FloatArray, responses: FloatArray) -> FloatArray:
+    """Return sum_k w_k r_k; not by BLAS, whose threads take longer to wake than these sums to add up."""
+    total = np.zeros(responses.shape[1:])
+    for weight, response in zip(weights, responses, strict=True):
+        total += weight * response
+    return total
 
 
 def _preference_of_fit(fit: VonMisesFit) -> Preference:

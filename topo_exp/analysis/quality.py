@@ -20,7 +20,7 @@ from topo_exp.analysis.pinwheels import (
 )
 from topo_exp.analysis.responses import Progress, silent
 from topo_exp.analysis.result import Result
-from topo_exp.analysis.spectrum import map_spectrum
+from topo_exp.analysis.spectrum import map_spectrum, ring_shape
 from topo_exp.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -54,9 +54,11 @@ def map_quality(
         homogeneity_radius: width of the neighbourhood of the local homogeneity index, in hypercolumn distances.
 
     Returns:
-        Result; metrics `<Sheet>/<name>` with the names of `quality`; maps of orientation, and `local_homogeneity` on
-        (y, x); figures `<Sheet>/spectrum`, `pinwheels`, `contours`, `orientation_polar`, `local_homogeneity` and
-        `orientation_histogram`. Sheets of fewer than 8 units along a side are left out.
+        Result; metrics `<Sheet>/<name>` with the names of `quality`; maps of orientation, and `local_homogeneity`
+        (y, x), `spectrum_amplitude` and `spectrum_fit` over `wavenumber` (cycles per longer side), `pinwheel_x`,
+        `pinwheel_y` and `pinwheel_sign` of each `pinwheel`; figures `<Sheet>/spectrum`, `pinwheels`, `contours`,
+        `orientation_polar`, `local_homogeneity` and `orientation_histogram`. Sheets of fewer than 8 units along a side
+        are left out.
 
     Raises:
         UnknownNameError, AnalysisError, ParameterError: as `maps.orientation_map`.
@@ -76,7 +78,7 @@ def map_quality(
         progress=progress,
     ).maps
     parts = {} if measured is None else separated(measured)
-    found = {name: _with_homogeneity(maps, homogeneity_radius) for name, maps in parts.items() if _is_large(maps)}
+    found = {name: _with_structure(maps, homogeneity_radius) for name, maps in parts.items() if _is_large(maps)}
     if not found:
         return Result()
 
@@ -152,13 +154,27 @@ def _is_large(maps: "Dataset") -> bool:
     return min(maps.sizes["y"], maps.sizes["x"]) >= LEAST_UNITS
 
 
-def _with_homogeneity(maps: "Dataset", radius: float) -> "Dataset":
+def _with_structure(maps: "Dataset", radius: float) -> "Dataset":
+    """Return the maps with local homogeneity, spectrum and pinwheels beside them."""
     preference, x, y = (maps[name].values for name in ("orientation_preference", "x", "y"))
-    distance = map_spectrum(preference, x, y).hypercolumn_distance
+    spectrum = map_spectrum(preference, x, y)
+    distance = spectrum.hypercolumn_distance
     sigma = radius * distance if np.isfinite(distance) else radius * (x[-1] - x[0])
     index = local_homogeneity(preference, x, y, sigma=sigma)
     described = {"long_name": "local homogeneity index", "units": "1", "sigma": float(sigma)}
-    return maps.assign(local_homogeneity=(("y", "x"), index, described))
+    pinwheels = find_pinwheels(polar_map(preference), x, y)
+    place = {"units": "sheet coordinates"}
+    return maps.assign(
+        local_homogeneity=(("y", "x"), index, described),
+        spectrum_amplitude=("wavenumber", spectrum.amplitude),
+        spectrum_fit=("wavenumber", ring_shape(spectrum.k, *spectrum.coefficients)),
+        pinwheel_x=("pinwheel", pinwheels.x, place),
+        pinwheel_y=("pinwheel", pinwheels.y, place),
+        pinwheel_sign=("pinwheel", pinwheels.sign.astype(float)),
+    ).assign_coords(
+        wavenumber=("wavenumber", spectrum.k, {"units": "cycles per map"}),
+        pinwheel=("pinwheel", np.arange(len(pinwheels))),
+    )
 
 
 def _figures(sheet: str, maps: "Dataset", time: float) -> dict[str, Callable[[], Any]]:
