@@ -46,12 +46,13 @@ def serve(output_dir: Path, *, port: int, announce: Callable[[str], None]) -> No
             f"Run something there first, or make it from run directories: python -m topo_exp sync {output_dir}"
         )
     address = (LOOPBACK, _free_port(port))
-    with Interruptions():
+    with Interruptions() as interruptions:
         server = _start(store.tracking_uri, store.artifact_location, address)
         try:
-            _await_answer(server, address)
-            announce(f"http://{address[0]}:{address[1]}")
-            server.wait()
+            with interruptions.allowed():
+                _await_answer(server, address)
+                announce(f"http://{address[0]}:{address[1]}")
+                server.wait()
         except Interrupted:
             return
         finally:

@@ -63,6 +63,13 @@ def execute(spec: RunSpec) -> RunHandle:
         RunError: The run failed; its directory says how, and the cause is chained.
         KeyboardInterrupt, SystemExit: The run was stopped, by Ctrl-C or by SIGTERM; its directory says killed.
     """
+    try:
+        return _execute(spec)
+    except Interrupted as interrupted:
+        raise interrupted.as_exit() from interrupted
+
+
+def _execute(spec: RunSpec) -> RunHandle:
     if spec.metadata_dir is not None:
         with explained(spec.metadata_dir, "metadata_dir"):
             spec.metadata_dir.mkdir(parents=True, exist_ok=True)
@@ -78,14 +85,16 @@ def execute(spec: RunSpec) -> RunHandle:
             shutil.rmtree(directory, ignore_errors=True)
             raise
         try:
-            run.carry_out()
+            with interruptions.allowed():
+                run.carry_out()
         except BaseException as error:
             if isinstance(error, REFUSALS) and not run.is_built:
-                run.provenance.join()
-                shutil.rmtree(directory, ignore_errors=True)
+                run.take_back()
                 raise
             run.close(error)
-            raise run.outcome(error) from error
+            if isinstance(error, Interrupted | RecordError):
+                raise
+            raise run.failure(error) from error
         run.close(None)
     return RunHandle(directory)
 
@@ -202,9 +211,14 @@ class _Run:
             with self.record.stage(when):
                 function(sim)
 
+    def take_back(self) -> None:
+        """Leave nothing of a run that is none."""
+        if self.provenance.is_alive():
+            self.provenance.join()
+        shutil.rmtree(self.record.directory, ignore_errors=True)
+
     def close(self, error: BaseException | None) -> None:
         """Have everything on disk, then say how the run ended."""
-        self.interruptions.hold_for_good()
         self.progress.stop()
         self.open()  # a run that could not be built is shown, too
         status: Status = "done" if error is None else "killed" if isinstance(error, Interrupted) else "failed"
@@ -220,12 +234,8 @@ class _Run:
             except RecordError as trouble:
                 log.error("the run is complete, but its copy is not: %s", trouble)
 
-    def outcome(self, error: BaseException) -> BaseException:
-        """Return what the caller is to be told of an ending that was not planned."""
-        if isinstance(error, Interrupted):
-            return KeyboardInterrupt() if str(error) == "SIGINT" else SystemExit(128 + error.number)
-        if isinstance(error, RecordError):
-            return error
+    def failure(self, error: BaseException) -> RunError:
+        """Say what the caller is to know of an error that ended the run."""
         reached = self.record.data["reached"]
         where = "before its first analysis" if reached is None else f"after time {reached:g}"
         said = str(error) if isinstance(error, TopoExpError) else f"{type(error).__name__}: {error}".rstrip(": ")

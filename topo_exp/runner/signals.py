@@ -19,15 +19,20 @@ class Interrupted(BaseException):
         super().__init__(signal.Signals(number).name)
         self.number = number
 
+    def as_exit(self) -> BaseException:
+        """Return what Python programs raise to end like this: KeyboardInterrupt, or SystemExit with the usual code."""
+        return KeyboardInterrupt() if self.number == signal.SIGINT else SystemExit(128 + self.number)
+
 
 class Interruptions:
-    """Turn stopping signals into `Interrupted`, at once or, inside `held()`, at its end.
+    """Turn stopping signals into `Interrupted`, inside `allowed()` only, and there not inside `held()`.
 
-    A second signal does not wait. Outside the main thread, where Python allows no handlers, nothing is changed.
+    Elsewhere the first signal waits for the next place where it is allowed; a second one does not wait. Outside the
+    main thread, where Python allows no handlers, nothing is changed.
     """
 
     def __init__(self) -> None:
-        self._held = 0
+        self._held = 1
         self._pending: int | None = None
         self._previous: dict[int, Any] = {}
 
@@ -45,6 +50,16 @@ class Interruptions:
         self._previous.clear()
 
     @contextmanager
+    def allowed(self) -> Iterator[None]:
+        """Let signals through until the block ends."""
+        self._held -= 1
+        self._check()
+        try:
+            yield
+        finally:
+            self._held += 1
+
+    @contextmanager
     def held(self) -> Iterator[None]:
         """Keep the first signal waiting until the block ends."""
         self._held += 1
@@ -52,18 +67,12 @@ class Interruptions:
             yield
         finally:
             self._held -= 1
-        self.check()
+        self._check()
 
-    def check(self) -> None:
-        """Stop here if a signal has been waiting."""
+    def _check(self) -> None:
         if self._pending is not None and not self._held:
             number, self._pending = self._pending, None
             raise Interrupted(number)
-
-    def hold_for_good(self) -> None:
-        """Keep the first signal waiting from now on: the run is being closed."""
-        self._held += 1
-        self._pending = None
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._held and self._pending is None:
