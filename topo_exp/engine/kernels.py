@@ -304,7 +304,7 @@ def _make_scatter(*, far: bool) -> Any:
 
     @_helper
     def scatter(field: IntArray, first: int, end: int) -> Any:
-        """Add v x of source units number first ... end - 1 among ACTIVE to PARTIAL; return the range that it touched."""
+        """Add v x of source units number first ... end - 1 of ACTIVE to PARTIAL; return the range that it touched."""
         n_source = field[N_SOURCE]
         active, source = _int32(field[ACTIVE], n_source), _float32(field[SOURCE], n_source)
         start, base, list_of = (

@@ -1,0 +1,1 @@
+"""What is measured, how, and the tables of results: `python -m benchmarks NAME`."""
