@@ -84,6 +84,23 @@ def test_looking_changes_no_bit(build):
     assert differences(looked.state(), untouched.state()) == []
 
 
+def test_what_is_changed_while_frozen_is_taken_back(build):
+    """Weights set, learned or shrunk within `frozen`, also in nested ones, are as before on leaving."""
+    sim = build()
+    sim.run(until=2)
+    before = sim.state()
+    with sim.frozen():
+        projection = next(p for p in sim["V1"].projections.values() if not p.is_shared)
+        projection.weights = projection.weights * 0.5
+        half = sim.state()
+        with sim.frozen():
+            sim.plastic = True
+            sim.run(until=4)
+            projection.change_bounds(BoundingBox(radius=0.07))
+        assert differences(half, sim.state()) == []
+    assert differences(before, sim.state()) == []
+
+
 def test_interleaved_simulations_do_not_touch_each_other(build):
     """Two simulations advanced in turn end where each ends alone."""
     alone, one, two = build(), build(), build()

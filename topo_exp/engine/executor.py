@@ -256,6 +256,10 @@ class Executor:
             return
         if not (self._sim.plastic and self._plastic):
             return
+        if self._sim.is_frozen:
+            for projection, _, _ in self._entries:
+                if isinstance(projection, CFProjection):
+                    self._sim.keep_weights(projection)
         numbers = self._numbers
         for i, varying, rate in self._varying:
             numbers[i, compiled.RATE] = self._sim.number(f"{varying.path}.learning_rate", rate) / varying.n_units

@@ -15,7 +15,7 @@ from topo_exp.engine.patterns import Composite, Constant, GaussianCloud, Pattern
 from topo_exp.engine.presentation import pack_activity, unpack_activity
 from topo_exp.engine.response import Add, DotProduct
 from topo_exp.engine.streams import NumberGenerator, Quantity, Real, Streams
-from topo_exp.errors import GeometryError, ModelError
+from topo_exp.errors import GeometryError, ModelError, ParameterError
 from topo_exp.typing import BoolArray, FloatArray, IntArray, State
 
 if TYPE_CHECKING:
@@ -277,6 +277,18 @@ class CFProjection(Projection):
         self.dest.simulation.start()
         return self.fields.weights()
 
+    @weights.setter
+    def weights(self, weights: FloatArray) -> None:
+        self.dest.simulation.start()
+        self.dest.simulation.keep_weights(self)
+        expected = (self.geometry.units, *self.geometry.template.shape)
+        if np.shape(weights) != expected:
+            raise ParameterError(
+                f"{self.path}.weights: must be (units, rows, columns) = {expected} (got {np.shape(weights)}). "
+                "Give weights on the uncropped template."
+            )
+        self.fields.set_weights(np.asarray(weights))
+
     @property
     def nbytes(self) -> int:
         """Bytes that the weights take."""
@@ -296,6 +308,7 @@ class CFProjection(Projection):
             return
         if not getattr(self.learning_fn, "rate_of_whole_field", False):
             rate = rate / self.n_units
+        self.dest.simulation.keep_weights(self)
         rule = CheckedRule(self.learning_fn, f"{self.path}.learning_fn")
         self.fields.learn(rule, self.input, activity, rate)
 
@@ -307,6 +320,7 @@ class CFProjection(Projection):
 
     def normalize(self, units: IntArray) -> None:
         """Apply the weights' output function to the given units, each projection for itself."""
+        self.dest.simulation.keep_weights(self)
         if isinstance(self.weights_output_fn, DivisiveNormalizeL1):
             self.fields.scale(units, reciprocal(self.totals(units)))
         elif not isinstance(self.weights_output_fn, KeepWeights):
@@ -328,6 +342,7 @@ class CFProjection(Projection):
         template = Template.fit(bounds, grid)
         if not old.template.bounds_on(grid).strictly_contains(template.bounds_on(grid)):
             return False
+        self.dest.simulation.keep_weights(self)
         new = FieldGeometry.lay(template, grid, self.dest.grid, where=self.path)
         row = old.template.row_radius - template.row_radius
         column = old.template.column_radius - template.column_radius
@@ -348,20 +363,24 @@ class CFProjection(Projection):
         self.dest.simulation.refresh()
         return True
 
-    def state(self) -> State:
-        """Return activity, input, weights and bounds."""
-        state = super().state()
-        state["nominal_bounds"] = np.array(self.nominal_bounds.lbrt())
+    def weights_state(self) -> State:
+        """Return weights and bounds."""
+        state = {"nominal_bounds": np.array(self.nominal_bounds.lbrt())}
         if self._irregular and isinstance(self.fields, DenseFields):
             state["connections"] = self.fields.connections.copy()
         state.update({f"fields/{key}": value for key, value in self.fields.state().items()})
         return state
 
     def restore(self, state: State) -> None:
-        """Set this projection to a stored state, whose fields may be smaller or larger than the present ones."""
+        """Set this projection to a stored state, whose fields may be smaller or larger than the present ones.
+
+        A state without weights leaves them as they are.
+        """
+        super().restore(state)
+        if "nominal_bounds" not in state:
+            return
         left, bottom, right, top = (float(edge) for edge in state["nominal_bounds"])
         self._lay_anew(BoundingBox(points=((left, bottom), (right, top))), state.get("connections"))
-        super().restore(state)
         self.fields.restore({k.removeprefix("fields/"): v for k, v in state.items() if k.startswith("fields/")})
 
     def _lay_anew(self, bounds: BoundingBox, connections: BoolArray | None) -> None:

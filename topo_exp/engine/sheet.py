@@ -264,6 +264,7 @@ class CFSheet(Sheet):
                 continue
             factors = reciprocal(np.sum([member.totals(units) for member in members], axis=0))
             for member in members:
+                self.simulation.keep_weights(member)
                 member.fields.scale(units, factors)
 
     def start(self) -> None:

@@ -19,7 +19,7 @@ import param
 from topo_exp.engine.actions import SetParameter, ShowPattern, find
 from topo_exp.engine.patterns import Pattern, Sampler
 from topo_exp.engine.presentation import pack_activity, unpack_activity
-from topo_exp.engine.projection import Projection
+from topo_exp.engine.projection import CFProjection, Projection
 from topo_exp.engine.sheet import CFSheet, GeneratorSheet, Sheet
 from topo_exp.engine.streams import NumberGenerator, Streams
 from topo_exp.errors import ModelError, NumericalError, ParameterError, StateError, UnknownNameError, nearest
@@ -72,6 +72,7 @@ class Simulation:
         self.tick = 0
         self._spans: dict[float, int] = {}
         self._delivered: list[Event] = []
+        self._kept: list[State] = []
         self._queue: list[Event] = []
         self._order = itertools.count()
         self.ticks_per_unit = 1
@@ -316,14 +317,29 @@ class Simulation:
 
         Scheduled actions wait: what is frozen is the network as it is now, and not all that they do can be taken back.
         """
-        state = self.state()
+        state = self._state(weights=False)
         was_plastic, was_frozen = self.plastic, self._frozen
         self.plastic, self._frozen = False, True
+        kept: State = {}
+        self._kept.append(kept)
         try:
             yield self
         finally:
+            self._kept.pop()
             self.plastic, self._frozen = was_plastic, was_frozen
-            self.restore(state)
+            self.restore(state | kept)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether what happens now will be taken back."""
+        return self._frozen
+
+    def keep_weights(self, projection: CFProjection) -> None:
+        """Remember weights that are about to change, if that is to be taken back: large copies are made only then."""
+        prefix = f"projections/{projection.path}/"
+        for kept in self._kept:
+            if not _below(kept, prefix):
+                kept.update({f"{prefix}{key}": value for key, value in projection.weights_state().items()})
 
     def respond(
         self, patterns: Mapping[str, Sequence[Pattern]], *, duration: float = 1.0, afferent_only: bool = False
@@ -424,6 +440,9 @@ class Simulation:
 
     def state(self) -> State:
         """Return everything that this simulation is, bit for bit, as named arrays without objects."""
+        return self._state(weights=True)
+
+    def _state(self, *, weights: bool) -> State:
         self.start()
         state: State = {"time": np.array([self._time.numerator, self._time.denominator])}
         state["actions_done"] = np.array(sorted(self._done), np.int64)
@@ -432,7 +451,10 @@ class Simulation:
         for sheet in self.sheets.values():
             state.update({f"sheets/{sheet.name}/{key}": value for key, value in sheet.state().items()})
             for p in sheet.projections.values():
-                state.update({f"projections/{p.path}/{key}": value for key, value in p.state().items()})
+                stored = p.state()
+                if weights and isinstance(p, CFProjection):
+                    stored |= p.weights_state()
+                state.update({f"projections/{p.path}/{key}": value for key, value in stored.items()})
         for i, event in enumerate(sorted(self._queue, key=lambda event: event[:2])):
             path = event.projection.path if event.projection else event.sheet.name
             state[f"events/{i:04d}/time"] = np.array(str(Fraction(event.tick, self.ticks_per_unit)))

@@ -11,6 +11,7 @@ import random
 import struct
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 import param
@@ -116,11 +117,16 @@ class Streams:
     """
 
     def __init__(self, shared_seed: int | tuple[int, ...]) -> None:
-        self.shared = np.random.RandomState(shared_seed)
+        self._shared_seed = shared_seed
         self._numbers: dict[str, random.Random] = {}
         self._arrays: dict[str, np.random.RandomState] = {}
         self._generators: dict[str, NumberGenerator] = {}
         """What each stream of numbers was last drawn for: another generator in its place begins afresh."""
+
+    @cached_property
+    def shared(self) -> np.random.RandomState:
+        """The stream of all initial weights, and of patterns of noise without a seed of their own."""
+        return np.random.RandomState(self._shared_seed)
 
     def number(self, path: str, value: float | NumberGenerator) -> float | Callable[[Fraction], float]:
         """Return a constant unchanged, or a function of time that draws the generator's value.
