@@ -66,16 +66,26 @@ def kernels() -> Any:
 def _cache_directory(name: str) -> Path:
     """Return a directory of that name that can be written, below numba's, the user's, or a private temporary one."""
     given = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
-    bases = [Path(given) if given else Path("~").expanduser() / ".cache"]
-    bases.append(Path(tempfile.gettempdir()) / f"topo_exp-{os.getuid() if hasattr(os, 'getuid') else 'cache'}")
-    for base in bases:
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    temporary = Path(tempfile.gettempdir()) / f"topo_exp-{user}"
+    for base in (Path(given) if given else Path("~").expanduser() / ".cache", temporary):
         directory = base / "topo_exp" / name
         with contextlib.suppress(OSError):
+            base.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if base == temporary and not _is_private(base):
+                continue
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            ours = not hasattr(os, "getuid") or directory.stat().st_uid == os.getuid()
-            if ours and os.access(directory, os.W_OK | os.X_OK):
+            if os.access(directory, os.W_OK | os.X_OK):
                 return directory
     return Path(tempfile.mkdtemp(prefix="topo_exp-"))
+
+
+def _is_private(directory: Path) -> bool:
+    """Tell whether nobody else can put code into a directory."""
+    if not hasattr(os, "getuid"):
+        return True
+    status = directory.stat()
+    return status.st_uid == os.getuid() and not status.st_mode & 0o022
 
 
 @contextlib.contextmanager
