@@ -3,6 +3,10 @@
 Stevens, Law, Antolík & Bednar 2013, J Neurosci 33:15747, doi:10.1523/JNEUROSCI.1037-13.2013, Materials and Methods.
 """
 
+from typing import Any
+
+import param
+
 from topo_exp.engine.coordinates import BoundingBox
 from topo_exp.engine.patterns import (
     DifferenceOfGaussians,
@@ -24,146 +28,138 @@ V1_AFFERENT_RADIUS = 0.27083
 LGN_AFFERENT_RADIUS = 0.375
 LGN_SURROUND_RADIUS = 0.25
 DISK = Disk(smoothing=0.0)
+_POSITIVE: dict[str, Any] = {"bounds": (0, None), "inclusive_bounds": (False, True)}
+_NOT_NEGATIVE: dict[str, Any] = {"bounds": (0.0, None)}
 
 
-def elongated_gaussians(*, area: float, num_inputs: int, scale: float, seed: int) -> Pattern:
-    """Return the input of the models: `num_inputs` oriented Gaussians per unit of area, at random places."""
-    radius = area / 2.0 + 0.25
-    generators = [
-        Gaussian(
-            x=uniform_over(radius, seed=seed + 12 + i),
-            y=uniform_over(radius, seed=seed + 35 + i),
-            orientation=random_orientation(seed=seed + 21 + i),
-            size=0.088388,
-            aspect_ratio=4.66667,
-            scale=scale,
-        )
-        for i in range(max(1, int(num_inputs * area * area)))
-    ]
-    return SeparatedComposite(generators=list(generators), min_separation=0.0)
+class OnOffV1(param.Parameterized):
+    """The parameters that the GCAL models share, and the parts of the network that are built from them."""
 
+    num_inputs = param.Integer(2, bounds=(1, None), doc="Gaussians shown at once per unit of area.")
+    area = param.Number(1.0, **_POSITIVE, doc="Side length of V1; 2.0 gives a V1 of 2.0 x 2.0.")
+    retina_density = param.Number(24.0, **_POSITIVE, doc="Units of the retina per unit of length.")
+    lgn_density = param.Number(24.0, **_POSITIVE, doc="Units of the LGN sheets per unit of length.")
+    cortex_density = param.Number(48.0, **_POSITIVE, doc="Units of V1 per unit of length.")
+    aff_strength = param.Number(1.5, **_NOT_NEGATIVE, doc="Strength of the afferent projections to V1.")
+    exc_strength = param.Number(1.7, **_NOT_NEGATIVE, doc="Strength of lateral excitation in V1.")
+    inh_strength = param.Number(1.4, **_NOT_NEGATIVE, doc="Strength of lateral inhibition in V1.")
+    aff_lr = param.Number(0.1, **_NOT_NEGATIVE, doc="Learning rate of the afferent projections to V1.")
+    exc_lr = param.Number(0.0, **_NOT_NEGATIVE, doc="Learning rate of lateral excitation in V1.")
+    inh_lr = param.Number(0.3, **_NOT_NEGATIVE, doc="Learning rate of lateral inhibition in V1.")
 
-def add_retina(sim: Simulation, *, area: float, density: float, input_generator: Pattern) -> None:
-    """Add the retina, large enough for the fields of all LGN units."""
-    radius = area / 2.0 + 0.25 + LGN_AFFERENT_RADIUS + 0.5
-    sim.add(
-        GeneratorSheet(
-            name="Retina",
-            nominal_density=density,
-            nominal_bounds=BoundingBox(radius=radius),
-            input_generator=input_generator,
-            period=1.0,
-            phase=0.05,
-        )
-    )
+    def elongated_gaussians(self, *, scale: float, seed: int) -> Pattern:
+        """Return the input of the models: oriented Gaussians of brightness `scale`, at random places."""
+        radius = self.area / 2.0 + 0.25
+        generators = [
+            Gaussian(
+                x=uniform_over(radius, seed=seed + 12 + i),
+                y=uniform_over(radius, seed=seed + 35 + i),
+                orientation=random_orientation(seed=seed + 21 + i),
+                size=0.088388,
+                aspect_ratio=4.66667,
+                scale=scale,
+            )
+            for i in range(max(1, int(self.num_inputs * self.area * self.area)))
+        ]
+        return SeparatedComposite(generators=list(generators), min_separation=0.0)
 
-
-def add_lgn(sim: Simulation, *, area: float, density: float, strength: float, gain_control: bool) -> None:
-    """Add the ON and OFF sheets, with divisive lateral inhibition where there is gain control."""
-    settling = {"tsettle": 2, "strict_tsettle": 1} if gain_control else {"tsettle": 0, "strict_tsettle": 0}
-    for sheet, sign in (("LGNOn", 1.0), ("LGNOff", -1.0)):
+    def add_retina(self, sim: Simulation, input_generator: Pattern) -> None:
+        """Add the retina, large enough for the fields of all LGN units."""
+        radius = self.area / 2.0 + 0.25 + LGN_AFFERENT_RADIUS + 0.5
         sim.add(
-            SettlingCFSheet(
-                name=sheet,
-                nominal_density=density,
-                nominal_bounds=BoundingBox(radius=area / 2.0 + 0.25 + 0.5),
-                output_fns=[HalfRectify()],
-                measure_maps=False,
-                **settling,
+            GeneratorSheet(
+                name="Retina",
+                nominal_density=self.retina_density,
+                nominal_bounds=BoundingBox(radius=radius),
+                input_generator=input_generator,
+                period=1.0,
+                phase=0.05,
             )
         )
-        if gain_control:
+
+    def add_lgn(self, sim: Simulation, *, strength: float, gain_control: bool) -> None:
+        """Add the ON and OFF sheets, with divisive lateral inhibition where there is gain control."""
+        settling = {"tsettle": 2, "strict_tsettle": 1} if gain_control else {"tsettle": 0, "strict_tsettle": 0}
+        for sheet, sign in (("LGNOn", 1.0), ("LGNOff", -1.0)):
+            sim.add(
+                SettlingCFSheet(
+                    name=sheet,
+                    nominal_density=self.lgn_density,
+                    nominal_bounds=BoundingBox(radius=self.area / 2.0 + 0.25 + 0.5),
+                    output_fns=[HalfRectify()],
+                    measure_maps=False,
+                    **settling,
+                )
+            )
+            if gain_control:
+                sim.connect(
+                    sheet,
+                    sheet,
+                    SharedWeightCFProjection(
+                        name="LateralGC",
+                        delay=0.05,
+                        strength=0.6,
+                        weights_generator=Gaussian(size=0.25),
+                        nominal_bounds=BoundingBox(radius=LGN_SURROUND_RADIUS),
+                        cf_shape=DISK,
+                        activity_group=0.6,
+                        combine=Divide(constant=0.11),
+                    ),
+                )
             sim.connect(
-                sheet,
+                "Retina",
                 sheet,
                 SharedWeightCFProjection(
-                    name="LateralGC",
+                    name="Afferent",
                     delay=0.05,
-                    strength=0.6,
-                    weights_generator=Gaussian(size=0.25),
-                    nominal_bounds=BoundingBox(radius=LGN_SURROUND_RADIUS),
+                    strength=strength,
+                    weights_generator=DifferenceOfGaussians(centre_size=0.07385, surround_size=0.29540, scale=sign),
+                    nominal_bounds=BoundingBox(radius=LGN_AFFERENT_RADIUS),
                     cf_shape=DISK,
-                    activity_group=0.6,
-                    combine=Divide(constant=0.11),
+                    normalize_weights=False,
                 ),
             )
-        sim.connect(
-            "Retina",
-            sheet,
-            SharedWeightCFProjection(
-                name="Afferent",
-                delay=0.05,
-                strength=strength,
-                weights_generator=DifferenceOfGaussians(centre_size=0.07385, surround_size=0.29540, scale=sign),
-                nominal_bounds=BoundingBox(radius=LGN_AFFERENT_RADIUS),
-                cf_shape=DISK,
-                normalize_weights=False,
-            ),
-        )
 
-
-def add_v1(
-    sim: Simulation,
-    *,
-    area: float,
-    density: float,
-    response: HomeostaticResponse,
-    lgn_delay: float,
-    aff_strength: float,
-    exc_strength: float,
-    inh_strength: float,
-    aff_lr: float,
-    exc_lr: float,
-    inh_lr: float,
-) -> None:
-    """Add V1 with its afferents, which are normalised jointly, and its lateral connections."""
-    sim.add(
-        SettlingCFSheet(
-            name="V1",
-            nominal_density=density,
-            nominal_bounds=BoundingBox(radius=area / 2.0),
-            tsettle=16,
-            output_fns=[response],
+    def add_v1(self, sim: Simulation, *, response: HomeostaticResponse, lgn_delay: float) -> None:
+        """Add V1 with its afferents, which are normalised jointly, and its lateral connections."""
+        sim.add(
+            SettlingCFSheet(
+                name="V1",
+                nominal_density=self.cortex_density,
+                nominal_bounds=BoundingBox(radius=self.area / 2.0),
+                tsettle=16,
+                output_fns=[response],
+            )
         )
-    )
-    for sheet in ("LGNOn", "LGNOff"):
-        sim.connect(
-            sheet,
-            "V1",
-            CFProjection(
-                name=f"{sheet}Afferent",
-                delay=lgn_delay,
-                strength=aff_strength,
-                learning_rate=aff_lr,
-                norm_group="Afferent",
-                nominal_bounds=BoundingBox(radius=V1_AFFERENT_RADIUS),
-                weights_generator=GaussianCloud(size=2 * V1_AFFERENT_RADIUS),
-                cf_shape=DISK,
-            ),
-        )
-    sim.connect(
-        "V1",
-        "V1",
-        CFProjection(
-            name="LateralExcitatory",
-            delay=0.05,
-            strength=exc_strength,
-            learning_rate=exc_lr,
-            nominal_bounds=BoundingBox(radius=0.104),
-            weights_generator=Gaussian(size=0.05),
-            cf_shape=DISK,
-        ),
-    )
-    sim.connect(
-        "V1",
-        "V1",
-        CFProjection(
-            name="LateralInhibitory",
-            delay=0.05,
-            strength=-inh_strength,
-            learning_rate=inh_lr,
-            nominal_bounds=BoundingBox(radius=0.22917),
-            weights_generator=GaussianCloud(size=0.15),
-            cf_shape=DISK,
-        ),
-    )
+        for sheet in ("LGNOn", "LGNOff"):
+            sim.connect(
+                sheet,
+                "V1",
+                CFProjection(
+                    name=f"{sheet}Afferent",
+                    delay=lgn_delay,
+                    strength=self.aff_strength,
+                    learning_rate=self.aff_lr,
+                    norm_group="Afferent",
+                    nominal_bounds=BoundingBox(radius=V1_AFFERENT_RADIUS),
+                    weights_generator=GaussianCloud(size=2 * V1_AFFERENT_RADIUS),
+                    cf_shape=DISK,
+                ),
+            )
+        for name, strength, rate, radius, weights in (
+            ("LateralExcitatory", self.exc_strength, self.exc_lr, 0.104, Gaussian(size=0.05)),
+            ("LateralInhibitory", -self.inh_strength, self.inh_lr, 0.22917, GaussianCloud(size=0.15)),
+        ):
+            sim.connect(
+                "V1",
+                "V1",
+                CFProjection(
+                    name=name,
+                    delay=0.05,
+                    strength=strength,
+                    learning_rate=rate,
+                    nominal_bounds=BoundingBox(radius=radius),
+                    weights_generator=weights,
+                    cf_shape=DISK,
+                ),
+            )
