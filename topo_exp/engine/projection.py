@@ -303,7 +303,7 @@ class CFProjection(Projection):
 
     def learn(self, activity: FloatArray) -> None:
         """Change the weights by the learning rule, for the destination's activity and the input that last arrived."""
-        rate = self.dest.simulation.number(f"{self.path}.learning_rate", self.learning_rate)
+        rate = self.present_rate()
         if self.input is None or rate == 0:
             return
         if not getattr(self.learning_fn, "rate_of_whole_field", False):
@@ -311,6 +311,16 @@ class CFProjection(Projection):
         self.dest.simulation.keep_weights(self)
         rule = CheckedRule(self.learning_fn, f"{self.path}.learning_fn")
         self.fields.learn(rule, self.input, activity, rate)
+
+    def present_rate(self) -> float:
+        """Return the learning rate of a whole field at this moment; ParameterError where a negative one was drawn."""
+        rate = self.dest.simulation.number(f"{self.path}.learning_rate", self.learning_rate)
+        if rate < 0:
+            raise ParameterError(
+                f"{self.path}.learning_rate: must be >= 0 (got {rate} at time {self.dest.simulation.time:g}). "
+                "Draw from other bounds."
+            )
+        return rate
 
     def totals(self, units: IntArray) -> FloatArray:
         """Return the sums of absolute weights by which the given units are to be divided."""
@@ -379,6 +389,7 @@ class CFProjection(Projection):
         super().restore(state)
         if "nominal_bounds" not in state:
             return
+        self.dest.simulation.keep_weights(self)
         left, bottom, right, top = (float(edge) for edge in state["nominal_bounds"])
         self._lay_anew(BoundingBox(points=((left, bottom), (right, top))), state.get("connections"))
         self.fields.restore({k.removeprefix("fields/"): v for k, v in state.items() if k.startswith("fields/")})

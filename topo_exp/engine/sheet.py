@@ -298,6 +298,8 @@ class CFSheet(Sheet):
             fn.sheet = self
         for projection in self.projections.values():
             projection.check_functions()
+            if isinstance(projection, CFProjection):
+                self.simulation.keep_weights(projection)  # other functions may ask for another form of weights
         self._checked = functions
 
     def clear(self) -> None:
@@ -401,7 +403,7 @@ class SettlingCFSheet(CFSheet):
         if self.tsettle == 0:
             self.activate()
             self.learn()
-        elif self.activation_count == self.tsettle:
+        elif self.activation_count >= self.tsettle:
             self.activation_count = 0
             self.new_iteration = True
             self.learn()

@@ -322,11 +322,16 @@ class Simulation:
         self.plastic, self._frozen = False, True
         kept: State = {}
         self._kept.append(kept)
+        declared = [(owner, owner.param.values()) for owner in self._owners().values()]
         try:
             yield self
         finally:
             self._kept.pop()
             self.plastic, self._frozen = was_plastic, was_frozen
+            for owner, values in declared:
+                for name, value in values.items():
+                    if getattr(owner, name) is not value:
+                        setattr(owner, name, value)
             self.restore(state | kept)
 
     @property
@@ -479,13 +484,13 @@ class Simulation:
             for name, value in values.items():
                 if getattr(target, name) != value:
                     setattr(target, name, value)
+        self.refresh()
         self.streams.restore(_below(state, "streams/", keep=True))
         for sheet in self.sheets.values():
             sheet.restore(_below(state, f"sheets/{sheet.name}/"))
             for p in sheet.projections.values():
                 p.restore(_below(state, f"projections/{p.path}/"))
         self._restore_events(state)
-        self.refresh()
 
     def _redo_actions(self, done: set[int]) -> None:
         """Take back the values that actions have set, and set those that the given actions set."""
@@ -520,6 +525,13 @@ class Simulation:
 
     def _plain_parameters(self) -> dict[str, dict[str, Any]]:
         """Return every parameter that is a plain number or truth value, by the path of its owner."""
+        return {
+            path: {k: _plain(v) for k, v in owner.param.values().items() if isinstance(v, _PLAIN)}
+            for path, owner in self._owners().items()
+        }
+
+    def _owners(self) -> dict[str, param.Parameterized]:
+        """Return everything whose parameters may change while the network runs, by its path."""
         owners: dict[str, param.Parameterized] = {}
         for sheet in self.sheets.values():
             owners[sheet.name] = sheet
@@ -527,10 +539,7 @@ class Simulation:
             for i, fn in enumerate(getattr(sheet, "output_fns", [])):
                 if isinstance(fn, param.Parameterized):
                     owners[f"{sheet.name}/output_fns/{i}"] = fn
-        return {
-            path: {k: _plain(v) for k, v in owner.param.values().items() if isinstance(v, _PLAIN)}
-            for path, owner in owners.items()
-        }
+        return owners
 
     def script_repr(self) -> str:
         """Return Python source that builds this network, with its present parameters, as `sim`."""

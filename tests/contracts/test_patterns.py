@@ -1,0 +1,174 @@
+"""Patterns: every member of the family, as input and as initial weights."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.contracts import functions
+from tests.contracts.members import assert_declared, members, missing
+from tests.contracts.networks import CONTRACTS, network
+from topo_exp.engine import patterns
+from topo_exp.engine.patterns import (
+    Composite,
+    Constant,
+    DifferenceOfGaussians,
+    Disk,
+    Gaussian,
+    GaussianCloud,
+    Image,
+    Line,
+    Pattern,
+    SeparatedComposite,
+    SineGrating,
+    UniformNoise,
+    uniform_over,
+)
+from topo_exp.engine.projection import CFProjection, SharedWeightCFProjection
+from topo_exp.errors import ModelError, ParameterError
+
+PLACE: dict[str, Any] = {"x": 0.1, "y": -0.05, "orientation": 0.4, "scale": 0.9, "offset": 0.05}
+EXAMPLES = {
+    "Constant": lambda: Constant(scale=0.3),
+    "Gaussian": lambda: Gaussian(size=0.4, aspect_ratio=2.0, **PLACE),
+    "SineGrating": lambda: SineGrating(frequency=1.5, phase=0.5, **PLACE),
+    "Disk": lambda: Disk(size=0.4, aspect_ratio=1.5, **PLACE),
+    "Line": lambda: Line(thickness=0.2, **PLACE),
+    "UniformNoise": lambda: UniformNoise(seed=3, scale=0.8, offset=0.1),
+    "GaussianCloud": lambda: GaussianCloud(seed=3, size=0.6, **PLACE),
+    "DifferenceOfGaussians": lambda: DifferenceOfGaussians(centre_size=0.2, surround_size=0.6, offset=0.1),
+    "Image": lambda: Image(images=functions.two_images, index=0.7, size=1.2, **PLACE),
+    "Composite": lambda: Composite(generators=[Gaussian(size=0.3), Disk(x=0.2, size=0.2)], operator="add", scale=0.7),
+    "SeparatedComposite": lambda: SeparatedComposite(
+        generators=[Gaussian(x=uniform_over(0.3, seed=i), size=0.2) for i in range(2)], min_separation=0.2
+    ),
+}
+OTHERS = {
+    "a user's own": lambda: functions.Ring(radius=0.25, x=0.1),
+    "numbers that vary": lambda: functions.Ring(radius=uniform_over(0.3, seed=3), x=uniform_over(0.1, seed=4)),
+    "noise among others": lambda: Composite(generators=[UniformNoise(seed=4), Gaussian(size=0.4)], operator="max"),
+}
+EXAMPLES_AND_OTHERS = {**EXAMPLES, **OTHERS}
+VARYING = ("SeparatedComposite", "numbers that vary")
+X = np.linspace(-0.5, 0.5, 9)
+Y = np.linspace(0.4, -0.4, 7)
+
+
+def test_every_pattern_has_an_example():
+    """A new member of the family comes with an example here, to which everything below applies."""
+    assert missing(members(patterns, base=Pattern), EXAMPLES) == []
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_patterns_are_declared(name):
+    """Every member says what it is, and documents every parameter."""
+    assert_declared(type(EXAMPLES[name]()))
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES_AND_OTHERS if name not in VARYING])
+def test_patterns_are_functions_of_the_place(name):
+    """A pattern of plain numbers gives the same finite array (rows, columns) again, and leaves its arguments alone."""
+    pattern, x, y = EXAMPLES_AND_OTHERS[name](), X.copy(), Y.copy()
+    declared = pattern.param.values()
+    first, second = pattern(x, y), EXAMPLES_AND_OTHERS[name]()(x, y)
+    assert first.shape == (7, 9)
+    assert first.dtype == np.float64
+    assert np.isfinite(first).all()
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(x, X)
+    np.testing.assert_array_equal(y, Y)
+    assert pattern.param.values() == declared
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in VARYING])
+def test_scale_and_offset_mean_the_same_everywhere(name):
+    """With scale s and offset o every pattern's values are s f + o, f being its values with scale 1 and offset 0."""
+    plain, changed = EXAMPLES[name](), EXAMPLES[name]()
+    plain.scale, plain.offset = 1.0, 0.0
+    changed.scale, changed.offset = -0.5, 0.3
+    np.testing.assert_allclose(changed(X, Y), -0.5 * plain(X, Y) + 0.3, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", EXAMPLES_AND_OTHERS)
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_patterns_keep_every_promise(name, contract):
+    """A network that is shown the pattern, and whose weights begin as it, keeps every promise."""
+    pattern = EXAMPLES_AND_OTHERS[name]
+    build = network(retina={"input_generator": pattern}, lateral={"weights_generator": pattern})
+    CONTRACTS[contract](build)
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES_AND_OTHERS if name not in VARYING])
+@pytest.mark.parametrize("projection", [CFProjection, SharedWeightCFProjection])
+def test_weights_begin_as_the_pattern_says(name, projection):
+    """Before they are normalised, a unit's weights are the pattern centred on it, where that needs no chance."""
+    pattern = EXAMPLES_AND_OTHERS[name]()
+    noisy = isinstance(pattern, UniformNoise | GaussianCloud) or name == "noise among others"
+    normalised = isinstance(pattern, DifferenceOfGaussians)  # over the cells of a field
+    if (noisy or normalised) and projection is SharedWeightCFProjection:
+        pytest.skip("depends on the cells of the kernel")
+    keep = (
+        {"normalize_weights": False}
+        if projection is SharedWeightCFProjection
+        else {"weights_output_fn": functions.identity, "learning_rate": 0.0}
+    )
+    sim = network(projection=projection, afferent={"weights_generator": pattern, **keep})("reference")
+    field, sheet = sim["V1"].projections["Afferent"].cf(4, 3), sim["V1"]
+    if projection is SharedWeightCFProjection:
+        retina = sim["Retina"]
+        rows, columns = retina.shape
+        centre = retina.x[columns // 2], retina.y[rows // 2]
+        r1, r2, c1, c2 = field.slice
+        shape = sim["V1"].projections["Afferent"].geometry.template.shape
+        assert (r2 - r1, c2 - c1) == shape
+        half_rows, half_columns = shape[0] // 2, shape[1] // 2
+        x = retina.x[columns // 2 - half_columns :][: shape[1]] - centre[0]
+        y = retina.y[rows // 2 - half_rows :][: shape[0]] - centre[1]
+    else:
+        x, y = field.x - sheet.x[3], field.y - sheet.y[4]
+    expected = np.where(field.mask, pattern(x, y), 0)
+    if noisy:
+        low, high = pattern.offset, pattern.offset + abs(pattern.scale)
+        assert field.weights[field.mask].min() >= min(low, 0) - 1e-6
+        assert field.weights.max() <= high + 1e-6
+        assert np.ptp(field.weights[field.mask]) > 0
+    elif normalised:
+        assert field.weights.std() > 0
+    else:
+        np.testing.assert_allclose(field.weights, expected, atol=1e-6)
+
+
+def test_weights_may_vary_from_unit_to_unit():
+    """Numbers of a weight pattern that vary are drawn anew for each unit, in row-major order."""
+    turned = SineGrating(orientation=uniform_over(math.pi, seed=5), frequency=3.0)
+    sim = network(afferent={"weights_generator": turned, "learning_rate": 0.0})("single")
+    fields = sim["V1"].projections["Afferent"].weights
+    middle = [fields[8 * 4 + column] for column in (2, 3, 4, 5)]
+    assert all(np.abs(a - b).max() > 0.01 for i, a in enumerate(middle) for b in middle[:i])
+
+
+class Flat(Pattern):
+    """A pattern that forgets the shape."""
+
+    def function(self, values, px, py):
+        """Return one number."""
+        return 1.0
+
+
+@pytest.mark.parametrize(
+    ("mistake", "error", "says"),
+    [
+        (lambda: Flat()(X, Y), ModelError, r"Flat.*function must return .* of shape \(7, 9\)"),
+        (lambda: Pattern()(X, Y), ModelError, r"Pattern\.function: must be defined"),
+        (lambda: Image()(X, Y), ModelError, r"Image\.images: must be a function"),
+        (lambda: Image(images=lambda: np.zeros((3, 3)))(X, Y), ModelError, r"Image\.images.*got shape \(3, 3\)"),
+        (lambda: Gaussian(x=uniform_over(1, seed=1))(X, Y), ParameterError, r"Gaussian\.x: must be a plain number"),
+        (lambda: Gaussian(size=0), ParameterError, r"Gaussian\.size"),
+        (lambda: Gaussian(size=float("nan")), ParameterError, r"Gaussian\.size"),
+    ],
+)
+def test_mistakes_are_named(mistake, error, says):
+    """A pattern that cannot be evaluated says which it is and what is wrong with it."""
+    with pytest.raises(error, match=says):
+        mistake()

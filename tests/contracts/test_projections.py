@@ -1,0 +1,156 @@
+"""Projections: every kind, and those that a user derives."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.contracts import functions
+from tests.contracts.members import assert_declared, members, missing
+from tests.contracts.networks import CONTRACTS, box, network, spot
+from topo_exp.engine import projection
+from topo_exp.engine.coordinates import BoundingBox
+from topo_exp.engine.patterns import Constant, Disk, Gaussian
+from topo_exp.engine.projection import CFProjection, Projection, SharedWeightCFProjection
+from topo_exp.errors import GeometryError, ModelError, ParameterError
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "CFProjection": {},
+    "SharedWeightCFProjection": {"weights_generator": Gaussian(size=0.3)},
+}
+KINDS = {"CFProjection": CFProjection, "SharedWeightCFProjection": SharedWeightCFProjection}
+
+
+def test_every_projection_has_an_example():
+    """A new member of the family comes with an example here, to which everything below applies."""
+    assert missing(members(projection, base=Projection), EXAMPLES) == []
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_projections_are_declared(name):
+    """Every member says what it is, and documents every parameter."""
+    assert_declared(KINDS[name])
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_projections_keep_every_promise(name, contract):
+    """A network with this kind of projection between sheets of different shapes keeps every promise."""
+    retina = {"nominal_bounds": box(0.6, stretch=0.8), "nominal_density": 11.0}
+    CONTRACTS[contract](network(retina=retina, projection=KINDS[name], afferent=EXAMPLES[name]))
+
+
+@pytest.mark.parametrize(
+    "contract",
+    [
+        pytest.param(
+            contract,
+            marks=pytest.mark.xfail(strict=True, reason="the executor takes derived projections for what they are not")
+            if contract == "precisions agree"
+            else [],
+        )
+        for contract in CONTRACTS
+    ],
+)
+def test_derived_projections_keep_every_promise(contract):
+    """A projection of a user's own, which responds in its own way, is obeyed."""
+    CONTRACTS[contract](network(projection=functions.SaturatingProjection))
+
+
+@pytest.mark.parametrize("precision", ["single", "reference"])
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_what_a_projection_tells_fits_together(name, precision):
+    """Weights, connection fields, mask, counts and activity are of one piece, before and after a run."""
+    sim = network(projection=KINDS[name], afferent=EXAMPLES[name])(precision)
+    for until in (0, 2):
+        sim.run(until)
+        found, sheet = sim["V1"].projections["Afferent"], sim["V1"]
+        rows, columns = sheet.shape
+        assert found.activity.shape == sheet.shape
+        assert found.weights is not found.weights
+        fields = [found.cf(row, column) for row in range(rows) for column in range(columns)]
+        assert sum(int(field.mask.sum()) for field in fields) == found.n_connections
+        for field in fields:
+            r1, r2, c1, c2 = field.slice
+            assert field.weights.shape == field.mask.shape == (r2 - r1, c2 - c1) == (len(field.y), len(field.x))
+            assert not field.weights[~field.mask].any()
+        if isinstance(found, CFProjection):
+            assert found.weights.shape == found.mask.shape
+            np.testing.assert_allclose([np.abs(field.weights).sum() for field in fields], 1, rtol=1e-6)
+            assert found.nbytes >= found.n_connections * 4
+
+
+@pytest.mark.parametrize(
+    "precision",
+    [
+        pytest.param(
+            "single", marks=pytest.mark.xfail(strict=True, reason="Projection.activity is a buffer of the kernels")
+        ),
+        "reference",
+    ],
+)
+def test_what_was_read_does_not_change_later(precision):
+    """Activities that were read stay as they are while the simulation goes on."""
+    sim = network()(precision)
+    sim.run(1)
+    read = [sim["V1"].activity, sim["Retina"].activity, sim["V1"].projections["Afferent"].activity]
+    copies = [array.copy() for array in read]
+    sim.run(3)
+    for array, copy in zip(read, copies, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("precision", ["single", "reference"])
+def test_joint_groups_sum_to_one_together(precision):
+    """Projections of one group share one sum, at the start and after learning; others have their own."""
+    joint = {"norm_group": "lateral"}
+    sim = network(lateral=joint, inhibition=joint)(precision)
+    for until in (0, 3):
+        sim.run(until)
+        sums = {name: np.abs(p.weights).sum(axis=(1, 2)) for name, p in sim["V1"].projections.items()}
+        np.testing.assert_allclose(sums["Lateral"] + sums["Inhibition"], 1, rtol=1e-6)
+        np.testing.assert_allclose(sums["Afferent"], 1, rtol=1e-6)
+
+
+def test_a_dot_product_is_computed_over_the_field():
+    """A unit's response is strength times the weighted sum over its connection field, at edges as in the middle."""
+    sim = network()("reference")
+    sim.run(0.1)
+    found, retina = sim["V1"].projections["Afferent"], sim["Retina"].activity
+    for row, column in ((0, 0), (4, 3), (7, 7)):
+        field = found.cf(row, column)
+        r1, r2, c1, c2 = field.slice
+        expected = 1.5 * float((field.weights.astype(np.float64) * retina[r1:r2, c1:c2]).sum())
+        assert found.activity[row, column] == pytest.approx(expected, rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "says"),
+    [
+        ({"nominal_bounds": BoundingBox(radius=0.01)}, GeometryError, "V1/Afferent: a field must be at least one cell"),
+        ({"cf_shape": Disk(size=0.01, x=0.4, smoothing=0.0, scale=0.0)}, GeometryError, "V1/Afferent.cf_shape"),
+        ({"delay": 0.0}, ParameterError, "delay"),
+        ({"strength": float("nan")}, ParameterError, "strength"),
+        ({"norm_group": "g", "weights_output_fn": functions.to_unit_length}, ModelError, "V1/Afferent.norm_group"),
+    ],
+)
+def test_impossible_projections_are_refused_before_anything_runs(changes, error, says):
+    """A declaration that cannot work is refused, by the projection's name, while the network is built or started."""
+    with pytest.raises(error, match=says):
+        network(afferent=changes)("single").start()
+
+
+def test_fields_can_only_shrink():
+    """Bounds that are larger, or the same, change nothing; smaller ones keep weights where both have them."""
+    sim = network(afferent={"cf_shape": Constant()}, retina={"input_generator": spot()})("single")
+    sim.run(2)
+    found = sim["V1"].projections["Afferent"]
+    before = found.weights
+    assert not found.change_bounds(BoundingBox(radius=0.3))
+    assert not found.change_bounds(BoundingBox(radius=0.5))
+    np.testing.assert_array_equal(found.weights, before)
+    assert found.change_bounds(BoundingBox(radius=0.2))
+    margin = (before.shape[1] - found.weights.shape[1]) // 2
+    inner = before[:, margin:-margin, margin:-margin].astype(np.float64)
+    inner /= inner.sum(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(found.weights, inner, rtol=1e-5)
