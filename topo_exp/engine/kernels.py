@@ -14,7 +14,7 @@ list of offsets, so that the innermost loop is one flat pass over a list, withou
 its run adds zeros to the units that follow, so response arrays carry eight extra numbers. Where all units share one
 kernel, the weights too are stored once per list.
 
-Precision: weights and activities are float32. Products add up in float32 for at most `CHUNK` source units, then in
+Precision: weights and activities are float32. Products add up in float32 for at most `CHUNK` source units, beyond in
 double precision, in which all that is done per unit (thresholds, scales, totals) is done too.
 
 A call must not cost more than its work, so arrays travel as addresses in a table with one row per projection (columns:
@@ -91,8 +91,14 @@ N_TRANSFER = 4
 PADDING = 8
 """Numbers beyond the end of an array of destination units that kernels may touch."""
 
-CHUNK = 256
+CHUNK = 32
 """Source units whose products are added up in single precision."""
+
+LATERAL_CHUNK = 64
+"""The same for units of the sheet itself, whose response is computed often."""
+
+FEW = 256
+"""So few active units of the sheet itself are taken in one chunk, and in one pass with the activation."""
 
 _CONTRACT = {"contract"}  # fused multiply-add; nothing that would hide NaN or depend on the order of compilation
 _helper = njit(nogil=True, fastmath=_CONTRACT, error_model="numpy")
@@ -371,8 +377,11 @@ def _collect(field: IntArray, strength: float, low: int, high: int) -> None:
 def _respond(field: IntArray, strength: float) -> None:
     """RESPONSE = strength * s * sum over the source units ACTIVE of v x."""
     _float64(field[RESPONSE], field[N_DEST])[:] = 0
-    for first in range(0, field[N_ACTIVE], CHUNK):
-        low, high = _scatter(field, first, min(first + CHUNK, field[N_ACTIVE]))
+    chunk = CHUNK
+    if field[LATERAL]:
+        chunk = FEW if field[N_ACTIVE] <= FEW else LATERAL_CHUNK
+    for first in range(0, field[N_ACTIVE], chunk):
+        low, high = _scatter(field, first, min(first + chunk, field[N_ACTIVE]))
         if low < high:
             _collect(field, strength, low, high)
 
@@ -464,7 +473,7 @@ def settle(sheet: IntArray, transfer: FloatArray, fields: IntArray, numbers: Flo
     one, other = _two_lateral(transfer, fields)
     for n in range(1, sheet[ACTIVATIONS] + sheet[ECHO]):
         count = _list_active(sheet[ACTIVITY], sheet[UNITS], sheet[LEARNERS])
-        at_once = one >= 0 and count <= CHUNK and n < sheet[ACTIVATIONS]
+        at_once = one >= 0 and count <= FEW and n < sheet[ACTIVATIONS]
         for p in range(len(fields)):
             if fields[p, LATERAL]:
                 own_list, fields[p, ACTIVE] = fields[p, ACTIVE], sheet[LEARNERS]
