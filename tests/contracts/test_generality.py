@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tests.contracts import functions
@@ -59,6 +58,12 @@ def second_retina(sim: Simulation) -> None:
     sim.connect("Retina2", "V1", projection)
 
 
+def second_retina_that_narrows(sim: Simulation) -> None:
+    """Add a retina as above, whose fields shrink at 3."""
+    second_retina(sim)
+    sim.schedule(3, ChangeBounds(path="V1/Afferent2", bounds=box(0.25)))
+
+
 def second_area(*, forth: float = 0.5, back: float = 0.5, **settling: int) -> More:
     """Return what adds a sheet above V1, of other density, that feeds back."""
 
@@ -78,7 +83,11 @@ def second_area(*, forth: float = 0.5, back: float = 0.5, **settling: int) -> Mo
 
 def one_more(**declared: Any) -> More:
     """Return what adds a second projection from the retina to V1."""
-    return lambda sim: sim.connect("Retina", "V1", CFProjection(name="Second", **declared)) and None
+
+    def more(sim: Simulation) -> None:
+        sim.connect("Retina", "V1", CFProjection(name="Second", **declared))
+
+    return more
 
 
 def kernel_between(sim: Simulation) -> None:
@@ -191,9 +200,7 @@ NETWORKS: dict[str, Build] = {
     ),
     "shrinking in a joint group": network(
         afferent=JOINT,
-        more=lambda sim: (
-            (second_retina(sim), sim.schedule(3, ChangeBounds(path="V1/Afferent2", bounds=box(0.25)))) and None
-        ),
+        more=second_retina_that_narrows,
     ),
     # parameters that change
     "strength changes": changed("V1/Inhibition", "strength", -0.3, 0.0, 0.2),
@@ -303,3 +310,25 @@ CASES = [
 def test_every_network_keeps_every_promise(contract, name):
     """Single and reference precision agree to 2e-6; states, measurements and scripts change no bit."""
     CONTRACTS[contract](NETWORKS[name])
+
+
+DENSE = (
+    "everything a user's own",
+    "own learning rule",
+    "no output function",
+    "neighbourhood mask",
+    "two output functions",
+)
+
+
+def test_both_paths_take_part():
+    """Most of these networks are computed event by event, and some are not: comparing them compares the two paths."""
+    sheets = {}
+    for name in NETWORKS:
+        if name != "own combination":
+            sim = NETWORKS[name]("single")
+            sim.start()
+            sheets[name] = sim["V1"].executor is not None
+    assert sheets["nothing special"]
+    assert not any(sheets[name] for name in DENSE)
+    assert sum(sheets.values()) > 0.5 * len(sheets)

@@ -24,7 +24,7 @@ EXAMPLES = {
 }
 OTHERS = {
     "UniformRandom, a function of time": lambda: UniformRandom(name="own", lbound=0.2, seed=3, time_dependent=True),
-    "a user's own": lambda: functions.Sawtooth(),
+    "a user's own": lambda: functions.Sawtooth(period=2.0),
 }
 EXAMPLES_AND_OTHERS = {**EXAMPLES, **OTHERS}
 TIMES = [Fraction(k, 20) for k in (1, 21, 41, 41, 500)]
@@ -62,7 +62,7 @@ def test_numbers_keep_every_promise(name, contract):
         network(
             retina={"input_generator": lambda: spot(x=generator(), scale=generator())},
             cortex={"output_fns": lambda: [functions.Fatigue(share=generator())]},
-            afferent={"learning_rate": lambda: generator()},
+            afferent={"learning_rate": generator},
         )
     )
 

@@ -125,10 +125,10 @@ def test_output_functions_keep_every_promise(name, contract):
 def test_homeostasis_follows_its_equations():
     """Average and threshold follow equations 8 and 9 of the 2013 paper, computed here by hand."""
     fn = HomeostaticResponse(t_init=0.2, smoothing=0.9, learning_rate=0.05, target_activity=0.1)
-    average, threshold = np.full((2, 3), 0.1), np.full((2, 3), 0.2)
+    average, threshold, activity = np.full((2, 3), 0.1), np.full((2, 3), 0.2), np.zeros((2, 3))
     for k, x in enumerate(np.random.default_rng(6).random((5, 2, 3))):
         if k:
-            average = 0.1 * activity + 0.9 * average  # noqa: F821  # of the loop before
+            average = 0.1 * activity + 0.9 * average
             threshold = threshold + 0.05 * (average - 0.1)
         activity = np.maximum(x - threshold, 0)
         np.testing.assert_allclose(fn.apply(x, moment(Fraction(k) + Fraction(1, 10))), activity, atol=1e-15)
