@@ -94,8 +94,11 @@ PADDING = 8
 CHUNK = 32
 """Source units whose products are added up in single precision."""
 
-LATERAL_CHUNK = 64
+LATERAL_CHUNK = 128
 """The same for units of the sheet itself, whose response is computed often."""
+
+MOST_CHUNKS = 48
+"""Chunks get larger than that rather than more than this."""
 
 FEW = 256
 """So few active units of the sheet itself are taken in one chunk, and in one pass with the activation."""
@@ -377,9 +380,9 @@ def _collect(field: IntArray, strength: float, low: int, high: int) -> None:
 def _respond(field: IntArray, strength: float) -> None:
     """RESPONSE = strength * s * sum over the source units ACTIVE of v x."""
     _float64(field[RESPONSE], field[N_DEST])[:] = 0
-    chunk = CHUNK
-    if field[LATERAL]:
-        chunk = FEW if field[N_ACTIVE] <= FEW else LATERAL_CHUNK
+    chunk = max(LATERAL_CHUNK if field[LATERAL] else CHUNK, field[N_ACTIVE] // MOST_CHUNKS)
+    if field[LATERAL] and field[N_ACTIVE] <= FEW:
+        chunk = FEW
     for first in range(0, field[N_ACTIVE], chunk):
         low, high = _scatter(field, first, min(first + chunk, field[N_ACTIVE]))
         if low < high:
