@@ -105,10 +105,11 @@ def test_responses_keep_every_promise(name, projection, contract):
 def test_combinations_keep_every_promise(name, contract):
     """A network in which a group of projections combines in this way keeps every promise."""
     fn = {**COMBINATIONS, **OWN_COMBINATIONS}[name]
+    group = 0.2 if name == "replace" else 0.8  # what it replaced would be the input
     CONTRACTS[contract](
         network(
-            lateral={"combine": fn(), "activity_group": 0.8},
-            inhibition={"combine": fn(), "activity_group": 0.8, "strength": 0.4},
+            lateral={"combine": fn(), "activity_group": group},
+            inhibition={"combine": fn(), "activity_group": group, "strength": 0.4},
         )
     )
 

@@ -330,9 +330,9 @@ class Simulation:
             self.plastic, self._frozen = was_plastic, was_frozen
             for owner, values in declared:
                 for name, value in values.items():
-                    if getattr(owner, name) is not value:
+                    if name != "nominal_bounds" and getattr(owner, name) is not value:
                         setattr(owner, name, value)
-            self.restore(state | kept)
+            self.restore(state | kept)  # bounds go with the weights
 
     @property
     def is_frozen(self) -> bool:
