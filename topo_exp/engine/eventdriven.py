@@ -209,7 +209,7 @@ class Wires:
         start = np.cumsum(sizes) - sizes
         self.weights = aligned(int(sizes.sum()))
         self.source = aligned(n_source)
-        self.response = aligned(n_dest, np.float64)
+        self.response = aligned(n_dest + compiled.PADDING, np.float64)[:n_dest]
         self.scale = np.ones(n_dest)
         self.total = np.zeros(n_dest)
         self.view = self.response.reshape(geometry.destination_shape)

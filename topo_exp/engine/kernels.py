@@ -14,8 +14,9 @@ list of offsets, so that the innermost loop is one flat pass over a list, withou
 its run adds zeros to the units that follow, so response arrays carry eight extra numbers. Where all units share one
 kernel, the weights too are stored once per list.
 
-Precision: weights and activities are float32. Products add up in float32 for at most `CHUNK` source units, beyond in
-double precision, in which all that is done per unit (thresholds, scales, totals) is done too.
+Precision: weights and activities are float32. Responses to other sheets add up in double precision, in
+which all that is done per unit (thresholds, scales, totals) is done too. Responses of a sheet to itself, computed once
+per settling step, add up in float32 over few source units at a time.
 
 A call must not cost more than its work, so arrays travel as addresses in a table with one row per projection (columns:
 `WEIGHTS` ...), which Python fills once. Whoever calls keeps the arrays alive.
@@ -45,7 +46,7 @@ OFFSETS = 5  # int32 (entries,): first destination unit of a vector, from BASE
 LANES = 6  # int32 (entries,): how many numbers of a vector are weights
 SOURCE = 7  # float32 (source units,): activity as it arrived
 PARTIAL = 8  # float32 (destination units + 8,): response to one chunk; zeros between calls
-RESPONSE = 9  # float64 (destination units,): strength times response
+RESPONSE = 9  # float64 (destination units + 8,): strength times response
 GATE = 10  # float32 (destination units + 8,): rate y / s while learning, else zero
 INPUT_SUM = 11  # float32 (destination units + 8,): sum of the active inputs in a unit's field
 ACTIVE = 12  # int32 (source units,): list of active source units
@@ -91,14 +92,8 @@ N_TRANSFER = 4
 PADDING = 8
 """Numbers beyond the end of an array of destination units that kernels may touch."""
 
-CHUNK = 32
-"""Source units whose products are added up in single precision."""
-
-LATERAL_CHUNK = 128
-"""The same for units of the sheet itself, whose response is computed often."""
-
-MOST_CHUNKS = 48
-"""Chunks get larger than that rather than more than this."""
+CHUNK = 64
+"""Units of the sheet itself whose products are added up in single precision."""
 
 FEW = 256
 """So few active units of the sheet itself are taken in one chunk, and in one pass with the activation."""
@@ -149,6 +144,24 @@ def _add_scaled_vector(width: int) -> Any:
             return context.get_dummy_value()
 
         return types.void(types.int64, types.int64, types.float32), codegen
+
+    return add_scaled
+
+
+def _add_scaled_double(width: int) -> Any:
+    @intrinsic
+    def add_scaled(typing: Any, y: int, x: int, a: float) -> _Codegen:
+        """y[:width] += a x[:width] in double precision, x being the address of floats."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            double = ir.VectorType(ir.DoubleType(), width)
+            to = builder.inttoptr(args[0], double.as_pointer())
+            values = builder.fpext(builder.load(_at(builder, args[1], width), align=4), double)
+            product = builder.fmul(values, _splat(builder, args[2], width), flags=["contract"])
+            builder.store(builder.fadd(builder.load(to, align=8), product, flags=["contract"]), to, align=8)
+            return context.get_dummy_value()
+
+        return types.void(types.int64, types.int64, types.float64), codegen
 
     return add_scaled
 
@@ -204,6 +217,7 @@ def _nonzero_vector(width: int) -> Any:
 
 
 _add_scaled8, _add_scaled4 = _add_scaled_vector(8), _add_scaled_vector(4)
+_add_double8, _add_double4 = _add_scaled_double(8), _add_scaled_double(4)
 _add_scaled_lanes8, _add_scaled_lanes4 = _add_scaled_lanes(8), _add_scaled_lanes(4)
 _add_lanes8, _add_lanes4 = _add_lanes(8), _add_lanes(4)
 _nonzero8 = _nonzero_vector(8)
@@ -376,13 +390,41 @@ def _collect(field: IntArray, strength: float, low: int, high: int) -> None:
     partial[:] = 0
 
 
+@_helper
+def _respond_exactly(field: IntArray, strength: float) -> None:
+    """Do what `_respond` does, adding up in double precision."""
+    n_source, n_dest = field[N_SOURCE], field[N_DEST]
+    active, source = _int32(field[ACTIVE], n_source), _float32(field[SOURCE], n_source)
+    start, base, list_of = _int64(field[START], n_source), _int32(field[BASE], n_source), _int32(field[LIST], n_source)
+    lists, offsets = _int32(field[LISTS], 3 * field[N_LISTS]), _int32(field[OFFSETS], field[N_OFFSETS])
+    _float64(field[RESPONSE], n_dest + PADDING)[:] = 0
+    for n in range(field[N_ACTIVE]):
+        unit = active[n]
+        x = np.float64(source[unit])
+        weight = field[WEIGHTS] + 4 * start[unit]
+        to = field[RESPONSE] + 8 * base[unit]
+        entry = np.uint64(lists[3 * list_of[unit]])
+        for _ in range(lists[3 * list_of[unit] + 1]):
+            _add_double8(to + 8 * offsets[entry], weight, x)
+            weight += 32
+            entry += np.uint64(1)
+        for _ in range(lists[3 * list_of[unit] + 2]):
+            _add_double4(to + 8 * offsets[entry], weight, x)
+            weight += 16
+            entry += np.uint64(1)
+    response, scale = _float64(field[RESPONSE], n_dest), _float64(field[SCALE], n_dest)
+    for unit in range(n_dest):
+        response[unit] *= strength * scale[unit]
+
+
 @_exact
 def _respond(field: IntArray, strength: float) -> None:
     """RESPONSE = strength * s * sum over the source units ACTIVE of v x."""
+    if not field[LATERAL]:
+        _respond_exactly(field, strength)
+        return
     _float64(field[RESPONSE], field[N_DEST])[:] = 0
-    chunk = max(LATERAL_CHUNK if field[LATERAL] else CHUNK, field[N_ACTIVE] // MOST_CHUNKS)
-    if field[LATERAL] and field[N_ACTIVE] <= FEW:
-        chunk = FEW
+    chunk = FEW if field[N_ACTIVE] <= FEW else CHUNK
     for first in range(0, field[N_ACTIVE], chunk):
         low, high = _scatter(field, first, min(first + chunk, field[N_ACTIVE]))
         if low < high:
