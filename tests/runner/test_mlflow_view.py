@@ -120,7 +120,7 @@ def test_a_run_is_shown_whole(run, client):
     assert has["metrics"]["V1/activity_mean"] == sorted(
         (round(1000 * time), repr(value)) for time, value in run.metrics["V1/activity_mean"].items()
     )
-    assert has["images"] == sorted(2 * [f"images/V1~activity+step+{step}" for step in (0, 50, 5000)])
+    assert has["images"] == sorted(2 * [f"images/Figures~V1~activity+step+{step}" for step in (0, 50, 5000)])
     assert has["files"] == ["metrics.csv", "network.py", "run.log", "run.yaml"]
     (found,) = shown(client, run)
     tags = found.data.tags

@@ -63,9 +63,14 @@ def ui(path: Path | None, port: int) -> None:
 
     They can be reached from this machine only, at 127.0.0.1.
     """
-    from topo_exp.runner.mlflow_ui import serve
+    from topo_exp.runner.mlflow_ui import chart_pages, serve
 
-    serve(path or output_directory(), port=port, announce=lambda address: print(f"{address}  (Ctrl-C ends it)"))
+    def announce(address: str) -> None:
+        print(f"{address}  (Ctrl-C ends it)")
+        for experiment, page in chart_pages(address).items():
+            print(f"  {experiment}: {page}")
+
+    serve(path or output_directory(), port=port, announce=announce)
 
 
 @commands.command(short_help=COMMANDS["analyse"])

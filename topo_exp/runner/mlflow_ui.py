@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +22,8 @@ STARTING = 120.0
 """Seconds that the server may take to answer for the first time."""
 STOPPING = 10.0
 """Seconds that it may take to end."""
+LISTED = 20
+"""Experiments whose pages are named, the latest first."""
 
 
 def serve(output_dir: Path, *, port: int, announce: Callable[[str], None]) -> None:
@@ -58,6 +62,33 @@ def serve(output_dir: Path, *, port: int, announce: Callable[[str], None]) -> No
         finally:
             _stop(server)
     raise RecordError(f"the MLflow server: must go on until Ctrl-C (got its end, with code {server.returncode}).")
+
+
+def chart_pages(address: str) -> dict[str, str]:
+    """Say where the charts and pictures of each experiment are.
+
+    MLflow's first page, and that of an experiment, are about language models and show nothing of runs like these.
+
+    Args:
+        address: Of a server that answers.
+
+    Returns:
+        Address by name of the experiment, the latest first; nothing if the server does not tell.
+    """
+    question = f"{address}/api/2.0/mlflow/experiments/search?max_results={LISTED}&order_by=last_update_time%20DESC"
+    proxies = [urllib.request.ProxyHandler({})] if LOOPBACK in address else []
+    opener = urllib.request.build_opener(*proxies)
+    try:
+        with opener.open(question, timeout=STARTING) as answer:
+            found = json.load(answer).get("experiments", [])
+    except (OSError, ValueError):
+        return {}  # the address is all there is to tell, then
+    return {
+        experiment["name"]: f"{address}/#/experiments/{experiment['experiment_id']}/runs"
+        "?workflowType=machine_learning&compareRunsMode=CHART"
+        for experiment in found
+        if experiment["experiment_id"] != "0"  # MLflow's own, and empty
+    }
 
 
 def _free_port(port: int) -> int:

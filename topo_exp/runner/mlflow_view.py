@@ -40,6 +40,9 @@ LARGEST_BATCH = 900
 """Entries in one call; MLflow takes 1000."""
 STEPS_PER_ITERATION = 1000
 """MLflow counts steps in whole numbers; times are multiples of a fraction of an iteration."""
+PICTURES = "Figures"
+"""Section of MLflow's charts that pictures stand in: sections are in the order of their names, capitals first, and one
+that is named as a sheet has its pictures below all of its metrics, where nobody looks."""
 PICTURE_FILE = re.compile(
     r"(?P<key>.+)[+%]step[+%](?P<step>-?\d+)[+%]timestamp[+%](?P<stamp>\d+)[+%][0-9a-f-]{36}(?P<small>[+%]compressed)?\.\w+"
 )
@@ -255,13 +258,14 @@ class MlflowView:
         for path in sorted((directory / "plots").glob("[0-9]*_*.png")):
             name, stamp = picture_name(path), path.stat().st_mtime_ns // 1_000_000
             step = round(STEPS_PER_ITERATION * float(path.name.partition("_")[0]))
-            place = (name.replace("/", "~"), step)
+            key = f"{PICTURES}/{name}"
+            place = (key.replace("/", "~"), step)
             if shown.pictures.get(place) == stamp:
                 continue
             if place in shown.pictures:
                 self._forget_picture(shown, place)
             with PIL.Image.open(path) as image:
-                self.client.log_image(shown.run_id, image, key=name, step=step, timestamp=stamp)
+                self.client.log_image(shown.run_id, image, key=key, step=step, timestamp=stamp)
             shown.pictures[place] = stamp
             filled.pictures += 1
             filled.changed = True
