@@ -340,6 +340,14 @@ def test_a_copy_of_the_finished_directory_is_put_where_asked(tmp_path, form):
             assert {entry.mtime for entry in archived.getmembers()} == {0}
 
 
+def test_a_metadata_dir_that_cannot_be_is_told_by_name(tmp_path):
+    """The error names the option that is to be changed, and nothing is run."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordError, match=r"metadata_dir .*file/kept: .*Choose another metadata_dir"):
+        execute(spec(tmp_path / "Output", metadata_dir=tmp_path / "file" / "kept"))
+    assert not (tmp_path / "Output").exists()
+
+
 def test_an_output_dir_that_cannot_be_stops_the_run_before_it_starts(tmp_path):
     """Nothing is built where nothing can be kept."""
     (tmp_path / "file").write_text("")

@@ -33,11 +33,11 @@ def archive(directory: Path, target: Path, form: Literal["tar.gz", "zip"] | None
         RecordError: It cannot be written.
     """
     if form is None:
-        copy = make_directory(target, directory.name)
-        with explained(copy):
+        copy = make_directory(target, directory.name, option="metadata_dir")
+        with explained(copy, "metadata_dir"):
             shutil.copytree(directory, copy, dirs_exist_ok=True)
         return copy
-    with replacing(target / f".{directory.name}.{os.getpid()}.{form}") as packed:
+    with replacing(target / f".{directory.name}.{os.getpid()}.{form}", "metadata_dir") as packed:
         (_write_tar if form == "tar.gz" else _write_zip)(directory, packed)
         for number in itertools.count(1):
             path = target / (f"{directory.name}.{form}" if number == 1 else f"{directory.name}-{number}.{form}")

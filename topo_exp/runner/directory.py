@@ -36,12 +36,13 @@ def time_label(time: float) -> str:
     return f"{whole:0>6}.{decimals:0<2}"
 
 
-def make_directory(output_dir: Path, name: str) -> Path:
+def make_directory(output_dir: Path, name: str, *, option: str = "output_dir") -> Path:
     """Make a directory that no other run has, and no other run will get.
 
     Args:
         output_dir: Made if it does not exist.
         name: Its name; `-2`, `-3` ... is appended where that is taken.
+        option: The option that says where, for error messages.
 
     Returns:
         The absolute path of the new, empty directory.
@@ -50,7 +51,7 @@ def make_directory(output_dir: Path, name: str) -> Path:
         RecordError: It cannot be made.
     """
     parent = Path(output_dir).absolute()
-    with explained(parent, "output_dir"):
+    with explained(parent, option):
         parent.mkdir(parents=True, exist_ok=True)
         for number in itertools.count(1):
             path = parent / (name if number == 1 else f"{name}-{number}")
@@ -81,16 +82,17 @@ def require_space(directory: Path, needed: int) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, option: str | None = None) -> Iterator[Path]:
     """Give the name of a file to write, which takes the place of `path` at the end of the block: whole, or never.
 
     Args:
         path: What is made or replaced; its directory is made if missing.
+        option: The option that says where, for error messages.
 
     Raises:
         RecordError: It cannot be written.
     """
-    with explained(path):
+    with explained(path, option):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
@@ -199,13 +201,13 @@ def explained(path: Path, option: str | None = None) -> Iterator[None]:
     except RecordError:
         raise
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason, chosen = error.strerror or str(error), option or "output_dir"
         cures = {
-            errno.ENOSPC: "Free some space, or choose another output_dir.",
-            errno.EDQUOT: "Free some of the quota, or choose another output_dir.",
-            errno.ENAMETOOLONG: "Lower max_name_length, or choose an output_dir with a shorter path.",
+            errno.ENOSPC: f"Free some space, or choose another {chosen}.",
+            errno.EDQUOT: f"Free some of the quota, or choose another {chosen}.",
+            errno.ENAMETOOLONG: f"Lower max_name_length, or give {chosen} a shorter path.",
         }
-        cure = cures.get(error.errno or 0, "Choose an output_dir that can be written to.")
+        cure = cures.get(error.errno or 0, f"Choose another {chosen}, one that can be written to.")
         where = f"{option} {path}" if option else str(path)
         raise RecordError(f"{where}: must be writable (got: {reason}). {cure}") from error
 
