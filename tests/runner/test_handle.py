@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from topo_exp.analysis.result import Result
 from topo_exp.errors import RecordError, UnknownNameError
 from topo_exp.runner.directory import write_text
 from topo_exp.runner.handle import load_run
@@ -34,6 +35,25 @@ def test_maps_have_time_and_sheet_coordinates(run):
     sim.run(4.0)
     assert np.array_equal(maps["activity"].sel(time=4.0), sim["V1"].activity)
     assert "nothing" not in run.maps
+    assert run.maps_at(0.5)["activity"].identical(
+        run.maps["activity"].sel(time=0.5, drop=True).assign_attrs(analysis="activity", time=0.5)
+    )
+    assert "activity" not in run.maps_at(0.7)
+
+
+def test_what_belongs_to_one_time_is_not_said_of_all(tmp_path):
+    """Attributes that tell the time, or differ between times, are not among those of the maps over time."""
+    import xarray as xr
+
+    def measure(sim):
+        told = {"simulation_time": sim.time, "sheet": "V1", "fitted": sim.time / 2}
+        return Result(maps=xr.Dataset({"a": ("x", [sim.time], {"unit": "1", "at": sim.time})}, attrs=told))
+
+    for times, fitted in (((0.0, 1.0), {}), ((1.0,), {"fitted": 0.5})):
+        run = execute(run_spec(tmp_path, times=times, analyses={"mine": measure}))
+        assert run.maps["mine"].attrs == {"sheet": "V1", "analysis": "mine", **fitted}
+        assert run.maps_at(1.0)["mine"].attrs["simulation_time"] == 1.0
+    assert run.maps["mine"]["a"].attrs["unit"] == "1"
 
 
 def test_figures_are_found_by_name_and_time(run):

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+OF_ONE_TIME = ("time", "simulation_time")
+"""Attributes of maps that say when they were measured."""
+
 
 class RunHandle:
     """Read a run directory.
@@ -66,6 +69,10 @@ class RunHandle:
         """The measured maps, by name of the analysis: Datasets with a dimension `time`, read when looked up."""
         return _Maps(self.directory / "maps")
 
+    def maps_at(self, time: float) -> Mapping[str, xr.Dataset]:
+        """Return the measured maps of one time, by name of the analysis: Datasets, read when looked up."""
+        return _Maps(self.directory / "maps", time)
+
     @property
     def figures(self) -> dict[str, dict[float, Path]]:
         """The pictures' files: name -> time -> path; PNG where there is one."""
@@ -108,21 +115,27 @@ class RunHandle:
 
 
 class _Maps(Mapping[str, "xr.Dataset"]):
-    """The Datasets below maps/, joined over time as they are looked up."""
+    """The Datasets below maps/, read as they are looked up: those of one time, or joined over all times."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, time: float | None = None) -> None:
+        self._only = time
         self._files: dict[str, dict[float, Path]] = {}
         for path in sorted(folder.glob("*_*.nc")):
-            name, _, time = path.stem.rpartition("_")
-            self._files.setdefault(name, {})[float(time)] = path
+            name, _, label = path.stem.rpartition("_")
+            if time in (None, float(label)):
+                self._files.setdefault(name, {})[float(label)] = path
         self._read: dict[str, xr.Dataset] = {}
 
     def __getitem__(self, name: str) -> xr.Dataset:
         if name not in self._files:
             raise KeyError(name)
         if name not in self._read:
-            self._read[name] = _join(self._files[name])
+            files = self._files[name]
+            self._read[name] = _join(files) if self._only is None else _load(files[self._only])
         return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._files
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._files)
@@ -150,11 +163,25 @@ def _join(files: Mapping[float, Path]) -> xr.Dataset:
     import numpy as np
     import xarray as xr
 
-    datasets = []
-    for path in files.values():
-        with xr.open_dataset(path, engine="h5netcdf") as stored:
-            datasets.append(stored.load())
+    datasets = [_load(path) for path in files.values()]
     times = xr.DataArray(np.array(list(files), dtype=float), dims="time", name="time", attrs={"units": "iterations"})
-    joined = xr.concat(datasets, dim=times, join="outer", coords="minimal", compat="override", data_vars="all")
-    joined.attrs.pop("time", None)
+    # an attribute that differs between times says nothing about all of them
+    joined = xr.concat(
+        datasets,
+        dim=times,
+        join="outer",
+        coords="minimal",
+        compat="override",
+        data_vars="all",
+        combine_attrs="drop_conflicts",
+    )
+    for name in OF_ONE_TIME:
+        joined.attrs.pop(name, None)
     return joined
+
+
+def _load(path: Path) -> xr.Dataset:
+    import xarray as xr
+
+    with xr.open_dataset(path, engine="h5netcdf") as stored:
+        return stored.load()
