@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 import yaml
 
 import topo_exp
+from topo_exp.analysis.result import subject_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -29,6 +31,21 @@ def test_documented_examples_run(examples):
     assert examples["figure"].axes
     assert examples["result"].maps["length_preference"].shape == examples["sim"]["V1"].shape
     assert np.isin(examples["result"].maps["length_preference"], (0.0, 0.1, 0.2, 0.4, 0.8)).all()
+
+
+def test_documented_analyses_of_maps_are_marked_and_find_numbers(examples):
+    """The examples on the maps of others are called with maps, of one time and of all, and say nothing without."""
+    maps = xr.Dataset(
+        {"orientation_selectivity": (("time", "y", "x"), np.array([0.2, 0.6]).reshape(2, 1, 1))},
+        coords={"time": [0.0, 5.0]},
+    )
+    sharp, sharpening = examples["sharp_units"], examples["sharpening"]
+    assert (subject_of(sharp), subject_of(sharpening)) == ("maps", "maps over time")
+    assert sharp({"orientation_map": maps}).metrics == {"V1/sharp_units": 0.5}
+    found = sharpening({"orientation_map": maps})
+    assert [found[time].metrics["V1/sharpening"] for time in (0.0, 5.0)] == pytest.approx([0.0, 0.4])
+    assert not sharp({})
+    assert not sharpening({})
 
 
 def test_documented_balance_is_measured(examples):

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from tests.analysis.fake_simulation import gabor_simulation
-from topo_exp.analysis.quality import map_quality, quality
+from topo_exp.analysis.maps import orientation_map
+from topo_exp.analysis.quality import map_quality, orientation_quality, quality
 from topo_exp.analysis.random_fields import ring_field
+from topo_exp.errors import AnalysisError
 
 X = (np.arange(64) + 0.5) / 64 - 0.5
 
@@ -67,3 +69,26 @@ def test_maps_too_small_to_have_a_spectrum_are_left_out():
     """A sheet of fewer than eight units along a side gives an empty result, and so does a model without settling."""
     assert not map_quality(gabor_simulation(np.zeros((3, 4))), phases=4)
     assert not map_quality(gabor_simulation(np.zeros((12, 12))), phases=4, settling_only=True)
+
+
+def test_quality_of_a_measured_map_is_that_of_measuring_again():
+    """A map handed over gives the numbers, maps and pictures that `map_quality` finds by itself, without presenting."""
+    sim = gabor_simulation(striped(4)[:12, :12] % np.pi, cells=12)
+    measured = orientation_map(sim).maps
+    before = sim.presented
+    found = orientation_quality({"orientation_map": measured})
+    assert sim.presented == before
+    again = map_quality(sim)
+    np.testing.assert_equal(found.metrics, again.metrics)
+    assert found.maps.identical(again.maps)
+    assert list(found.figures) == list(again.figures)
+
+
+def test_quality_of_another_map_has_names_of_its_own():
+    """`of` chooses the map and `label` the names; where there is no such map there is no quality."""
+    measured = orientation_map(gabor_simulation(striped(4)[:12, :12], cells=12)).maps
+    found = orientation_quality({"mine": measured}, of="mine", label="my_")
+    assert all(name.startswith("V1/my_") for name in (*found.metrics, *found.figures))
+    assert not orientation_quality({"mine": measured})
+    with pytest.raises(AnalysisError, match="a map of orientation from 'mine'"):
+        orientation_quality({"mine": measured[["phase_preference"]]}, of="mine")

@@ -5,7 +5,8 @@ import pytest
 
 from tests.analysis.fake_simulation import gabor_simulation
 from topo_exp.analysis.features import Stimulus, frequency, orientation, phase
-from topo_exp.analysis.responses import collect, measured_sheets
+from topo_exp.analysis.maps import orientation_map
+from topo_exp.analysis.responses import Cost, collect, measured_sheets
 from topo_exp.engine.patterns import SineGrating
 from topo_exp.errors import AnalysisError, UnknownNameError
 
@@ -53,6 +54,19 @@ def test_progress_tells_done_total_and_remaining():
     assert [(cost.done, cost.total) for cost in heard] == [(12, 30), (24, 30), (30, 30)]
     assert heard[0].remaining == pytest.approx(heard[0].elapsed * 18 / 12)
     assert heard[-1].remaining == 0
+
+
+def test_progress_can_be_read():
+    """What is done, of how much, and the seconds that remain, which nobody knows before the first batch."""
+    assert str(Cost(36, 72, 2.0)) == "36/72, 2 s left"
+    assert str(Cost(0, 72, 0.0)) == "0/72"
+
+
+def test_a_map_tells_its_progress_more_than_once():
+    """The 72 gratings of an orientation map are shown in several batches."""
+    heard = []
+    orientation_map(gabor_simulation([[0.0]]), progress=heard.append)
+    assert [cost.done for cost in heard] == [18, 36, 54, 72]
 
 
 def test_responses_survive_netcdf(tmp_path):

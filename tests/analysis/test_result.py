@@ -1,10 +1,12 @@
 """What an analysis may hand back."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import xarray as xr
 
-from topo_exp.analysis.result import Result
+from topo_exp.analysis.result import Result, of_maps, over_time, subject_of
 from topo_exp.errors import AnalysisError
 
 
@@ -48,3 +50,15 @@ def test_figures_must_be_callable():
     """A figure already drawn is refused, because drawing may happen in another process."""
     with pytest.raises(AnalysisError, match="callable"):
         Result(figures={"map": np.zeros((2, 2))})
+
+
+def test_an_analysis_says_what_it_looks_at():
+    """The marks are found behind bound options; an unmarked function looks at the simulation."""
+
+    def plain(sim):
+        return Result()
+
+    marked = {"maps": of_maps(lambda maps: Result()), "maps over time": over_time(lambda maps, of: {})}
+    assert subject_of(plain) == subject_of(partial(plain)) == "simulation"
+    for subject, analysis in marked.items():
+        assert subject_of(analysis) == subject_of(partial(partial(analysis), of="x")) == subject

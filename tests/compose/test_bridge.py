@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from topo_exp.analysis.result import Result
+from topo_exp.analysis.result import Result, of_maps, over_time, subject_of
 from topo_exp.compose.bridge import Settings, make_spec
 from topo_exp.engine.simulation import Simulation
 from topo_exp.errors import ConfigError, ModelError, ParameterError, UnknownNameError
@@ -17,6 +17,23 @@ from topo_exp.runner.spec import RunSpec
 def measure(sim: Simulation, *, scale: float = 1.0) -> Result:
     """Stand for an analysis."""
     return Result(metrics={"scale": scale})
+
+
+@of_maps
+def look(maps: Any, *, of: str = "measured", scale: float = 1.0) -> Result:
+    """Stand for an analysis of maps."""
+    return Result()
+
+
+@over_time
+def look_back(maps: Any, *, of: str = "measured") -> dict[float, Result]:
+    """Stand for an analysis over time."""
+    return {}
+
+
+def with_progress(sim: Simulation, *, progress: Any = print) -> Result:
+    """Stand for a measurement that tells how far it is."""
+    return Result()
 
 
 def setup(sim: Simulation) -> None:
@@ -102,6 +119,22 @@ def test_analyses_are_bound_to_their_options() -> None:
     assert spec.analysis_config == {"mine": entry}
 
 
+def test_analyses_of_maps_are_bound_and_told_apart() -> None:
+    """Their marks survive, and their source may be any chosen analysis, switched off or of several results."""
+    entries = {
+        "measured": {"_target_": measure},
+        "off": None,
+        "at": {"_target_": look, "of": "measured.V1"},
+        "over": {"_target_": look_back, "of": "off"},
+    }
+    analyses = spec_of({"analysis": entries}).analyses
+    assert {name: subject_of(analysis) for name, analysis in analyses.items()} == {
+        "measured": "simulation",
+        "at": "maps",
+        "over": "maps over time",
+    }
+
+
 def test_functions_can_be_given_as_they_are() -> None:
     """In Python, a function need not be written as a reference, and is recorded as one."""
     spec = spec_of({"analysis": {"mine": {"_target_": measure}}, "before": [setup], "after": [f"{__name__}.setup"]})
@@ -146,6 +179,13 @@ def test_a_run_is_kept_where_the_option_or_the_environment_says(
         ({"analysis": ["default"]}, ConfigError, "analysis: must be a list of names"),
         ({"analysis": {"mine": {"scale": 3}}}, UnknownNameError, "no analysis of that name was chosen"),
         ({"analysis": {"mine": {"_target_": measure, "scal": 3}}}, UnknownNameError, "Did you mean 'scale'"),
+        ({"analysis": {"mine": {"_target_": look, "scal": 3}}}, UnknownNameError, r"look\(maps.*Did you mean 'scale'"),
+        (
+            {"analysis": {"measured": {"_target_": measure}, "mine": {"_target_": look_back, "of": "measurd"}}},
+            UnknownNameError,
+            r"analysis\.mine\.of: must be the name of a chosen analysis \(got 'measurd'\)\. Did you mean 'measured'",
+        ),
+        ({"analysis": {"mine": {"_target_": with_progress, "progress": True}}}, UnknownNameError, "no such option"),
         ({"analysis": {"a b": {"_target_": measure}}}, ConfigError, "a name must be letters"),
         ({"experiment": {"x": 1}}, ConfigError, "experiment: must be the name of a file"),
         ({"model": "tniy"}, UnknownNameError, "Did you mean 'tiny'"),

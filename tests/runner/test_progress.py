@@ -7,15 +7,22 @@ import subprocess
 import sys
 
 from tests.runner.doubles import ROOT
+from topo_exp.analysis.responses import Cost
 from topo_exp.runner.progress import Progress
 
 SHOWN = """if True:
-    import sys
+    import sys, time
     from pathlib import Path
     from tests.runner.doubles import numbers
+    from topo_exp.analysis.responses import Cost
+    from topo_exp.analysis.result import Result
     from topo_exp.runner.run import execute
     from topo_exp.testing import run_spec
-    execute(run_spec(Path(sys.argv[1]), analyses={"numbers": numbers}, progress=sys.argv[2] == "true",
+    def slow(sim, *, progress=None):
+        progress(Cost(36, 72, 2.0))
+        time.sleep(0.5)
+        return Result()
+    execute(run_spec(Path(sys.argv[1]), analyses={"numbers": numbers, "slow": slow}, progress=sys.argv[2] == "true",
                      times=(0.0, 5.0, 40.0), before=(lambda sim: print("hello from before"),),
                      sim={"seconds_per_iteration": 0.02}))
 """
@@ -26,7 +33,7 @@ def on_a_terminal(tmp_path, progress):
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", SHOWN, str(tmp_path), progress],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "120"},
         stdout=theirs,
         stderr=theirs,
     )
@@ -51,6 +58,7 @@ def test_a_terminal_shows_a_bar_with_rate_and_the_log_shows_lines(tmp_path):
     shown, log = on_a_terminal(tmp_path, "true")
     assert "/40" in shown
     assert "iterations/s" in shown
+    assert "slow 36/72, 2 s left" in shown
     assert shown.count("hello from before") == log.count("hello from before") == 1
     assert "\x1b" not in log
     assert "time 40 of 40" in log
@@ -69,3 +77,14 @@ def test_the_log_tells_rate_and_remaining_time(caplog):
         progress.advanced(50.0, iterations=50.0, seconds=5.0)
         progress.analysed(50.0)
     assert caplog.messages == ["time 50 of 100, 10 iterations/s, 5 s of simulating left"]
+
+
+def test_the_log_hears_of_a_long_measurement(caplog, monkeypatch):
+    """Without a bar, a measurement of minutes leaves lines in the log, and one of seconds does not."""
+    progress = Progress(100.0, live=False, label="fake")
+    with caplog.at_level(logging.INFO):
+        progress.measuring("map")(Cost(18, 72, 1.0))
+        assert not caplog.messages
+        monkeypatch.setattr("topo_exp.runner.progress.LOG_EVERY", 0.0)
+        progress.measuring("map")(Cost(36, 72, 40.0))
+    assert caplog.messages == ["map: 36/72, 40 s left"]

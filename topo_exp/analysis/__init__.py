@@ -40,6 +40,7 @@ _WHERE = {
     "ocular_dominance_map": "maps",
     "orientation_map": "maps",
     "orientation_map_gaussians": "maps",
+    "orientation_quality": "quality",
     "orientation_tuning": "tuning",
     "position_map": "maps",
     "receptive_fields": "reverse_correlation",

@@ -48,6 +48,7 @@ from topo_exp.analysis.result import Result
 from topo_exp.engine.patterns import Gaussian, SineGrating
 from topo_exp.engine.sheet import SettlingCFSheet
 from topo_exp.errors import AnalysisError
+from topo_exp.typing import FloatArray
 
 if TYPE_CHECKING:
     from xarray import DataArray, Dataset
@@ -492,7 +493,7 @@ def merged(found: "Mapping[str, Dataset]") -> "Dataset":
 def separated(maps: "Dataset") -> "dict[str, Dataset]":
     """Return the Datasets on (y, x) that `merged` has made one of, by sheet."""
     if "y" in maps.dims:
-        return {str(maps.attrs["sheet"]): maps}
+        return {str(maps.attrs.get("sheet", "sheet")): maps}
     sheets = [str(dim).removesuffix("_y") for dim in maps.dims if str(dim).endswith("_y")]
     parts = {}
     for sheet in sheets:
@@ -522,7 +523,7 @@ def _figures(
         title = f"{sheet}: {label.replace('_', ' ')}{name.replace('_', ' ')}{{}}, t = {time:g}"
         if name == "orientation":
             selectivity = maps["orientation_selectivity"].values
-            full = _full_saturation(maps)
+            full = full_saturation(selectivity, maps.attrs)
             drawn |= {
                 "orientation_preference": picture(
                     "orientation", preference, None, *grid, title=title.format(" preference")
@@ -547,14 +548,18 @@ def _figures(
     return {f"{label}{name}": drawing for name, drawing in drawn.items()}
 
 
-def _full_saturation(maps: "Dataset") -> float:
+def full_saturation(selectivity: FloatArray, attributes: Mapping[str, Any]) -> float:
     """Return the selectivity shown in full colour: 1/2, or half the largest of a measurement before settling.
 
     Afferent responses stand on what any grating excites, so that their selectivity is small however tuned they are.
+
+    Arguments:
+        selectivity: of all units to be shown.
+        attributes: of the Dataset that it is from.
     """
-    if maps.attrs["afferent_only"]:
-        return 0.5 * (float(maps["orientation_selectivity"].max()) or 1.0)
-    return 0.5 * float(maps.attrs["selectivity_multiplier"])
+    if attributes.get("afferent_only", False):
+        return 0.5 * (float(np.max(selectivity)) or 1.0)
+    return 0.5 * float(attributes.get("selectivity_multiplier", 1.0))
 
 
 def _positions(sim: "Simulation", sheet: str | Iterable[str] | None, steps: int) -> list[Feature]:

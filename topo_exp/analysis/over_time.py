@@ -1,83 +1,104 @@
 """How an orientation map developed: what its maps at several times say together."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from topo_exp.analysis.maps import full_saturation
 from topo_exp.analysis.pictures import picture
-from topo_exp.analysis.result import Result
+from topo_exp.analysis.result import Result, over_time
 from topo_exp.analysis.stability import change, stability
 from topo_exp.errors import AnalysisError
 
 if TYPE_CHECKING:
-    from xarray import Dataset
+    from xarray import DataArray, Dataset
 
 
-def development(maps: "Dataset", *, name: str = "orientation") -> dict[float, Result]:
+@over_time
+def development(
+    maps: "Mapping[str, Dataset]", *, of: str = "orientation_map", feature: str = "orientation", label: str = ""
+) -> dict[float, Result]:
     """Compare the maps of one run at all its times.
 
     Arguments:
-        maps: maps over time as `RunHandle.maps["orientation_map"]` gives them: `<name>_preference` (time, y, x), of one
-            or, with `<Sheet>_` before the names, several sheets.
-        name: of the cyclic feature.
+        maps: maps over time by name of the analysis, as `RunHandle.maps` gives them.
+        of: name of the analysis whose maps are compared: `<feature>_preference` (time, y, x), of one or, with
+            `<Sheet>_` before the names, several sheets.
+        feature: the cyclic feature.
+        label: put before the names of metrics and figures, to tell them from those of another comparison.
 
     Returns:
         For each time a Result with metrics `<Sheet>/similarity_to_final` and `<Sheet>/similarity_to_previous` (NaN for
-        the first): the similarity indices SI = 1 - 4 <d> of `topo_exp.analysis.stability`. That of the last time also
-        holds the figures `<Sheet>/development`, the maps in one strip, and `<Sheet>/stability`, the indices over time.
+        the first): the similarity indices SI = 1 - 4 <d> of `topo_exp.analysis.stability`, of the units that answered
+        at both times. That of the last time also holds the figures `<Sheet>/stability`, the indices over time, and, of
+        orientation, `<Sheet>/development`, the maps in one strip. Nothing, where there are no such maps, or of a
+        single time.
 
     Raises:
-        AnalysisError: there is no such preference over time.
+        AnalysisError: the analysis has made other maps, but not these.
     """
-    suffix = f"{name}_preference"
-    found = [str(key) for key in maps.data_vars if str(key).endswith(suffix) and "time" in maps[key].dims]
+    if of not in maps or maps[of].sizes.get("time", 0) < 2:
+        return {}
+    dataset = maps[of]
+    suffix = f"{feature}_preference"
+    found = [str(key) for key in dataset.data_vars if str(key).endswith(suffix) and "time" in dataset[key].dims]
     if not found:
         raise AnalysisError(
-            f"development: needs maps of {suffix!r} over time (got {list(maps.data_vars)}). Measure them at each time."
+            f"development: needs maps {suffix!r} over time from {of!r} (got {list(dataset.data_vars)}). "
+            "Name another analysis with `of`, or another `feature`."
         )
-    times = [float(time) for time in maps["time"].values]
+    times = [float(time) for time in dataset["time"].values]
     results = {time: Result() for time in times}
     for key in found:
-        sheet = key.removesuffix(suffix).rstrip("_") or str(maps.attrs.get("sheet", "sheet"))
-        preferences = maps[key].transpose("time", ...)
+        sheet = key.removesuffix(suffix).rstrip("_") or str(dataset.attrs.get("sheet", "sheet"))
+        preferences = _of_responding_units(dataset, key, suffix)
         period = float(preferences.attrs.get("period", np.pi))
         to_final = stability(list(preferences.values), period=period)
         to_previous = change(list(preferences.values), period=period)
         for i, time in enumerate(times):
             metrics = {
-                f"{sheet}/similarity_to_final": float(to_final[i]),
-                f"{sheet}/similarity_to_previous": float(to_previous[i]),
+                f"{sheet}/{label}similarity_to_final": float(to_final[i]),
+                f"{sheet}/{label}similarity_to_previous": float(to_previous[i]),
             }
-            figures = _figures(maps, key, sheet, times, to_final, to_previous) if i == len(times) - 1 else {}
-            known = results[time]
-            results[time] = Result({**known.metrics, **metrics}, None, {**known.figures, **figures})
+            results[time] = Result({**results[time].metrics, **metrics})
+        last = results[times[-1]]
+        title = f"{sheet} {label}".replace("_", " ").strip()
+        figures = {
+            f"{sheet}/{label}stability": picture(
+                "metric_curve",
+                times,
+                {"to the final map": to_final, "to the map before": to_previous},
+                title=f"{title}: similarity of maps",
+                ylabel="similarity index",
+                limits=(-1.0, 1.05),
+            )
+        }
+        if math.isclose(period, math.pi):
+            figures[f"{sheet}/{label}development"] = _strip(dataset, preferences, f"{title}: development of the map")
+        results[times[-1]] = Result(last.metrics, None, {**last.figures, **figures})
     return results
 
 
-def _figures(
-    maps: "Dataset", key: str, sheet: str, times: Sequence[float], to_final: np.ndarray, to_previous: np.ndarray
-) -> dict[str, Any]:
-    preferences = maps[key].transpose("time", ...)
-    selectivity = key.replace("_preference", "_selectivity")
-    y, x = (maps[dim].values for dim in preferences.dims[1:])
-    return {
-        f"{sheet}/development": picture(
-            "development",
-            list(preferences.values),
-            list(maps[selectivity].transpose("time", ...).values) if selectivity in maps else None,
-            x,
-            y,
-            times=times,
-            title=f"{sheet}: development of the map",
-            full_saturation=0.5 * float(maps.attrs.get("selectivity_multiplier", 1.0)),
-        ),
-        f"{sheet}/stability": picture(
-            "metric_curve",
-            times,
-            {"to the final map": to_final, "to the map before": to_previous},
-            title=f"{sheet}: similarity of maps",
-            ylabel="similarity index",
-            limits=(-1.0, 1.05),
-        ),
-    }
+def _of_responding_units(dataset: "Dataset", key: str, suffix: str) -> "DataArray":
+    """Return the preferences (time, y, x), NaN for units that never answered."""
+    preferences = dataset[key].transpose("time", ...)
+    maximum = f"{key.removesuffix(suffix)}response_maximum"
+    return preferences.where(dataset[maximum] > 0) if maximum in dataset else preferences
+
+
+def _strip(dataset: "Dataset", preferences: "DataArray", title: str) -> Any:
+    selectivity = str(preferences.name).replace("_preference", "_selectivity")
+    shown = dataset[selectivity].transpose("time", ...) if selectivity in dataset else None
+    y, x = (dataset[dim].values for dim in preferences.dims[1:])
+    return picture(
+        "development",
+        list(preferences.values),
+        None if shown is None else list(shown.values),
+        x,
+        y,
+        times=[float(time) for time in dataset["time"].values],
+        title=title,
+        full_saturation=0.5 if shown is None else full_saturation(shown.values, dataset.attrs),
+    )

@@ -1,13 +1,13 @@
 """How good an orientation map is: its spectrum, pinwheels, homogeneity and biases, as numbers and pictures."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from topo_exp.analysis.grids import polar_map, spacing
 from topo_exp.analysis.homogeneity import local_homogeneity
-from topo_exp.analysis.maps import orientation_map, result_of, separated
+from topo_exp.analysis.maps import full_saturation, orientation_map, result_of, separated
 from topo_exp.analysis.metrics import cardinal_bias, mean_selectivity, orientation_bias
 from topo_exp.analysis.pictures import picture
 from topo_exp.analysis.pinwheels import (
@@ -19,8 +19,9 @@ from topo_exp.analysis.pinwheels import (
     winding_numbers,
 )
 from topo_exp.analysis.responses import Progress, silent
-from topo_exp.analysis.result import Result
+from topo_exp.analysis.result import Result, of_maps
 from topo_exp.analysis.spectrum import map_spectrum, ring_shape
+from topo_exp.errors import AnalysisError
 from topo_exp.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -77,8 +78,41 @@ def map_quality(
         inputs=inputs,
         progress=progress,
     ).maps
-    parts = {} if measured is None else separated(measured)
-    found = {name: _with_structure(maps, homogeneity_radius) for name, maps in parts.items() if _is_large(maps)}
+    return Result() if measured is None else _quality_of(measured, homogeneity_radius, label="")
+
+
+@of_maps
+def orientation_quality(
+    maps: "Mapping[str, Dataset]", *, of: str = "orientation_map", homogeneity_radius: float = 0.2, label: str = ""
+) -> Result:
+    """Say how good an orientation map is that another analysis has measured at the same time (see `quality`).
+
+    Arguments:
+        maps: of one time, by name of the analysis.
+        of: name of the analysis that has measured `orientation_preference` and `orientation_selectivity`.
+        homogeneity_radius: width of the neighbourhood of the local homogeneity index, in hypercolumn distances.
+        label: put before the names of metrics and figures, to tell them from those of another map.
+
+    Returns:
+        Result as that of `map_quality`; an empty one where there are no such maps.
+
+    Raises:
+        AnalysisError: the analysis has made other maps, but not these.
+    """
+    if of not in maps:
+        return Result()
+    measured = maps[of]
+    if not any(str(name).endswith("orientation_preference") for name in measured.data_vars):
+        raise AnalysisError(
+            f"orientation_quality: needs a map of orientation from {of!r} (got {list(measured.data_vars)}). "
+            "Name another analysis with `of`."
+        )
+    return _quality_of(measured, homogeneity_radius, label=label)
+
+
+def _quality_of(measured: "Dataset", radius: float, *, label: str) -> Result:
+    parts = {name: maps for name, maps in separated(measured).items() if _is_large(maps)}
+    found = {name: _with_structure(maps, radius) for name, maps in parts.items()}
     if not found:
         return Result()
 
@@ -90,9 +124,13 @@ def map_quality(
             maps["x"].values,
             maps["y"].values,
         )
-        return {**numbers, "local_homogeneity_mean": float(maps["local_homogeneity"].mean())}
+        numbers["local_homogeneity_mean"] = float(maps["local_homogeneity"].mean())
+        return {f"{label}{number}": value for number, value in numbers.items()}
 
-    return result_of(found, metrics=metrics, figures=lambda name, maps: _figures(name, maps, sim.time))
+    def figures(name: str, maps: "Dataset") -> dict[str, Callable[[], Any]]:
+        return {f"{label}{figure}": drawing for figure, drawing in _figures(name, maps, label).items()}
+
+    return result_of(found, metrics=metrics, figures=figures)
 
 
 def quality(preference: FloatArray, selectivity: FloatArray, x: FloatArray, y: FloatArray) -> dict[str, float]:
@@ -177,21 +215,29 @@ def _with_structure(maps: "Dataset", radius: float) -> "Dataset":
     )
 
 
-def _figures(sheet: str, maps: "Dataset", time: float) -> dict[str, Callable[[], Any]]:
+def _figures(sheet: str, maps: "Dataset", label: str) -> dict[str, Callable[[], Any]]:
     preference, selectivity = maps["orientation_preference"].values, maps["orientation_selectivity"].values
     x, y = maps["x"].values, maps["y"].values
     spectrum = map_spectrum(preference, x, y)
     scale = {"hypercolumn_distance": spectrum.hypercolumn_distance}
+    time = maps.attrs.get("simulation_time")
+    when = "" if time is None else f", t = {time:g}"
 
     def title(what: str) -> str:
-        return f"{sheet}: {what}, t = {time:g}"
+        return f"{sheet}: {label.replace('_', ' ')}{what}{when}"
 
     grid = (preference, selectivity, x, y)
     return {
         "spectrum": picture("spectrum", spectrum, title=title("spectrum of the orientation map")),
         "pinwheels": picture("orientation", preference, None, x, y, title=title("pinwheels"), pinwheels=True, **scale),
         "contours": picture("orientation_contours", *grid, title=title("zero contours"), **scale),
-        "orientation_polar": picture("orientation_polar", *grid, title=title("orientation"), **scale),
+        "orientation_polar": picture(
+            "orientation_polar",
+            *grid,
+            title=title("orientation and selectivity"),
+            full_saturation=full_saturation(selectivity, maps.attrs),
+            **scale,
+        ),
         "local_homogeneity": picture(
             "feature_map", maps["local_homogeneity"].values, x, y, title=title("local homogeneity"), limits=(0.0, 1.0)
         ),

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from topo_exp.engine.sheet import Sheet
     from topo_exp.engine.simulation import Simulation
 
-BATCH = 72
-"""Presentations given to the simulation at once, unless told; it may evaluate them together."""
+BATCH = 18
+"""Presentations given to the simulation at once, unless told: few enough that progress is heard of in between."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ class Cost:
     def remaining(self) -> float:
         """Seconds that the rest will take, at the pace so far."""
         return self.elapsed / self.done * (self.total - self.done) if self.done else math.nan
+
+    def __str__(self) -> str:
+        left = "" if math.isnan(self.remaining) else f", {self.remaining:.0f} s left"
+        return f"{self.done}/{self.total}{left}"
 
 
 Progress: TypeAlias = Callable[[Cost], None]

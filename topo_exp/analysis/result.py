@@ -1,10 +1,20 @@
-"""What an analysis hands back: numbers, labelled maps and pictures yet to be drawn."""
+"""What an analysis hands back: numbers, labelled maps and pictures yet to be drawn; and what it looks at.
+
+An analysis is a function `f(sim, **options) -> Result` of the frozen simulation, called at each analysis time. Two
+decorators mark those that look at maps that others have made, and need no simulation:
+
+* `of_maps`: `f(maps, **options) -> Result`, called at each analysis time with the maps of that time.
+* `over_time`: `f(maps, **options) -> {time: Result}`, called once, after the last time, with the maps of all times.
+
+`maps` is a mapping from the name of an analysis to its xarray Dataset; by custom the option `of` says which is meant.
+"""
 
 import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from topo_exp.errors import AnalysisError
 
@@ -14,6 +24,40 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[A-Za-z0-9_. -]+(/[A-Za-z0-9_. -]+)*")
 """Letters, digits, `_ . -` and blanks, in sections parted by `/`: legal for MLflow and, `/` replaced, in file names."""
+
+Subject: TypeAlias = Literal["simulation", "maps", "maps over time"]
+"""What an analysis looks at."""
+_MARK = "topo_exp_looks_at"
+_Analysis = TypeVar("_Analysis", bound=Callable[..., Any])
+
+
+def of_maps(analysis: _Analysis) -> _Analysis:
+    """Mark an analysis of the maps that others have made at the same time.
+
+    Arguments:
+        analysis: `f(maps, **options) -> Result`; `maps` holds the Dataset of each analysis that found maps at this
+            time and was called before: all those of the simulation, and those marked like this one that stand earlier.
+    """
+    return _marked(analysis, "maps")
+
+
+def over_time(analysis: _Analysis) -> _Analysis:
+    """Mark an analysis of a whole run, called once, after its last time.
+
+    Arguments:
+        analysis: `f(maps, **options) -> {time: Result}`; `maps` holds for each analysis its Dataset with the dimension
+            `time`, read from the run directory as `RunHandle.maps` does. Each Result is recorded at its time, which
+            must be one of the analysis times.
+    """
+    return _marked(analysis, "maps over time")
+
+
+def subject_of(analysis: Callable[..., Any]) -> Subject:
+    """Return what an analysis looks at, also of one whose options are bound by `functools.partial`."""
+    while isinstance(analysis, partial):
+        analysis = analysis.func
+    found: Subject = getattr(analysis, _MARK, "simulation")
+    return found
 
 
 @dataclass(frozen=True)
@@ -49,6 +93,11 @@ class Result:
     def __bool__(self) -> bool:
         """Tell whether there is anything in it; an analysis that does not apply returns an empty Result."""
         return bool(self.metrics or self.figures or self.maps is not None)
+
+
+def _marked(analysis: _Analysis, subject: Subject) -> _Analysis:
+    setattr(analysis, _MARK, subject)
+    return analysis
 
 
 def _name(name: Any, where: str) -> str:

@@ -60,6 +60,8 @@ def make_spec(settings: Settings) -> RunSpec:
     times = analysis_times(options["times"])
     values = {name: value for name, value in config.items() if name in declared(loaded.cls)}
     model, given = _make_model(loaded, values, settings.given)
+    analyses = make_analyses(chosen)
+    _check_sources(analyses, chosen)
     parameters = {name: plain(getattr(model, name)) for name in declared(loaded.cls)}
     abbreviations = _abbreviations(options["param_names"])
     given = {name: given[name] for name in naming.ordered(given, abbreviations)}
@@ -70,7 +72,7 @@ def make_spec(settings: Settings) -> RunSpec:
         given=given,
         seeds={name: value for name, value in parameters.items() if _is_seed(name, value)},
         times=times,
-        analyses=make_analyses(chosen),
+        analyses=analyses,
         analysis_config=analysis_record(chosen),
         before=hooks["before"],
         after=hooks["after"],
@@ -204,6 +206,20 @@ def _check_names(config: Mapping[str, Any], loaded: LoadedModel) -> None:
             raise UnknownNameError(
                 f"{name}: must be a parameter of model {loaded.name} or an option of the run "
                 f"(got {name!r}). {nearest(name, known)}"
+            )
+
+
+def _check_sources(analyses: Mapping[str, Callable[..., Any]], chosen: Mapping[str, Any]) -> None:
+    """Refuse an analysis of the maps of another one that is not there, for it would find nothing without a word."""
+    from topo_exp.analysis.result import subject_of
+
+    for name, analysis in analyses.items():
+        source = getattr(analysis, "keywords", {}).get("of")
+        if subject_of(analysis) == "simulation" or not isinstance(source, str):
+            continue
+        if not any(source == other or source.startswith(f"{other}.") for other in chosen):
+            raise UnknownNameError(
+                f"analysis.{name}.of: must be the name of a chosen analysis (got {source!r}). {nearest(source, chosen)}"
             )
 
 

@@ -99,6 +99,9 @@ def load_function(reference: str, where: str) -> Callable[..., Any]:
 def check_call(function: Callable[..., Any], options: Mapping[str, Any], where: str) -> None:
     """Check that a function can be called as `function(sim, **options)`; the message shows its signature.
 
+    An analysis that is marked so is called with maps in place of the simulation. `progress` is no option: the runner
+    gives it.
+
     Raises:
         UnknownNameError: it has no such option.
         ConfigError: it takes no simulation, or needs an option that is not given.
@@ -112,6 +115,7 @@ def check_call(function: Callable[..., Any], options: Mapping[str, Any], where: 
     keywords = [p.name for p in accepted if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     positional = [p.name for p in accepted if p.kind in (p.POSITIONAL_OR_KEYWORD, p.POSITIONAL_ONLY)]
     known = [name for name in keywords if name not in positional[:1]]
+    known = [name for name in known if name != "progress" or callable(options.get(name))]
     if not any(p.kind is p.VAR_KEYWORD for p in accepted):
         for name in options:
             if name not in known:

@@ -12,8 +12,9 @@ from topo_exp.errors import AnalysisError, RecordError, StateError
 from topo_exp.runner.directory import find_runs, locked
 from topo_exp.runner.drawing import Draughtsman, Drawing
 from topo_exp.runner.handle import RunHandle
+from topo_exp.runner.measuring import Analysis, Measuring
 from topo_exp.runner.record import amend_record, now, plain
-from topo_exp.runner.recorders import METRICS, ResultStore, Row, flatten, replace_metrics
+from topo_exp.runner.recorders import METRICS, ResultStore, Row, replace_metrics
 
 if TYPE_CHECKING:
     from topo_exp.analysis.result import Result
@@ -41,7 +42,7 @@ class Analysed:
 
 def analyse(
     paths: Path | str | Sequence[Path | str],
-    analyses: Mapping[str, Callable[[Simulation], Result | Mapping[str, Result]]],
+    analyses: Mapping[str, Analysis],
     *,
     build: Callable[[RunHandle], Simulation],
     analysis_config: Mapping[str, Any] | None = None,
@@ -50,7 +51,8 @@ def analyse(
 ) -> Iterator[Analysed]:
     """Apply analyses to every state that finished runs have kept, and add the results to their directories.
 
-    No step is simulated: each simulation is built as it was, and takes on the stored states one after the other.
+    No step is simulated: each simulation is built as it was, and takes on the stored states one after the other. For
+    analyses of maps alone, the recorded maps do, and none is built.
 
     Args:
         paths: Run directories, or directories above them.
@@ -71,9 +73,14 @@ def analyse(
     directories = find_runs(paths)
     if not directories:
         raise RecordError(f"{paths}: must hold a run, a directory with run.yaml (got none). Give another path.")
+    from topo_exp.analysis.result import subject_of
+
     runs = [RunHandle(directory) for directory in directories]
+    looks_at_states = any(subject_of(analysis) == "simulation" for analysis in analyses.values())
     for run in runs:
-        _require_states(run)
+        _require_end(run)
+        if looks_at_states:
+            _require_states(run)
     for run in runs:
         with locked(run.directory) as mine:
             if not mine:
@@ -84,9 +91,12 @@ def analyse(
         yield done
 
 
-def _require_states(run: RunHandle) -> None:
+def _require_end(run: RunHandle) -> None:
     if run.status == "running":
         raise RecordError(f"{run.directory.name}: must be over (got a run that goes on). Wait for its end.")
+
+
+def _require_states(run: RunHandle) -> None:
     if not run.checkpoints():
         raise RecordError(
             f"{run.directory.name}: must have kept a state (got neither checkpoints nor a snapshot). "
@@ -96,7 +106,7 @@ def _require_states(run: RunHandle) -> None:
 
 def _analyse_run(
     run: RunHandle,
-    analyses: Mapping[str, Callable[[Simulation], Result | Mapping[str, Result]]],
+    analyses: Mapping[str, Analysis],
     build: Callable[[RunHandle], Simulation],
     analysis_config: Mapping[str, Any] | None,
     figure_formats: Sequence[str],
@@ -105,42 +115,46 @@ def _analyse_run(
     done = Analysed(run.directory)
     rows: list[Row] = []
 
-    def fail(failure: AnalysisError, cause: BaseException) -> None:
-        failure.__cause__ = cause
+    def note(failure: AnalysisError) -> None:
         log.error("%s: %s", run.directory.name, failure)
         done.failures.append(failure)
+
+    def fail(failure: AnalysisError) -> None:
+        note(failure)
+        if on_analysis_error == "fail":
+            raise failure from failure.__cause__
 
     def drawn(drawing: Drawing, error: BaseException | None) -> None:
         if error is None:
             done.pictures += 1
-        else:
-            fail(AnalysisError(f"{drawing.source}: figure {drawing.name!r} could not be drawn (got {error})."), error)
+            return
+        failure = AnalysisError(f"{drawing.source}: figure {drawing.name!r} could not be drawn (got {error}).")
+        failure.__cause__ = error
+        note(failure)
 
-    sim = build(run)
+    def keep(name: str, time: float, result: Result) -> None:
+        try:
+            rows.extend(store.rows(name, time, result))
+            store.write_maps(name, time, result)
+            done.maps += result.maps is not None
+            for drawing in store.drawings(name, time, result):
+                draughtsman.submit(drawing)
+        except AnalysisError as failure:
+            fail(failure)
+
+    measuring = Measuring(analyses, fail=fail)
     draughtsman = Draughtsman(drawn)
     store = ResultStore(run.directory, figure_formats=figure_formats)
+    sim = build(run) if measuring.needs_simulation else None
     try:
-        for time in run.checkpoints():
-            _restore(sim, run, time)
+        for time in run.times if sim is None else run.checkpoints():
+            if sim is not None:
+                _restore(sim, run, time)
             done.times.append(time)
-            for name, measure in analyses.items():
-                try:
-                    with sim.frozen():
-                        results = flatten(name, measure(sim))
-                    for key, result in results.items():
-                        rows += store.rows(key, time, result)
-                        store.write_maps(key, time, result)
-                        done.maps += result.maps is not None
-                        for drawing in store.drawings(key, time, result):
-                            draughtsman.submit(drawing)
-                except RecordError:
-                    raise
-                except Exception as error:
-                    fail(
-                        AnalysisError(f"{name}: failed at time {time:g} (got {type(error).__name__}: {error})."), error
-                    )
-                    if on_analysis_error == "fail":
-                        raise done.failures[-1] from error
+            for name, _, result in measuring.at(sim, time, run.maps_at(time)):
+                keep(name, time, result)
+        for name, time, result in measuring.over_time(run.directory):
+            keep(name, time, result)
     finally:
         draughtsman.finish()
         _add(run, rows, done, analysis_config or {name: {} for name in analyses})

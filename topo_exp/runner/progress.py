@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
+
+    from topo_exp.analysis.responses import Cost
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +55,7 @@ class Progress:
             BarColumn(),
             TextColumn("{task.completed:g}/{task.total:g}  {task.fields[rate]}"),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[measuring]}"),
             console=console,
             redirect_stdout=False,
             redirect_stderr=False,
@@ -58,7 +63,7 @@ class Progress:
             transient=True,
         )
         self._proxy = FileProxy(console, self._stream)
-        self._task = self._bar.add_task(self._label, total=self._until, rate="")
+        self._task = self._bar.add_task(self._label, total=self._until, rate="", measuring="")
         self._bar.start()
 
     def advanced(self, time_reached: float, *, iterations: float, seconds: float) -> None:
@@ -66,14 +71,22 @@ class Progress:
         self._simulated += iterations
         self._seconds += seconds
         if self._bar is not None:
-            self._bar.update(self._task, completed=time_reached, rate=self.rate)
+            self._bar.update(self._task, completed=time_reached, rate=self.rate, measuring="")
         moment = time.monotonic()
         if moment - self._logged >= LOG_EVERY:
             self._logged = moment
             self._log(time_reached)
 
+    def measuring(self, name: str) -> Callable[[Cost], None]:
+        """Note that an analysis begins; return what it can tell how far it is."""
+        if self._bar is not None:
+            self._bar.update(self._task, measuring=name)
+        return partial(self._measured, name)
+
     def analysed(self, time_reached: float) -> None:
         """Note that everything of an analysis time is done."""
+        if self._bar is not None:
+            self._bar.update(self._task, measuring="")
         self._logged = time.monotonic()
         self._log(time_reached)
 
@@ -95,6 +108,14 @@ class Progress:
             self._proxy.flush()
             self._bar.stop()
             self._bar = None
+
+    def _measured(self, name: str, cost: Cost) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, measuring=f"{name} {cost}")
+        moment = time.monotonic()
+        if moment - self._logged >= LOG_EVERY:
+            self._logged = moment
+            log.info("%s: %s", name, cost)
 
     def _log(self, time_reached: float) -> None:
         remaining = (self._until - time_reached) * self._seconds / self._simulated if self._simulated else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import math
 import os
 import threading
 import traceback
@@ -135,10 +136,14 @@ class BackgroundRecorder:
             wait([self._state])
         self._state = self._do(lambda: self._recorder.checkpoint(time, moment))
 
-    def finish(self) -> None:
-        self._do(self._recorder.finish)
+    def settle(self) -> None:
+        """Wait until everything so far is recorded."""
         while self._pending:
             self._pending.popleft().result()
+
+    def finish(self) -> None:
+        self._do(self._recorder.finish)
+        self.settle()
 
     def close(self, status: Status, error: Mapping[str, Any] | None) -> None:
         self._thread.shutdown(wait=True)
@@ -167,7 +172,7 @@ class DirectoryRecorder:
     """Keep results in the run directory: metrics.csv, maps/, plots/, network.py and the states.
 
     The metrics of one analysis time are appended together, when the time is done, so that after a crash each time is
-    there with all of its metrics or not at all.
+    there with all of its metrics or not at all. What is said of a time later, by looking back, is put in its place.
 
     Args:
         spec: Of the run.
@@ -178,6 +183,7 @@ class DirectoryRecorder:
         self._spec = spec
         self._provenance = provenance
         self._rows: list[Row] = []
+        self._latest = -math.inf
         self._failures: list[AnalysisError] = []
         self._lock = threading.Lock()
         self._draughtsman = Draughtsman(self._drawn)
@@ -200,7 +206,7 @@ class DirectoryRecorder:
     def checkpoint(self, time: float, moment: Moment) -> None:
         with self._record.stage("recording"):
             directory, label = self._record.directory, time_label(time)
-            self._append_metrics()
+            self._write_metrics()
             if moment.script is not None:
                 write_text(directory / "network.py", moment.script)
                 if self._spec.script_repr == "all":
@@ -214,11 +220,12 @@ class DirectoryRecorder:
         self._raise_failure()
 
     def finish(self) -> None:
-        """Wait for every picture.
+        """Write what came after the last time, and wait for every picture.
 
         Raises:
             AnalysisError: One could not be drawn, and the run is to fail by it.
         """
+        self._write_metrics()
         with self._record.stage("finish_drawing"):
             self._draughtsman.finish()
         self._raise_failure()
@@ -226,7 +233,7 @@ class DirectoryRecorder:
     def close(self, status: Status, error: Mapping[str, Any] | None) -> None:
         try:
             self._draughtsman.finish()
-            self._append_metrics()
+            self._write_metrics()
             self._provenance.join(PROVENANCE_PATIENCE)
         except BaseException as trouble:
             self._record.close("failed", {"type": type(trouble).__name__, "message": str(trouble)})
@@ -259,10 +266,13 @@ class DirectoryRecorder:
         if failures and self._spec.on_analysis_error == "fail":
             raise failures[0]
 
-    def _append_metrics(self) -> None:
+    def _write_metrics(self) -> None:
+        """Add the rows at hand to metrics.csv, whose order is by time and name."""
         if self._rows:
             rows, self._rows = sorted(self._rows), []
-            append_metrics(self._record.directory / METRICS, rows)
+            write = append_metrics if rows[0][0] > self._latest else replace_metrics
+            write(self._record.directory / METRICS, rows)
+            self._latest = max(self._latest, rows[-1][0])
 
 
 class ResultStore:

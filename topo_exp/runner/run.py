@@ -8,6 +8,7 @@ import shutil
 import time as clock
 import traceback
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from topo_exp.errors import (
@@ -22,19 +23,17 @@ from topo_exp.errors import (
 from topo_exp.runner.archive import archive
 from topo_exp.runner.directory import explained, make_directory, require_space, write_text
 from topo_exp.runner.handle import RunHandle
+from topo_exp.runner.measuring import Measuring
 from topo_exp.runner.mlflow_recorder import MlflowRecorder
 from topo_exp.runner.progress import Progress
 from topo_exp.runner.provenance import ProvenanceThread
 from topo_exp.runner.record import RunRecord, Status, now
-from topo_exp.runner.recorders import BackgroundRecorder, DirectoryRecorder, Moment, Recorders, flatten
+from topo_exp.runner.recorders import BackgroundRecorder, DirectoryRecorder, Moment, Recorders
 from topo_exp.runner.runlog import ONLY_IN_FILE, RunLog
 from topo_exp.runner.signals import Interrupted, Interruptions
 from topo_exp.runner.spec import RunSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from topo_exp.analysis.result import Result
     from topo_exp.engine.simulation import Simulation
 
 log = logging.getLogger(__name__)
@@ -110,6 +109,9 @@ class _Run:
         self.provenance = ProvenanceThread(spec, record)
         views = [MlflowRecorder()] if spec.tracking == "mlflow" else []
         self.recorder = BackgroundRecorder(Recorders(DirectoryRecorder(spec, self.provenance), views))
+        self.measuring = Measuring(
+            spec.analyses, fail=self.note, begin=progress.measuring, timed=partial(record.stage, "analysis")
+        )
         self.is_built = False
         self._is_open = False
         self._step = 1.0
@@ -125,10 +127,10 @@ class _Run:
         for time in self.spec.times:
             self.advance(sim, time)
             self.examine(sim)
-            for name, analyse in self.spec.analyses.items():
-                self.measure(sim, time, name, analyse)
+            self.analyse(sim, time)
             self.recorder.checkpoint(time, self.look_at(sim, time))
             self.progress.analysed(time)
+        self.look_back()
         self.call("after", sim)
         self.recorder.finish()
 
@@ -176,22 +178,24 @@ class _Run:
         self._diagnosed = diagnosed
         self.record.update(diagnostics=diagnosed)
 
-    def measure(
-        self, sim: Simulation, time: float, name: str, analyse: Callable[[Simulation], Result | Mapping[str, Result]]
-    ) -> None:
-        """Apply one analysis, and record what it finds."""
-        try:
-            with self.record.stage("analysis", name), sim.frozen():
-                results = flatten(name, analyse(sim))
-        except Exception as error:
-            failure = AnalysisError(f"{name}: failed at time {time:g} (got {type(error).__name__}: {error}).")
-            if self.spec.on_analysis_error == "fail":
-                raise failure from error
-            log.error("%s", failure)
-            log.info("%s", traceback.format_exc(), extra=ONLY_IN_FILE)
-            return
-        for key, result in results.items():
-            self.recorder.record(key, time, result)
+    def analyse(self, sim: Simulation, time: float) -> None:
+        """Apply the analyses of one time, and record what they find."""
+        for name, _, result in self.measuring.at(sim, time):
+            self.recorder.record(name, time, result)
+
+    def look_back(self) -> None:
+        """Apply the analyses over time to what has been recorded."""
+        if self.measuring.looks_over_time:
+            self.recorder.settle()
+            for name, time, result in self.measuring.over_time(self.record.directory):
+                self.recorder.record(name, time, result)
+
+    def note(self, failure: AnalysisError) -> None:
+        """Take in that an analysis has failed."""
+        if self.spec.on_analysis_error == "fail":
+            raise failure from failure.__cause__
+        log.error("%s", failure)
+        log.info("%s", "".join(traceback.format_exception(failure.__cause__)), extra=ONLY_IN_FILE)
 
     def look_at(self, sim: Simulation, time: float) -> Moment:
         """Take from the simulation what the run keeps of it at a time."""

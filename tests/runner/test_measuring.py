@@ -1,0 +1,174 @@
+"""Each analysis is called with what it looks at."""
+
+import numpy as np
+import pytest
+
+from tests.runner.doubles import numbers
+from tests.runner.test_run import failed, spec
+from topo_exp.analysis.result import Result, of_maps, over_time
+from topo_exp.runner.analyse import analyse
+from topo_exp.runner.handle import load_run
+from topo_exp.runner.run import execute
+from topo_exp.testing import FakeSimulation, draw_matrix, fake_analysis, run_spec
+
+
+@of_maps
+def contrast(maps, *, of="activity"):
+    """Look at the map of one time."""
+    if of not in maps:
+        return Result()
+    found = maps[of]["activity"]
+    return Result({"V1/contrast": float(found.max() - found.min())}, (maps[of] * 2).assign_attrs(of=of))
+
+
+@over_time
+def drift(maps, *, of="activity"):
+    """Look at the maps of all times."""
+    if of not in maps:
+        return {}
+    found = maps[of]["activity"].mean(["y", "x"])
+    results = {float(time): Result({"V1/drift": float(found.sel(time=time) - found[-1])}) for time in found["time"]}
+    last = float(found["time"][-1])
+    return {
+        **results,
+        last: Result(results[last].metrics, None, {"V1/drift": lambda: draw_matrix(np.eye(2), title="")}),
+    }
+
+
+ALL = {"drift": drift, "contrast": contrast, "activity": fake_analysis}
+
+
+def build(run):
+    """Build a simulation for stored states."""
+    return FakeSimulation(rows=run.parameters["rows"])
+
+
+def no_simulation(run):
+    """Stand for a model that is no longer there."""
+    raise AssertionError("a simulation was built")
+
+
+def test_analyses_of_maps_are_given_those_of_their_time(tmp_path):
+    """An analysis of maps finds the maps of the same time, wherever it stands among the analyses."""
+    run = execute(spec(tmp_path, analyses=ALL))
+    activity = run.maps["activity"]["activity"]
+    expected = activity.max(["y", "x"]) - activity.min(["y", "x"])
+    assert run.metrics["V1/contrast"].tolist() == expected.values.tolist()
+    assert np.array_equal(run.maps["contrast"]["activity"], 2 * activity)
+
+
+def test_analyses_over_time_are_recorded_at_each_time(tmp_path):
+    """What is said at the end about each time stands at that time, in the order that metrics.csv always has."""
+    run = execute(spec(tmp_path, analyses=ALL))
+    mean = run.metrics["V1/activity_mean"]
+    assert run.metrics["V1/drift"].tolist() == (mean - mean.iloc[-1]).tolist()
+    assert list(run.figures["V1/drift"]) == [10.0]
+    rows = [line.split(",")[:2] for line in (run.directory / "metrics.csv").read_text().splitlines()[1:]]
+    assert rows == sorted(rows, key=lambda row: (float(row[0]), row[1]))
+    assert run.metadata["seconds"]["analysis"].keys() == ALL.keys()
+    again = execute(spec(tmp_path, analyses=ALL))
+    assert (again.directory / "metrics.csv").read_bytes() == (run.directory / "metrics.csv").read_bytes()
+
+
+def test_analyses_of_maps_find_nothing_without_a_word(tmp_path):
+    """Where there are no such maps, the run is as if they were not there."""
+    run = execute(spec(tmp_path / "with", analyses={"numbers": numbers, "drift": drift, "contrast": contrast}))
+    without = execute(spec(tmp_path / "without"))
+    assert (run.directory / "metrics.csv").read_bytes() == (without.directory / "metrics.csv").read_bytes()
+    assert run.metadata["warnings"] == run.metadata["errors"] == 0
+
+
+def test_whoever_looks_at_maps_cannot_change_them(tmp_path):
+    """What an analysis does to the maps that it was given is not recorded, nor seen by the next one."""
+
+    @of_maps
+    def vandal(maps):
+        maps["activity"]["activity"][:] = 7.0
+        return Result()
+
+    analyses = {"activity": fake_analysis, "vandal": vandal, "contrast": contrast}
+    run = execute(spec(tmp_path, analyses=analyses))
+    assert not (run.maps["activity"]["activity"] == 7.0).any()
+    assert run.metrics["V1/contrast"].iloc[-1] > 0
+
+
+@over_time
+def broken(maps):
+    """Fail as a user's function may."""
+    raise KeyError("no such map")
+
+
+@pytest.mark.parametrize("policy", ["fail", "continue"])
+def test_an_analysis_over_time_that_fails_leaves_the_other_results(tmp_path, policy):
+    """The error names the function; whether it ends the run is the user's choice."""
+    described = spec(tmp_path, analyses={"numbers": numbers, "broken": broken}, on_analysis_error=policy)
+    if policy == "fail":
+        error, run = failed(described)
+        assert "broken: failed over time (got KeyError: 'no such map')" in str(error)
+    else:
+        run = execute(described)
+        assert run.metadata["errors"] == 1
+    assert list(run.metrics.index) == [0.0, 5.0, 10.0]
+    assert "in broken" in (run.directory / "run.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (Result(), "must return a mapping of times to Results (got Result)"),
+        ({7.0: Result()}, "must speak of analysis times (got 7.0, of [0.0, 5.0, 10.0])"),
+        ({5.0: {"a": 1.0}}, "must return a Result, or a mapping of names to Results (got dict)"),
+    ],
+)
+def test_an_analysis_over_time_that_returns_something_else_is_told(tmp_path, returned, message):
+    """The error says what must be returned."""
+    error, _ = failed(spec(tmp_path, analyses={"odd": over_time(lambda maps: returned)}))
+    assert message in str(error)
+
+
+def test_analysing_afterwards_finds_what_the_run_would_have_found(tmp_path):
+    """Maps that the run has recorded do: no simulation is built, and no state need be kept."""
+    at_once = execute(run_spec(tmp_path / "at once", analyses=ALL, snapshot="none"))
+    later = execute(run_spec(tmp_path / "later", snapshot="none"))
+    analyses = {"contrast": contrast, "drift": drift}
+    (done,) = analyse(later.directory, analyses, build=no_simulation)
+    assert str(done) == "6 metric values, 3 maps, 1 pictures at 3 times"
+    assert (later.directory / "metrics.csv").read_bytes() == (at_once.directory / "metrics.csv").read_bytes()
+    found = load_run(later.directory)
+    assert all(found.maps_at(time)["contrast"].identical(at_once.maps_at(time)["contrast"]) for time in found.times)
+
+
+def test_analysing_afterwards_takes_maps_measured_then(tmp_path):
+    """Maps measured from a kept state go before those that were there, and both are compared over time."""
+    run = execute(run_spec(tmp_path))
+
+    def doubled(sim):
+        found = fake_analysis(sim)
+        return Result(maps=found.maps * 2)
+
+    list(analyse(run.directory, {"contrast": contrast, "activity": doubled, "drift": drift}, build=build))
+    found = load_run(run.directory)
+    assert found.metrics["V1/contrast"].notna().tolist() == [False, False, True]
+    activity = found.maps["activity"]["activity"]
+    assert found.metrics["V1/contrast"].iloc[-1] == float(activity[-1].max() - activity[-1].min())
+    assert found.metrics.loc[10.0, "V1/activity_mean"] == pytest.approx(float(activity[-1].mean()) / 2)
+    assert found.metrics.loc[0.0, "V1/drift"] == pytest.approx(-float(activity[-1].mean()))
+
+
+def test_progress_is_given_to_whoever_takes_it(tmp_path):
+    """A function with a parameter `progress` that is callable by default is given one that listens."""
+    given = []
+
+    def silent(cost):
+        given.append("its own")
+
+    def measure(sim, *, progress=silent):
+        progress("cost")
+        return Result()
+
+    def other(sim, *, progress=0.5):
+        given.append(progress)
+        return Result()
+
+    execute(spec(tmp_path, times=(0.0,), analyses={"measure": measure, "other": other}))
+    assert given == [0.5]
