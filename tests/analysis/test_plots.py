@@ -334,13 +334,17 @@ def test_spectrum_shows_plane_curve_and_fit() -> None:
     z = ring_field((80, 80), wavelength=8, seed=1)[:40, :40]
     x = np.arange(40) / 40
     found = map_spectrum(np.angle(z) / 2 % np.pi, x, -x)
-    plane, radial = plots.spectrum(found, title="T").axes
+    figure = plots.spectrum(found, title="T")
+    plane, radial = figure.axes
     assert np.array_equal(plane.images[0].get_array(), found.plane)
     assert tuple(plane.images[0].get_extent()) == found.extent
     points, fit = radial.lines[:2]
     assert np.array_equal(points.get_ydata(), found.amplitude)
     assert fit.get_ydata() == pytest.approx(ring_shape(fit.get_xdata(), *found.coefficients))
-    assert f"k = {found.peak:.2f}" in radial.texts[0].get_text()
+    assert f"k = {found.peak:.2f}" in radial.get_legend().texts[-1].get_text()
+    plots.render(figure)
+    lowest = radial.transData.inverted().transform(radial.get_legend().get_window_extent().p0)[1]
+    assert lowest > found.amplitude.max(), "the legend must not hide the curve"
 
 
 def test_spectrum_of_a_uniform_map_is_drawn() -> None:

@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike
 from topo_exp.analysis.metrics import orientation_histogram
 from topo_exp.analysis.plots_style import (
     COLUMN,
-    UNDER_TEXT,
     Palette,
     canvas,
     cyclic_colours,
@@ -28,6 +27,9 @@ from topo_exp.analysis.plots_style import (
 from topo_exp.analysis.spectrum import Spectrum, ring_shape
 from topo_exp.errors import ParameterError
 from topo_exp.typing import FloatArray
+
+ROOM_ABOVE = 1.85
+"""Height of the axes over that of the curve, where the legend stands above it."""
 
 
 @styled
@@ -162,10 +164,10 @@ def spectrum(spectrum: Spectrum, *, title: str) -> Figure:
     if np.isfinite(spectrum.peak):
         circle = spectrum.peak * np.exp(1j * np.linspace(0, 2 * np.pi, 90))
         plane.plot(circle.real, circle.imag, color="C1", linewidth=0.8, linestyle=(0, (4, 2)))
-        radial.axvline(spectrum.peak, color="C0", linewidth=0.7)
         label = f"k = {spectrum.peak:.2f}\nΛ = {spectrum.hypercolumn_distance:.3g} sheet units"
-        radial.text(0.98, 0.66, label, transform=radial.transAxes, ha="right", va="top", bbox=UNDER_TEXT)
-    radial.set(xlabel="|k| (cycles / map)", ylabel="amplitude", ylim=(0, None), xlim=(0, spectrum.k[-1]))
+        radial.axvline(spectrum.peak, ymax=1 / ROOM_ABOVE, color="C0", linewidth=0.7, label=label)
+    top = ROOM_ABOVE * (float(np.max(spectrum.amplitude)) or 1.0)
+    radial.set(xlabel="|k| (cycles / map)", ylabel="amplitude", ylim=(0, top), xlim=(0, spectrum.k[-1]))
     radial.legend(loc="upper right")
     return figure
 
