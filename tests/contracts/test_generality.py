@@ -272,34 +272,11 @@ NETWORKS: dict[str, Build] = {
 }
 
 
-ALIAS = "the executor learns from the sheet's new activity where an earlier one is the lateral input that last arrived"
-FAILING: dict[tuple[str, str], str] = {
-    **{
-        ("precisions agree", name): ALIAS
-        for name in (
-            "settling changes",
-            "lateral delays of 1.5",
-            "many inputs in an iteration",
-            "feedback between settling sheets",
-            "no settling",
-            "a sheet that does not settle",
-        )
-    },
-    ("precisions agree", "settling ends early"): "the executor settles for a negative number of activations",
-    ("precisions agree", "settling is never heard"): "the executor sends its last activity also to whom it never may",
-    ("precisions agree", "a retina of one column"): "draw_gaussians divides by the distance between columns",
-    **{
-        (contract, "own combination"): "the executor's plan fails where no projection divides" for contract in CONTRACTS
-    },
-}
-"""What is known not to be kept."""
-
 CASES = [
     pytest.param(
         contract,
         name,
         id=f"{name}-{contract}",
-        marks=[pytest.mark.xfail(strict=True, reason=FAILING[contract, name])] if (contract, name) in FAILING else [],
     )
     for name in NETWORKS
     for contract in CONTRACTS

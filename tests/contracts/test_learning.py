@@ -160,13 +160,7 @@ def test_a_rate_below_zero_is_refused():
         network(afferent={"learning_rate": -0.1})("single")
 
 
-@pytest.mark.parametrize(
-    "precision",
-    [
-        pytest.param("single", marks=pytest.mark.xfail(strict=True, reason="Executor does not ask for present_rate()")),
-        "reference",
-    ],
-)
+@pytest.mark.parametrize("precision", ["single", "reference"])
 def test_a_drawn_rate_below_zero_is_refused(precision):
     """The same holds for one that is drawn, when it is drawn."""
     sim = network(afferent={"learning_rate": UniformRandom(lbound=-2, ubound=-1)})(precision)

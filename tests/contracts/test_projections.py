@@ -40,18 +40,7 @@ def test_projections_keep_every_promise(name, contract):
     CONTRACTS[contract](network(retina=retina, projection=KINDS[name], afferent=EXAMPLES[name]))
 
 
-@pytest.mark.parametrize(
-    "contract",
-    [
-        pytest.param(
-            contract,
-            marks=pytest.mark.xfail(strict=True, reason="the executor takes derived projections for what they are not")
-            if contract == "precisions agree"
-            else [],
-        )
-        for contract in CONTRACTS
-    ],
-)
+@pytest.mark.parametrize("contract", CONTRACTS)
 def test_derived_projections_keep_every_promise(contract):
     """A projection of a user's own, which responds in its own way, is obeyed."""
     CONTRACTS[contract](network(projection=functions.SaturatingProjection))
@@ -82,12 +71,7 @@ def test_what_a_projection_tells_fits_together(name, precision):
 
 @pytest.mark.parametrize(
     "precision",
-    [
-        pytest.param(
-            "single", marks=pytest.mark.xfail(strict=True, reason="Projection.activity is a buffer of the kernels")
-        ),
-        "reference",
-    ],
+    ["single", "reference"],
 )
 def test_what_was_read_does_not_change_later(precision):
     """Activities that were read stay as they are while the simulation goes on."""

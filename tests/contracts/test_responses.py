@@ -14,8 +14,6 @@ RESPONSES = {"DotProduct": DotProduct, "EuclideanSimilarity": EuclideanSimilarit
 OWN_RESPONSES = {"city_block": lambda: functions.city_block, "squared": lambda: functions.squared}
 COMBINATIONS = {"Add": Add, "Divide": lambda: Divide(constant=0.4)}
 OWN_COMBINATIONS = {"modulate": lambda: functions.modulate, "replace": lambda: functions.replace}
-EXECUTOR = {"modulate", "replace"}
-"""Where the executor's plan fails: no projection divides, and not all add."""
 
 
 def test_every_response_function_has_an_example():
@@ -95,12 +93,7 @@ def test_responses_keep_every_promise(name, projection, contract):
 @pytest.mark.parametrize("contract", CONTRACTS)
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason="the executor's plan fails: min() of nothing"))
-        if name in EXECUTOR
-        else name
-        for name in [*COMBINATIONS, *OWN_COMBINATIONS]
-    ],
+    [*COMBINATIONS, *OWN_COMBINATIONS],
 )
 def test_combinations_keep_every_promise(name, contract):
     """A network in which a group of projections combines in this way keeps every promise."""

@@ -16,7 +16,6 @@ from topo_exp.errors import ModelError
 
 EXAMPLES = {"GeneratorSheet": GeneratorSheet, "CFSheet": CFSheet, "SettlingCFSheet": SettlingCFSheet}
 MASKS = {"NeighborhoodMask": NeighborhoodMask}
-ALIAS = "the executor learns from the sheet's new activity where an earlier one is the lateral input that last arrived"
 
 
 def test_every_sheet_has_an_example():
@@ -48,17 +47,7 @@ def test_what_a_sheet_tells_fits_together(name):
 
 @pytest.mark.parametrize(
     ("cls", "contract"),
-    [
-        pytest.param(
-            cls,
-            contract,
-            marks=pytest.mark.xfail(strict=True, reason=ALIAS)
-            if (cls, contract) == (CFSheet, "precisions agree")
-            else [],
-        )
-        for cls in (CFSheet, SettlingCFSheet, functions.HalvingSheet)
-        for contract in CONTRACTS
-    ],
+    [(cls, contract) for cls in (CFSheet, SettlingCFSheet, functions.HalvingSheet) for contract in CONTRACTS],
 )
 def test_sheets_keep_every_promise(cls, contract):
     """A network whose cortex is such a sheet, of ours or a user's, keeps every promise."""

@@ -91,7 +91,6 @@ WRONG_RESULTS = {
         r"V1\.output_fns\[0\]: Forgetful must return .* \(got None\)",
     ),
 }
-EXECUTOR = ("a combination that sums",)
 
 WRONG_SIGNATURES = {
     "a rule without rate": (
@@ -132,10 +131,8 @@ WRONG_SIGNATURES = {
 
 @BOTH
 @pytest.mark.parametrize("name", WRONG_RESULTS)
-def test_results_of_the_wrong_shape_are_named(name, precision, request):
+def test_results_of_the_wrong_shape_are_named(name, precision):
     """What a function returns is looked at before it is used: shape and kind of numbers, with the name of its place."""
-    if name in EXECUTOR and precision == "single":
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the executor's plan fails: min() of nothing"))
     build, says = WRONG_RESULTS[name]
     with pytest.raises(ModelError, match=says):
         build(precision).run(1)
@@ -221,10 +218,8 @@ def test_what_is_no_number_is_found_with_place_and_time(build, where, precision)
 
 @BOTH
 @pytest.mark.parametrize("where", ["learning_fn", "response_fn", "weights_output_fn", "combine"])
-def test_what_a_function_raises_passes_through(where, precision, request):
+def test_what_a_function_raises_passes_through(where, precision):
     """A user's own exception is what the user sees, with nothing around it."""
-    if where == "combine" and precision == "single":
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the executor's plan fails: min() of nothing"))
 
     def fail(*arguments):
         raise KeyError("mine")
