@@ -347,6 +347,12 @@ def test_spectrum_shows_plane_curve_and_fit() -> None:
     assert lowest > found.amplitude.max(), "the legend must not hide the curve"
 
 
+def test_no_response_is_not_magnified() -> None:
+    """Units that never answer must be drawn as a line at 0, on an axis as of a response."""
+    axes = plots.tuning_curves([1, 2, 3], {"": np.zeros((4, 3))}, title="T", xlabel="s").axes[0]
+    assert axes.get_ylim() == (-0.05, 1.0)
+
+
 def test_spectrum_of_a_uniform_map_is_drawn() -> None:
     """A map without structure must give a picture without fit, not a failure."""
     figure = plots.spectrum(map_spectrum(np.zeros((ROWS, COLS)), X, Y), title="T")

@@ -33,7 +33,7 @@ def activity(sim: "Simulation") -> Result:
     Returns:
         Result; maps `<Sheet>_activity`; metrics `<Sheet>/activity_mean`, `activity_max` and `activity_sparseness`
         (Treves-Rolls, `metrics.sparseness`; NaN for a silent sheet), and `<Sheet>/threshold_mean` where thresholds
-        adapt; the figure `sheets/activity`.
+        adapt; the figure `activity`.
     """
     found = _of_all_sheets(sim, {name: sheet.activity for name, sheet in sim.sheets.items()}, "activity", "Activity")
     thresholds = {name: sheet.threshold for name, sheet in sim.sheets.items()}
@@ -62,7 +62,7 @@ def standard_gaussian(
 
     Returns:
         Result; maps `<Sheet>_response`; metrics `<Sheet>/standard_gaussian_response_mean`, `_max` and `_sparseness`;
-        the figure `sheets/standard_gaussian`.
+        the figure `standard_gaussian`.
     """
     pattern = Gaussian(orientation=orientation, aspect_ratio=aspect_ratio, size=size, scale=scale)
     shown = {name: [pattern] for name, sheet in sim.sheets.items() if sheet.is_generator}
@@ -77,7 +77,7 @@ def standard_gaussian(
         f"Response to a Gaussian at {degrees:g}°",
     )
     renamed = {name.replace("/", "/standard_gaussian_"): value for name, value in found.metrics.items()}
-    return Result(renamed, found.maps, {"sheets/standard_gaussian": found.figures["sheets/response"]})
+    return Result(renamed, found.maps, {"standard_gaussian": found.figures["response"]})
 
 
 def _of_all_sheets(sim: "Simulation", found: "dict[str, FloatArray]", what: str, title: str) -> Result:
@@ -101,4 +101,4 @@ def _of_all_sheets(sim: "Simulation", found: "dict[str, FloatArray]", what: str,
         }
     shown = {name: (np.asarray(values), sim[name].bounds.lbrt()) for name, values in found.items()}
     figure = picture("activity", shown, title=f"{title}, t = {sim.time:g}")
-    return Result(metrics, merged(parts), {f"sheets/{what}": figure})
+    return Result(metrics, merged(parts), {what: figure})

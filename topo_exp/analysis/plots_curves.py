@@ -81,7 +81,10 @@ def tuning_curves(
             axes.fill_between(at, mean - error, mean + error, color=line.get_color(), alpha=0.25, linewidth=0)
     if period in (180, 360):
         axes.set_xticks(v[0] + np.arange(5) / 4 * period)
-    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    if any(np.any(curve) for curve in responses.values()):
+        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    else:
+        axes.set_ylim(-0.05, 1.0)  # no response at all, which would be magnified without end
     _legend(axes, len(responses))
     return figure
 
