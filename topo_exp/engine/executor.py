@@ -91,7 +91,7 @@ def _divisor(sheet: CFSheet) -> float | None:
     dividing = [p for p in projections if type(p.combine) is Divide]
     adding = [p for p in projections if type(p.combine) is Add]
     groups = {p.activity_group for p in dividing}
-    last = min(groups) > max((p.activity_group for p in adding), default=np.inf)
+    last = min(groups, default=-np.inf) > max((p.activity_group for p in adding), default=np.inf)
     if len(groups) != 1 or not last or len(dividing) + len(adding) != len(projections):
         return None
     same_constant = len({p.combine.constant for p in dividing}) == 1
@@ -146,7 +146,7 @@ class Executor:
         self._wires: list[Wires] = [backend.wires for backend in self._backends]
         self._entries = list(zip(self._projections, self._wires, self._backends, strict=True))
         self._normalised = [b for b, group in zip(self._backends, self._groups, strict=True) if group]
-        self._lateral = [(p, w) for p, w, _ in self._entries if p.src is sheet]
+        self._lateral = [p for p in self._projections if p.src is sheet]
         self._others = [p for p in sheet.outgoing if p.dest is not sheet]
         self._table = np.vstack([wires.row for wires in self._wires])
         self._anew = [False] * len(self._wires)
@@ -155,8 +155,6 @@ class Executor:
             self._table[i, compiled.GROUP] = self._groups.index(group) if group else -1
             if projection.src is sheet:
                 self._table[i, compiled.LATERAL] = 1
-                if self.plan.lateral_delay is not None:
-                    self._table[i, compiled.SOURCE] = self._activity.ctypes.data
 
     def refresh(self) -> None:
         """Read all parameters."""
@@ -164,19 +162,20 @@ class Executor:
         settling = isinstance(sheet, SettlingCFSheet)
         self._settling = sheet if settling else None
         self._tsettle = sheet.tsettle if settling else 0
-        strict = sheet.strict_tsettle if settling else None
-        heard = not self._others or (strict is not None and strict >= self._tsettle - 1)
+        strict = (sheet.strict_tsettle or 0) if settling else 0
+        only_last = not self._others or strict >= self._tsettle - 1
+        self._heard = strict <= self._tsettle - 1
         self._plastic, self._measured = sheet.plastic, sheet.measure_maps
-        self._varying: list[tuple[int, CFProjection, NumberGenerator]] = []
+        self._varying: list[tuple[int, CFProjection]] = []
         for i, projection in enumerate(self._projections):
             self._numbers[i, compiled.STRENGTH] = projection.strength
             rate = projection.learning_rate if isinstance(projection, CFProjection) else 0.0
             if isinstance(rate, NumberGenerator):
-                self._varying.append((i, projection, rate))
+                self._varying.append((i, projection))
             else:
                 self._numbers[i, compiled.RATE] = rate / projection.n_units
         self._delay = sim.ticks(self.plan.lateral_delay) if self.plan.lateral_delay is not None else 0
-        self._at_once = settling and self._delay > 0 and heard and not self._varying
+        self._at_once = settling and self._delay > 0 and only_last and not self._varying
         fn, transfer = self.plan.output_fn, self._transfer
         transfer[compiled.LOWER], transfer[compiled.GAIN], transfer[compiled.UPPER] = 0.0, 1.0, np.inf
         if isinstance(fn, PiecewiseLinear):
@@ -211,7 +210,7 @@ class Executor:
         if sheet is None or self._tsettle == 0:
             self._activate()
             self._learn()
-        elif sheet.activation_count == self._tsettle:
+        elif sheet.activation_count >= self._tsettle:
             sheet.activation_count = 0
             sheet.new_iteration = True
             self._learn()
@@ -240,10 +239,10 @@ class Executor:
         self._adapt()
         self._run(activations, echo=True)
         self._show()
-        if self._others:
+        if self._others and self._heard:
             self._sim.send(sheet, sheet.activity, self._others, later=(activations - 1) * self._delay)
-        for projection, wires in self._lateral:
-            projection.input = wires.loaded = sheet.activity
+        for projection in self._lateral:
+            projection.input = sheet.activity
         sheet.activation_count, sheet.new_iteration = 0, True
         self._learn()
 
@@ -261,8 +260,8 @@ class Executor:
                 if isinstance(projection, CFProjection):
                     self._sim.keep_weights(projection)
         numbers = self._numbers
-        for i, varying, rate in self._varying:
-            numbers[i, compiled.RATE] = self._sim.number(f"{varying.path}.learning_rate", rate) / varying.n_units
+        for i, varying in self._varying:
+            numbers[i, compiled.RATE] = varying.present_rate() / varying.n_units
         signed = False
         for i, (projection, wires, backend) in enumerate(self._entries):
             if projection.input is None:
@@ -270,7 +269,7 @@ class Executor:
                     numbers = numbers.copy()
                     numbers[i, compiled.RATE] = 0
             elif numbers[i, compiled.RATE] != 0:
-                self._load_input(projection, wires)
+                wires.load(projection.input)
                 signed |= backend.signed
         self._load_activity()
         least = -1.0 if signed else compiled.learn(self._addresses, self._table, numbers)
@@ -306,15 +305,15 @@ class Executor:
             if projection in arrived:
                 anew = not self._negate_opposite(i, projection, backend)
                 if anew:
-                    self._load_input(projection, wires)
+                    wires.load(projection.input)
                 wires.answered = projection.input
             elif self._fresh:
                 wires.response[:] = 0
                 wires.answered = None
-            elif projection.activity is not wires.view:
-                wires.response[:] = np.ravel(projection.activity)
+            elif projection.response is not wires.view:
+                wires.response[:] = projection.response.ravel()
                 wires.answered = None
-            projection.activity = wires.view
+            projection.response = wires.view
             if anew is not self._anew[i]:
                 self._anew[i] = self._table[i, column] = anew
         arrived.clear()
@@ -332,13 +331,6 @@ class Executor:
             return False
         np.negative(opposite.wires.response, out=backend.wires.response)
         return True
-
-    def _load_input(self, projection: Projection, wires: Wires) -> None:
-        if projection.src is not self._sheet or self.plan.lateral_delay is None:
-            wires.load(projection.input)
-        elif projection.input is not self._activity_of:
-            self._activity[:] = single(projection.input).ravel()
-            self._activity_of = projection.input
 
     def _load_activity(self) -> None:
         activity = self._sheet.activity
@@ -399,9 +391,9 @@ def adopt(sim: "Simulation") -> None:
         if not isinstance(sheet, CFSheet):
             continue
         for projection in sheet.projections.values():
-            if isinstance(projection, CFProjection):
+            if type(projection) is CFProjection:
                 _adopt_fields(projection)
-            elif isinstance(projection, SharedWeightCFProjection):
+            elif type(projection) is SharedWeightCFProjection:
                 _adopt_kernel(projection)
         plan = Plan.of(sheet)
         if plan is None:

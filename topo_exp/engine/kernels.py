@@ -60,7 +60,7 @@ N_OFFSETS = 18
 GROUP = 19  # projections normalised together share this number, and are neighbours in the table; -1: not normalised
 N_ACTIVE = 20  # how many of ACTIVE are valid
 ARRIVED = 21  # whether RESPONSE is to be computed anew, from SOURCE
-LATERAL = 22  # whether the source is the destination itself, and SOURCE its ACTIVITY
+LATERAL = 22  # whether the source is the destination itself
 NEAR = 23  # int8 (destination units + 8,): whether a vector of eight that starts here holds a unit that learns
 FAR = 24  # whether the weights are too many for the cache of one core
 N_ADDRESSES = 25
@@ -521,13 +521,14 @@ def settle(sheet: IntArray, transfer: FloatArray, fields: IntArray, numbers: Flo
         at_once = one >= 0 and count <= FEW and n < sheet[ACTIVATIONS]
         for p in range(len(fields)):
             if fields[p, LATERAL]:
-                own_list, fields[p, ACTIVE] = fields[p, ACTIVE], sheet[LEARNERS]
+                own_list, own_source = fields[p, ACTIVE], fields[p, SOURCE]
+                fields[p, ACTIVE], fields[p, SOURCE] = sheet[LEARNERS], sheet[ACTIVITY]
                 fields[p, N_ACTIVE] = count
                 if at_once:
                     _scatter(fields[p], 0, count)
                 else:
                     _respond(fields[p], numbers[p, STRENGTH])
-                fields[p, ACTIVE] = own_list
+                fields[p, ACTIVE], fields[p, SOURCE] = own_list, own_source
         if at_once:
             strengths = (numbers[one, STRENGTH], numbers[other, STRENGTH])
             _activate_from_two(sheet, transfer, fields[one], fields[other], strengths)
@@ -793,7 +794,7 @@ def draw_gaussians(picture: FloatArray, x: FloatArray, y: FloatArray, gaussians:
     """
     n_rows, n_columns = picture.shape
     picture[:] = 0
-    step = (x[n_columns - 1] - x[0]) / max(n_columns - 1, 1)
+    step = (x[n_columns - 1] - x[0]) / (n_columns - 1) if n_columns > 1 else 1.0
     for n in range(len(gaussians)):
         scale = gaussians[n, 5]
         if not scale > cutoff:

@@ -72,12 +72,21 @@ class Projection(param.Parameterized):
         self.src: Sheet
         self.dest: CFSheet
         self.geometry: FieldGeometry
-        self.activity: FloatArray
-        """(rows, columns) of the destination: strength times the response to the input that last arrived."""
+        self.response: FloatArray
+        """What `activity` is a copy of; the event-driven path reuses the array."""
         self.input: Any = None
         """(rows, columns) of the source: the activity that last arrived."""
 
     is_shared = False
+
+    @property
+    def activity(self) -> FloatArray:
+        """(rows, columns) of the destination: strength times the response to the input that last arrived."""
+        return self.response.copy()
+
+    @activity.setter
+    def activity(self, value: FloatArray) -> None:
+        self.response = value
 
     @property
     def path(self) -> str:
@@ -212,7 +221,7 @@ class Projection(param.Parameterized):
 
     def state(self) -> State:
         """Return everything about this projection that a run changes."""
-        state = {"activity": np.array(self.activity)}
+        state = {"activity": self.activity}
         if self.input is not None:
             state.update(pack_activity("input", self.input))
         return state
