@@ -104,6 +104,7 @@ def analyse(words: Sequence[str], config_dir: Path | None) -> int:
         analysis_config=analysis_record(chosen),
         figure_formats=options["figure_formats"],
         on_analysis_error=options["on_analysis_error"],
+        progress=options["progress"],
     ):
         failures += len(done.failures)
         print(f"{done.directory.name}: {done}", flush=True)

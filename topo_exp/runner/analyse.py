@@ -13,6 +13,7 @@ from topo_exp.runner.directory import find_runs, locked
 from topo_exp.runner.drawing import Draughtsman, Drawing
 from topo_exp.runner.handle import RunHandle
 from topo_exp.runner.measuring import Analysis, Measuring
+from topo_exp.runner.progress import Progress
 from topo_exp.runner.record import amend_record, now, plain
 from topo_exp.runner.recorders import METRICS, ResultStore, Row, replace_metrics
 
@@ -48,6 +49,7 @@ def analyse(
     analysis_config: Mapping[str, Any] | None = None,
     figure_formats: Sequence[str] = ("png",),
     on_analysis_error: Literal["fail", "continue"] = "fail",
+    progress: bool = False,
 ) -> Iterator[Analysed]:
     """Apply analyses to every state that finished runs have kept, and add the results to their directories.
 
@@ -61,6 +63,7 @@ def analyse(
         analysis_config: The analyses and their options as plain data, for the record.
         figure_formats: As for a run.
         on_analysis_error: Whether an analysis that fails ends everything, or is reported with the rest.
+        progress: Whether a live bar is shown on a terminal.
 
     Yields:
         For each run, what was added to it.
@@ -87,7 +90,12 @@ def analyse(
                 raise RecordError(
                     f"{run.directory.name}: must be free (got another process at work on it). Wait for it."
                 )
-            done = _analyse_run(run, analyses, build, analysis_config, figure_formats, on_analysis_error)
+            shown = Progress(max(run.times, default=0.0), live=progress, label=run.metadata["model"])
+            shown.start()
+            try:
+                done = _analyse_run(run, analyses, build, analysis_config, figure_formats, on_analysis_error, shown)
+            finally:
+                shown.stop()
         yield done
 
 
@@ -111,6 +119,7 @@ def _analyse_run(
     analysis_config: Mapping[str, Any] | None,
     figure_formats: Sequence[str],
     on_analysis_error: str,
+    progress: Progress,
 ) -> Analysed:
     done = Analysed(run.directory)
     rows: list[Row] = []
@@ -142,7 +151,7 @@ def _analyse_run(
         except AnalysisError as failure:
             fail(failure)
 
-    measuring = Measuring(analyses, fail=fail)
+    measuring = Measuring(analyses, fail=fail, begin=progress.measuring)
     draughtsman = Draughtsman(drawn)
     store = ResultStore(run.directory, figure_formats=figure_formats)
     sim = build(run) if measuring.needs_simulation else None
@@ -153,6 +162,7 @@ def _analyse_run(
             done.times.append(time)
             for name, _, result in measuring.at(sim, time, run.maps_at(time)):
                 keep(name, time, result)
+            progress.analysed(time)
         for name, time, result in measuring.over_time(run.directory):
             keep(name, time, result)
     finally:

@@ -53,9 +53,8 @@ class Progress:
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.completed:g}/{task.total:g}  {task.fields[rate]}"),
+            TextColumn("{task.completed:g}/{task.total:g}  {task.fields[doing]}"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[measuring]}"),
             console=console,
             redirect_stdout=False,
             redirect_stderr=False,
@@ -63,7 +62,7 @@ class Progress:
             transient=True,
         )
         self._proxy = FileProxy(console, self._stream)
-        self._task = self._bar.add_task(self._label, total=self._until, rate="", measuring="")
+        self._task = self._bar.add_task(self._label, total=self._until, doing="")
         self._bar.start()
 
     def advanced(self, time_reached: float, *, iterations: float, seconds: float) -> None:
@@ -71,7 +70,7 @@ class Progress:
         self._simulated += iterations
         self._seconds += seconds
         if self._bar is not None:
-            self._bar.update(self._task, completed=time_reached, rate=self.rate, measuring="")
+            self._bar.update(self._task, completed=time_reached, doing=self.rate)
         moment = time.monotonic()
         if moment - self._logged >= LOG_EVERY:
             self._logged = moment
@@ -80,13 +79,13 @@ class Progress:
     def measuring(self, name: str) -> Callable[[Cost], None]:
         """Note that an analysis begins; return what it can tell how far it is."""
         if self._bar is not None:
-            self._bar.update(self._task, measuring=name)
+            self._bar.update(self._task, doing=name)
         return partial(self._measured, name)
 
     def analysed(self, time_reached: float) -> None:
         """Note that everything of an analysis time is done."""
         if self._bar is not None:
-            self._bar.update(self._task, measuring="")
+            self._bar.update(self._task, completed=time_reached, doing=self.rate)
         self._logged = time.monotonic()
         self._log(time_reached)
 
@@ -111,7 +110,7 @@ class Progress:
 
     def _measured(self, name: str, cost: Cost) -> None:
         if self._bar is not None:
-            self._bar.update(self._task, measuring=f"{name} {cost}")
+            self._bar.update(self._task, doing=f"{name} {cost}")
         moment = time.monotonic()
         if moment - self._logged >= LOG_EVERY:
             self._logged = moment
