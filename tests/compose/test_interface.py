@@ -9,6 +9,8 @@ import param
 import pytest
 
 import topo_exp
+from topo_exp.analysis.result import subject_of
+from topo_exp.analysis.stability import similarity_index
 from topo_exp.compose.interface import specify
 
 QUICK = {"times": [0, 1], "analysis": [], "tracking": "none"}
@@ -163,3 +165,34 @@ def test_any_text_can_be_given(tag: str) -> None:
     words = shlex.split(spec.command)[3:]
     again = specify("tiny", analysis=[], overrides=[word for word in words if word.startswith("tag=")])
     assert again.tag == tag
+
+
+def test_map_quality_shares_the_measurement_of_the_default_analysis() -> None:
+    """`default` and `map_quality` together measure the orientation map once, and look at it twice."""
+    analyses = specify("gcal_oo_or", analysis=["default", "map_quality"]).analyses
+    subjects = {name: subject_of(analysis) for name, analysis in analyses.items()}
+    assert list(analyses).count("orientation_map") == 1
+    assert [name for name, subject in subjects.items() if subject != "simulation"] == ["development", "map_quality"]
+    assert list(specify("gcal_oo_or", analysis=["map_quality"]).analyses) == [
+        "orientation_map",
+        "map_quality",
+        "development",
+    ]
+
+
+def test_a_run_says_how_its_orientation_map_developed(tmp_path: Path) -> None:
+    """Similarity to the final map stands at every time, the strip of maps at the last."""
+    run = topo_exp.run(
+        "gcal_oo_or",
+        **dict.fromkeys(("cortex_density", "lgn_density", "retina_density"), 12),
+        times=[0, 2.5],
+        analysis=["map_quality"],
+        overrides=["analysis.orientation_map.phases=4", "analysis.map_quality=null"],
+        output_dir=tmp_path,
+        tracking="none",
+    )
+    maps = run.maps["orientation_map"]
+    preferences = maps["orientation_preference"].where(maps["response_maximum"] > 0)
+    expected = similarity_index(preferences[0], preferences[1])
+    assert run.metrics["V1/similarity_to_final"].tolist() == [expected, 1.0]
+    assert list(run.figures["V1/development"]) == list(run.figures["V1/stability"]) == [2.5]
