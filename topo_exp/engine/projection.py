@@ -1,27 +1,25 @@
 """Projections: sets of connection fields that carry activity from one sheet to another, and learn."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import param
 
 from topo_exp.engine.checks import CheckedRule, require_shape, require_signature
-from topo_exp.engine.coordinates import BoundingBox, FieldGeometry, Grid, Template, machine_memory
+from topo_exp.engine.coordinates import BoundingBox, FieldGeometry, Template, machine_memory
 from topo_exp.engine.fields import DenseFields, Fields
 from topo_exp.engine.learning import DivisiveNormalizeL1, Hebbian, KeepWeights, reciprocal
-from topo_exp.engine.patterns import Composite, Constant, GaussianCloud, Pattern, Sampler, UniformNoise
+from topo_exp.engine.patterns import Constant, Pattern
 from topo_exp.engine.presentation import pack_activity, unpack_activity
 from topo_exp.engine.response import Add, DotProduct
-from topo_exp.engine.streams import NumberGenerator, Quantity, Real, Streams
+from topo_exp.engine.streams import Quantity, Real, Streams
+from topo_exp.engine.weights import cells, draw_weights, mask_of_shape
 from topo_exp.errors import GeometryError, ModelError, ParameterError
 from topo_exp.typing import BoolArray, FloatArray, IntArray, State
 
 if TYPE_CHECKING:
     from topo_exp.engine.sheet import CFSheet, Sheet
-
-_CHUNK_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -433,8 +431,8 @@ class SharedWeightCFProjection(Projection):
     def _draw(self, streams: Streams) -> None:
         grid, template = self.src.grid, self.geometry.template
         row, column = grid.shape[0] // 2, grid.shape[1] // 2
-        x = _cells(grid.x, column - template.column_radius, template.shape[1])
-        y = _cells(grid.y, row - template.row_radius, template.shape[0])
+        x = cells(grid.x, column - template.column_radius, template.shape[1])
+        y = cells(grid.y, row - template.row_radius, template.shape[0])
         mask = self.template_mask.astype(np.float64)
         kernel = self.weights_generator.kernel(x - grid.x[column], y - grid.y[row], mask)
         if self.normalize_weights:
@@ -463,67 +461,3 @@ class SharedWeightCFProjection(Projection):
             return self.geometry.respond_to_kernel(activity, kernel)
         weights = np.where(self.geometry.on_sheet, kernel, 0.0)
         return self.checked_response(self.geometry.patches(activity), weights).reshape(self.dest.shape)
-
-
-def mask_of_shape(shape: Pattern, template: Template) -> BoolArray:
-    """Return where a field of this shape, sized to the template, has connections: (rows, columns)."""
-    height, width = template.shape
-    values = {name: value for name, value in shape.param.values().items() if name != "name"}
-    values |= {"x": 0.0, "y": 0.0}
-    if "size" in values:
-        values["size"] = (height + width) / 2
-    x, y = np.arange(width) - float(template.column_radius), float(template.row_radius) - np.arange(height)
-    return type(shape)(**values)(x, y) >= 0.5
-
-
-def draw_weights(
-    pattern: Pattern, geometry: FieldGeometry, source: Grid, destination: Grid, streams: Streams, path: str
-) -> FloatArray:
-    """Draw the initial weights of all fields, (units, rows, columns), float32, zero off the source sheet.
-
-    The pattern is centred on each unit. Chance is drawn unit by unit in row-major order: numbers that vary anew for
-    each unit, noise for the cells on the sheet.
-    """
-    height, width = geometry.template.shape
-    weights = np.zeros((geometry.units, height, width), np.float32)
-    rows, columns = destination.shape
-    corners = geometry.corners.reshape(rows, columns, 2)
-    dx = np.stack([_cells(source.x, corners[0, j, 1], width) - destination.x[j] for j in range(columns)])
-    dy = np.stack([_cells(source.y, corners[i, 0, 0], height) - destination.y[i] for i in range(rows)])
-    if isinstance(pattern, Composite) or any(isinstance(v, NumberGenerator) for v in pattern.param.values().values()):
-        sampler = Sampler(pattern, streams, path)
-        for unit in range(geometry.units):
-            x, y = dx[unit % columns], dy[unit // columns]
-            weights[unit] = sampler.draw(Fraction(0), x, y).render(x, y)
-        return weights
-    noisy = isinstance(pattern, UniformNoise | GaussianCloud)
-    envelope = pattern.envelope() if isinstance(pattern, GaussianCloud) else pattern
-    values = {**envelope.param.values(), **({"offset": 0.0} if noisy else {})}
-    stream = streams.array(path, pattern.seed) if noisy else None
-    step = max(1, _CHUNK_BYTES // (columns * height * width * 8))
-    for first in range(0, rows, step):
-        last = min(first + step, rows)
-        chunk = slice(first * columns, last * columns)
-        if isinstance(pattern, UniformNoise):
-            shape: FloatArray | float = 1.0
-        else:
-            shape = envelope.evaluate(values, dx[None, :, None, :], dy[first:last, None, :, None])
-            shape = shape.reshape(-1, height, width)
-        on_sheet = geometry.on_sheet[chunk]
-        part = np.zeros(on_sheet.shape)
-        part[on_sheet] = stream.random_sample(np.count_nonzero(on_sheet)) if stream is not None else 1.0
-        part *= shape
-        if isinstance(pattern, UniformNoise):
-            part = np.where(on_sheet, pattern.scale * part + pattern.offset, 0.0)
-        elif noisy:
-            part += np.where(on_sheet, pattern.offset, 0.0)
-        weights[chunk] = part
-    return weights
-
-
-def _cells(centres: FloatArray, first: int, count: int) -> FloatArray:
-    """Return the coordinates of `count` cells from index `first` on, going on beyond both ends of the sheet."""
-    step = (centres[-1] - centres[0]) / (len(centres) - 1) if len(centres) > 1 else 1.0
-    index = np.arange(first, first + count)
-    inside = np.clip(index, 0, len(centres) - 1)
-    return centres[inside] + (index - inside) * step
