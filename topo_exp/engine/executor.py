@@ -174,7 +174,7 @@ class Executor:
                 self._varying.append((i, projection))
             else:
                 self._numbers[i, compiled.RATE] = rate / projection.n_units
-        self._delay = sim.ticks(self.plan.lateral_delay) if self.plan.lateral_delay is not None else 0
+        self._delay = sim.events.ticks(self.plan.lateral_delay) if self.plan.lateral_delay is not None else 0
         self._at_once = settling and self._delay > 0 and only_last and not self._varying
         fn, transfer = self.plan.output_fn, self._transfer
         transfer[compiled.LOWER], transfer[compiled.GAIN], transfer[compiled.UPPER] = 0.0, 1.0, np.inf
@@ -231,7 +231,7 @@ class Executor:
         self._adapt()
         self._run(1)
         self._show()
-        self._sim.send(sheet, sheet.activity, sheet.projections_to_send())
+        self._sim.events.send(sheet.activity, sheet.projections_to_send())
 
     def _settle(self, sheet: SettlingCFSheet, activations: int) -> None:
         """Do all that is left of an iteration, learning included."""
@@ -240,7 +240,7 @@ class Executor:
         self._run(activations, echo=True)
         self._show()
         if self._others and self._heard:
-            self._sim.send(sheet, sheet.activity, self._others, later=(activations - 1) * self._delay)
+            self._sim.events.send(sheet.activity, self._others, later=(activations - 1) * self._delay)
         for projection in self._lateral:
             projection.input = sheet.activity
         sheet.activation_count, sheet.new_iteration = 0, True
@@ -291,11 +291,12 @@ class Executor:
                 update += self._period
             if self._after(update, later=(activations - 1) * self._delay):
                 return False
-        return self._sim.undisturbed(sheet, activations * self._delay)
+        return self._sim.events.undisturbed(sheet, activations * self._delay)
 
     def _after(self, time: Fraction, *, later: int = 0) -> bool:
         """Tell whether the present moment, or one so many ticks later, comes after `time`."""
-        return (self._sim.tick + later) * time.denominator > time.numerator * self._sim.ticks_per_unit
+        events = self._sim.events
+        return (events.tick + later) * time.denominator > time.numerator * events.ticks_per_unit
 
     def _load(self) -> None:
         """Bring what has arrived, and responses that were set from outside, to where the kernels expect them."""

@@ -231,7 +231,7 @@ class CFSheet(Sheet):
             result = fn.apply(activity, self.moment(i)) if isinstance(fn, Adaptive) else fn(activity)
             activity = require_shape(result, self.shape, f"{self.name}.output_fns[{i}]", fn)
         self.activity = activity
-        self.simulation.send(self, activity, self.projections_to_send())
+        self.simulation.events.send(activity, self.projections_to_send())
 
     def projections_to_send(self) -> list[Projection]:
         """Return the outgoing projections that this activation is sent through."""

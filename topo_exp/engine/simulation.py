@@ -4,21 +4,19 @@ Time is rational and counted in whole ticks, the common measure of all delays, p
 arrivals are delivered first, then every sheet that received something acts, then scheduled actions run.
 """
 
-import heapq
-import itertools
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import param
 
 from topo_exp.engine.actions import SetParameter, ShowPattern, find
+from topo_exp.engine.events import Events
 from topo_exp.engine.patterns import Pattern, Sampler
-from topo_exp.engine.presentation import pack_activity, unpack_activity
+from topo_exp.engine.presentation import unpack_activity
 from topo_exp.engine.projection import CFProjection, Projection
 from topo_exp.engine.sheet import CFSheet, GeneratorSheet, Sheet
 from topo_exp.engine.streams import NumberGenerator, Streams
@@ -31,16 +29,6 @@ REFERENCE_SEED = (500, 500)
 """Seed of the stream from which the reference draws all initial weights."""
 
 PRECISIONS = ("single", "reference")
-
-
-class Event(NamedTuple):
-    """Something that happens at a tick: a presentation, or the arrival of activity through a projection."""
-
-    tick: int
-    order: int
-    sheet: Sheet
-    projection: Projection | None = None
-    activity: Any = None
 
 
 class Simulation:
@@ -69,18 +57,11 @@ class Simulation:
         """What scheduled actions have replaced, by path and parameter."""
         self._time = Fraction(0)
         self._now: Fraction | None = Fraction(0)
-        self.tick = 0
-        self._spans: dict[float, int] = {}
-        self._delivered: list[Event] = []
+        self.events = Events()
+        """What is to come, and the clock."""
         self._kept: list[State] = []
-        self._queue: list[Event] = []
-        self._order = itertools.count()
-        self.ticks_per_unit = 1
-        self._laid_for: list[float] = []
-        """Delays, periods and phases that the clock was laid for."""
         self._started = False
         self._frozen = False
-        self._limit = 0
         self.set_precision(precision)
 
     # --- building ---------------------------------------------------------------------------------------------------
@@ -158,7 +139,7 @@ class Simulation:
     def now(self) -> Fraction:
         """The exact time of the event that is being processed."""
         if self._now is None:
-            self._now = Fraction(self.tick, self.ticks_per_unit)
+            self._now = Fraction(self.events.tick, self.events.ticks_per_unit)
         return self._now
 
     def number(self, path: str, value: float | NumberGenerator) -> float:
@@ -177,91 +158,18 @@ class Simulation:
         self.refresh()
         for sheet in self.sheets.values():
             if isinstance(sheet, GeneratorSheet):
-                self._push(self.ticks(sheet.phase), sheet)
+                self.events.push(self.events.ticks(sheet.phase), sheet)
 
     def refresh(self) -> None:
         """Look at all parameters anew: lay the clock, and choose how each sheet is computed."""
         for sheet in self.sheets.values():
             if isinstance(sheet, CFSheet):
                 sheet.check_functions()
-        self._lay_clock()
-        self._delays = {projection: self.delay_ticks(projection) for projection in self.projections}
+        self.events.lay(self.sheets)
         if self.precision == "single":
             from topo_exp.engine import executor
 
             executor.adopt(self)
-
-    def _lay_clock(self) -> None:
-        """Make ticks fine enough for all delays, periods and phases, if any has changed; they never get coarser."""
-        spans: list[float] = [p.delay for sheet in self.sheets.values() for p in sheet.projections.values()]
-        for sheet in self.sheets.values():
-            if isinstance(sheet, GeneratorSheet):
-                spans += [sheet.phase, sheet.period]
-        if spans == self._laid_for:
-            return
-        self._refine_clock([Fraction(str(span)) for span in spans])
-        self._laid_for = spans
-        self._reach = self._shortest_delays()
-
-    def _refine_clock(self, spans: Sequence[Fraction]) -> None:
-        """Divide ticks so that each of the given times is a whole number of them."""
-        finer = math.lcm(self.ticks_per_unit, *(span.denominator for span in spans)) // self.ticks_per_unit
-        if finer > 1:
-            self.ticks_per_unit *= finer
-            self.tick *= finer
-            self._queue = [event._replace(tick=event.tick * finer) for event in self._queue]
-            self._spans.clear()
-            self._laid_for = []
-
-    def _shortest_delays(self) -> dict[tuple[Sheet, Sheet], float]:
-        """Return the least number of ticks in which something that happens at one sheet can reach another."""
-        sheets = list(self.sheets.values())
-        reach = {(a, b): 0.0 if a is b else math.inf for a in sheets for b in sheets}
-        for sheet in self.sheets.values():
-            for p in sheet.outgoing:
-                if p.dest is not sheet:
-                    key = sheet, p.dest
-                    reach[key] = min(reach[key], self.delay_ticks(p))
-        for middle, a, b in itertools.product(sheets, sheets, sheets):
-            reach[a, b] = min(reach[a, b], reach[a, middle] + reach[middle, b])
-        return reach
-
-    def delay_ticks(self, projection: Projection) -> int:
-        """Return a projection's delay in ticks."""
-        return self.ticks(projection.delay)
-
-    def ticks(self, span: float) -> int:
-        """Return a span of time in ticks."""
-        if span not in self._spans:
-            self._spans[span] = self._ticks(Fraction(str(span)))
-        return self._spans[span]
-
-    def _ticks(self, time: Fraction) -> int:
-        return math.floor(time * self.ticks_per_unit)
-
-    def _push(self, tick: int, sheet: Sheet, projection: Projection | None = None, activity: Any = None) -> None:
-        heapq.heappush(self._queue, Event(tick, next(self._order), sheet, projection, activity))
-
-    def send(self, sheet: Sheet, activity: Any, projections: Sequence[Projection], *, later: int = 0) -> None:
-        """Send a sheet's activity through projections, `later` ticks after the present moment."""
-        tick = self.tick + later
-        for projection in projections:
-            self._push(tick + self._delays[projection], projection.dest, projection, activity)
-
-    def undisturbed(self, sheet: Sheet, ticks: int) -> bool:
-        """Tell whether nothing but the sheet's own output can reach it, and nobody looks, for so many ticks.
-
-        Then the sheet may do all of its work up to and including that moment at once.
-        """
-        until = self.tick + ticks
-        if until > self._limit:
-            return False
-        for event in itertools.chain(self._queue, self._delivered):
-            other = event.sheet
-            delay = 0 if other is sheet else self._reach[other, sheet]
-            if event.tick + delay <= until and not (other is sheet and event.tick == self.tick):
-                return False
-        return True
 
     def run(self, until: float) -> None:
         """Let everything happen up to and including the time `until`; slicing a run changes no bit of it."""
@@ -281,33 +189,26 @@ class Simulation:
         self._advance(end)
 
     def _advance(self, end: Fraction) -> None:
-        self._limit = self._ticks(end)
-        queue = self._queue
-        while queue and queue[0].tick <= self._limit:
-            self.tick, self._now = queue[0].tick, None
-            while queue and queue[0].tick == self.tick:
-                event = heapq.heappop(queue)
+        events = self.events
+        events.limit = events.ticks_at(end)
+        while events.next_moment():
+            self._now = None
+            while event := events.next_here():
                 if event.projection is None:
                     self._present(event.sheet)
                 else:
-                    self._delivered.append(event)
-                    worker = event.projection.dest.executor or event.projection.dest
-                    worker.receive(event.projection, event.activity)
-            for sheet in self._receivers():
-                (sheet.executor or sheet).process()
-                self._delivered = [event for event in self._delivered if event.sheet is not sheet]
+                    destination = event.projection.dest
+                    (destination.executor or destination).receive(event.projection, event.activity)
+            for sheet in self.sheets.values():
+                if isinstance(sheet, CFSheet) and events.reached(sheet):
+                    (sheet.executor or sheet).process()
+                    events.dealt_with(sheet)
         self._time = self._now = end
-
-    def _receivers(self) -> list[CFSheet]:
-        """Return the sheets at which something has just arrived, in the order in which they were added."""
-        touched = {event.sheet for event in self._delivered}
-        return [sheet for sheet in self.sheets.values() if sheet in touched and isinstance(sheet, CFSheet)]
 
     def _present(self, sheet: Sheet) -> None:
         assert isinstance(sheet, GeneratorSheet)
-        shown = sheet.present(self.now)
-        self.send(sheet, shown, sheet.outgoing)
-        self._push(self.tick + self.ticks(sheet.period), sheet)
+        self.events.send(sheet.present(self.now), sheet.outgoing)
+        self.events.push(self.events.tick + self.events.ticks(sheet.period), sheet)
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
@@ -378,7 +279,8 @@ class Simulation:
         return responses
 
     def _present_alone(self, patterns: Mapping[str, Pattern], duration: float, afferent_only: bool) -> None:
-        begin, self._queue = self._time, []
+        begin = self._time
+        self.events.clear()
         for sheet in self.sheets.values():
             sheet.clear()
             if isinstance(sheet, CFSheet):
@@ -389,9 +291,9 @@ class Simulation:
                 raise ModelError(f"Simulation.respond: {name!r} must be a GeneratorSheet (it is not). Name one.")
             sampler = Sampler(pattern, Streams(0), name)
             self._now = begin + Fraction(str(generator.phase))
-            self.tick = self._ticks(self._now)
+            self.events.tick = self.events.ticks_at(self._now)
             shown = generator.show(sampler.draw(self._now, generator.x, generator.y))
-            self.send(generator, shown, generator.outgoing)
+            self.events.send(shown, generator.outgoing)
         self._advance(begin + Fraction(str(duration)))
         self._time = self._now = begin
         for sheet in self.sheets.values():
@@ -460,12 +362,7 @@ class Simulation:
                 if weights and isinstance(p, CFProjection):
                     stored |= p.weights_state()
                 state.update({f"projections/{p.path}/{key}": value for key, value in stored.items()})
-        for i, event in enumerate(sorted(self._queue, key=lambda event: event[:2])):
-            path = event.projection.path if event.projection else event.sheet.name
-            state[f"events/{i:04d}/time"] = np.array(str(Fraction(event.tick, self.ticks_per_unit)))
-            state[f"events/{i:04d}/target"] = np.array(path)
-            if event.projection:
-                state.update(pack_activity(f"events/{i:04d}/activity", event.activity))
+        state.update(self.events.state())
         return state
 
     def restore(self, state: State) -> None:
@@ -510,18 +407,18 @@ class Simulation:
         self._declared.setdefault((path, parameter), value)
 
     def _restore_events(self, state: State) -> None:
-        self._queue = []
+        self.events.clear()
         count = sum(key.startswith("events/") and key.endswith("/time") for key in state)
         events = [_below(state, f"events/{i:04d}/") for i in range(count)]
         times = [Fraction(str(event["time"])) for event in events]
-        self._refine_clock(times)
+        self.events.refine(times)
         for event, time in zip(events, times, strict=True):
             target = find(self, str(event["target"]))
             if isinstance(target, Projection):
                 activity = unpack_activity("activity", event, target.src.grid)
-                self._push(self._ticks(time), target.dest, target, activity)
+                self.events.push(self.events.ticks_at(time), target.dest, target, activity)
             elif isinstance(target, GeneratorSheet):
-                self._push(self._ticks(time), target)
+                self.events.push(self.events.ticks_at(time), target)
 
     def _plain_parameters(self) -> dict[str, dict[str, Any]]:
         """Return every parameter that is a plain number or truth value, by the path of its owner."""
