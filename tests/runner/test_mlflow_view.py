@@ -164,6 +164,23 @@ def test_an_interrupted_update_is_completed(run, client, monkeypatch):
     assert contents(client, run) == whole
 
 
+def test_pictures_are_shown_as_large_as_they_were_drawn(run, client):
+    """The copy on the page has the pixels of the file, up to a bound, so that a map can be read on it."""
+    import PIL.Image
+
+    update([run.directory])
+    (found,) = shown(client, run)
+    folder = Path(found.info.artifact_uri.removeprefix("file://")) / "images"
+    sizes = []
+    for files in (folder.glob("*compressed*"), run.directory.glob("plots/*.png")):
+        for file in files:
+            with PIL.Image.open(file) as image:
+                sizes.append(image.size)
+    assert len(sizes) == 6
+    assert len(set(sizes)) == 1
+    assert 256 < max(sizes[0]) <= 800
+
+
 def test_half_a_picture_is_shown_anew(run, client):
     """A picture whose smaller copy is missing was cut off while being stored, and is stored again, once."""
     update([run.directory])

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from topo_exp.runner.recorders import METRICS, Row, read_metrics
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+    from PIL.Image import Image
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ STEPS_PER_ITERATION = 1000
 PICTURES = "Figures"
 """Section of MLflow's charts that pictures stand in: sections are in the order of their names, capitals first, and one
 that is named as a sheet has its pictures below all of its metrics, where nobody looks."""
+LARGEST_PICTURE = 800
+"""Pixels that a picture may have on the page, in either direction; a click shows all that were drawn."""
 PICTURE_FILE = re.compile(
     r"(?P<key>.+)[+%]step[+%](?P<step>-?\d+)[+%]timestamp[+%](?P<stamp>\d+)[+%][0-9a-f-]{36}(?P<small>[+%]compressed)?\.\w+"
 )
@@ -265,6 +269,7 @@ class MlflowView:
             if place in shown.pictures:
                 self._forget_picture(shown, place)
             with PIL.Image.open(path) as image:
+                image.resize = partial(_reduced, image)  # type: ignore[method-assign]
                 self.client.log_image(shown.run_id, image, key=key, step=step, timestamp=stamp)
             shown.pictures[place] = stamp
             filled.pictures += 1
@@ -383,6 +388,13 @@ def _lock(file: IO[bytes]) -> None:
         msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
         return
     fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+
+
+def _reduced(image: Image, size: tuple[int, int]) -> Image:
+    """Return the copy that MLflow's pages show: the one of 256 pixels that it asks for is lost in its frame."""
+    copy = image.copy()
+    copy.thumbnail((LARGEST_PICTURE, LARGEST_PICTURE))
+    return copy
 
 
 def _signature(directory: Path, record: Mapping[str, Any]) -> str:
