@@ -1,6 +1,6 @@
 """How do I develop a map, record everything about it, and look at what came out?
 
-The same run from the command line: python -m topo_exp cortex_density=3 times=[0,100,500] tag=example
+The same run from the command line: python -m topo_exp cortex_density=3 'times=[0,100,500]' tag=example
 """
 
 from pathlib import Path

@@ -3,8 +3,8 @@
 Write a class with parameters and a method `build`, in a file of its own, and name the file:
 
     python -m topo_exp model=examples/02_my_model.py --help
-    python -m topo_exp model=examples/02_my_model.py orientation_spread=0.2 times=[0,100,1000]
-    python -m topo_exp -m model=examples/02_my_model.py orientation_spread=0.1,0.5,1.5 times=[0,1000]
+    python -m topo_exp model=examples/02_my_model.py orientation_spread=0.2 'times=[0,100,1000]'
+    python -m topo_exp -m model=examples/02_my_model.py orientation_spread=0.1,0.5,1.5 'times=[0,1000]'
 
 All parameters stand on the command line, with their bounds; nothing has to be registered.
 """

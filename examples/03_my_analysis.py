@@ -2,8 +2,8 @@
 
 Write a function of the simulation that returns a Result, and name it beside the others:
 
-    python -m topo_exp analysis=[default,examples/03_my_analysis.py:effective_connections] times=[0,100,500]
-    python -m topo_exp analysis=[examples/03_my_analysis.py:spot_response] analysis.spot_response.sizes=[0.1,0.3]
+    python -m topo_exp 'analysis=[default,examples/03_my_analysis.py:effective_connections]' 'times=[0,100,500]'
+    python -m topo_exp 'analysis=[examples/03_my_analysis.py:spot_response]' 'analysis.spot_response.sizes=[0.1,0.3]'
 
 Its keyword arguments are options on the command line, checked before the run starts. The simulation stands still
 meanwhile: whatever the function does to it is undone.
