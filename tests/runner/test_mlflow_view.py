@@ -178,7 +178,7 @@ def test_pictures_are_shown_as_large_as_they_were_drawn(run, client):
                 sizes.append(image.size)
     assert len(sizes) == 6
     assert len(set(sizes)) == 1
-    assert 256 < max(sizes[0]) <= 800
+    assert 256 < max(sizes[0]) <= 640
 
 
 def test_half_a_picture_is_shown_anew(run, client):

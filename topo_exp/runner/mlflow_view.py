@@ -45,7 +45,7 @@ STEPS_PER_ITERATION = 1000
 PICTURES = "Figures"
 """Section of MLflow's charts that pictures stand in: sections are in the order of their names, capitals first, and one
 that is named as a sheet has its pictures below all of its metrics, where nobody looks."""
-LARGEST_PICTURE = 800
+LARGEST_PICTURE = 640
 """Pixels that a picture may have on the page, in either direction; a click shows all that were drawn."""
 PICTURE_FILE = re.compile(
     r"(?P<key>.+)[+%]step[+%](?P<step>-?\d+)[+%]timestamp[+%](?P<stamp>\d+)[+%][0-9a-f-]{36}(?P<small>[+%]compressed)?\.\w+"
