@@ -8,7 +8,7 @@ import xarray as xr
 
 import topo_exp
 from tests.analysis.fake_simulation import BoundingBox, FakeSheet, FakeSimulation, gabor_simulation
-from topo_exp.analysis import maps
+from topo_exp.analysis import feature_maps, maps
 from topo_exp.analysis.features import Feature, Stimulus
 from topo_exp.engine.patterns import Disk
 from topo_exp.errors import AnalysisError, UnknownNameError
@@ -40,7 +40,7 @@ def test_recorded_responses_give_the_recorded_maps():
                 "x": np.arange(16.0),
             },
         )
-        found = maps.preferences(responses, selectivity_multiplier=float(golden["selectivity_multiplier"]))
+        found = feature_maps.preferences(responses, selectivity_multiplier=float(golden["selectivity_multiplier"]))
         for name, period in (("orientation", np.pi), ("phase", 2 * np.pi)):
             recorded = golden[f"{name}_preference_rad"]
             assert cyclic(found[f"{name}_preference"], recorded, period).max() < 1e-9
@@ -257,7 +257,7 @@ def test_measurements_do_not_share_names():
 def test_any_feature_of_any_stimulus():
     """A user's own feature of her own stimulus gets a preference and a selectivity."""
     sim = gabor_simulation(PREFERRED)
-    found = maps.feature_map(sim, [Feature("size", (0.2, 0.4))], Stimulus(Disk, {"smoothing": 0.0}))
+    found = feature_maps.feature_map(sim, [Feature("size", (0.2, 0.4))], Stimulus(Disk, {"smoothing": 0.0}))
     assert set(found.maps.data_vars) == {"size_preference", "size_selectivity", "response_maximum"}
 
 

@@ -34,7 +34,7 @@ _WHERE = {
     "development": "over_time",
     "direction_map": "maps",
     "disparity_map": "maps",
-    "feature_map": "maps",
+    "feature_map": "feature_maps",
     "full_field_response": "tuning",
     "map_quality": "quality",
     "ocular_dominance_map": "maps",

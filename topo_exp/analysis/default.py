@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from topo_exp.analysis.maps import merged
+from topo_exp.analysis.feature_maps import merged
 from topo_exp.analysis.metrics import mean_activity, sparseness
 from topo_exp.analysis.pictures import picture
 from topo_exp.analysis.responses import plain_attributes, present, sheet_coordinates

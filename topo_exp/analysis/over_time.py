@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from topo_exp.analysis.maps import full_saturation
+from topo_exp.analysis.feature_maps import full_saturation
 from topo_exp.analysis.pictures import picture
 from topo_exp.analysis.result import Result, over_time
 from topo_exp.analysis.stability import change, stability

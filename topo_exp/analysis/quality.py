@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from topo_exp.analysis.feature_maps import full_saturation, result_of, separated
 from topo_exp.analysis.grids import polar_map, spacing
 from topo_exp.analysis.homogeneity import local_homogeneity
-from topo_exp.analysis.maps import full_saturation, orientation_map, result_of, separated
+from topo_exp.analysis.maps import orientation_map
 from topo_exp.analysis.metrics import cardinal_bias, mean_selectivity, orientation_bias
 from topo_exp.analysis.pictures import picture
 from topo_exp.analysis.pinwheels import (

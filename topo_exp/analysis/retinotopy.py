@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from topo_exp.analysis.feature_maps import merged
 from topo_exp.analysis.fields import afferent_projections, first_moments
-from topo_exp.analysis.maps import merged
 from topo_exp.analysis.pictures import picture
 from topo_exp.analysis.responses import measurable_sheets, plain_attributes, sheet_coordinates
 from topo_exp.analysis.result import Result

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import param
 
+from topo_exp.analysis.feature_maps import result_of
 from topo_exp.analysis.fields import bounds_of_shown, every
-from topo_exp.analysis.maps import result_of
 from topo_exp.analysis.pictures import picture
 from topo_exp.analysis.responses import (
     BATCH,

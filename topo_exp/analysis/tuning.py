@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from topo_exp.analysis import features as feature
+from topo_exp.analysis.feature_maps import result_of
 from topo_exp.analysis.features import Feature, GratingPatch, Stimulus
 from topo_exp.analysis.fields import every
-from topo_exp.analysis.maps import orientation_map, result_of
+from topo_exp.analysis.maps import orientation_map
 from topo_exp.analysis.pictures import picture
 from topo_exp.analysis.preference import half_width, vector_average
 from topo_exp.analysis.responses import (
