@@ -95,6 +95,18 @@ def test_libraries_stay_where_they_belong(path: Path) -> None:
             assert any(relative.match(pattern) for pattern in ALLOWED[library]), f"imports {name}"
 
 
+def test_the_engine_is_silent_and_touches_disk_and_clock_in_one_place() -> None:
+    """Only what keeps the compiled kernels knows of files and time; nothing in the engine logs."""
+    outside = {"logging", "pathlib", "shutil", "tempfile", "time"}
+    found = {
+        path.name
+        for path in (PACKAGE / "engine").glob("*.py")
+        for name, _ in imports(path)
+        if name.partition(".")[0] in outside
+    }
+    assert found == {"compiled.py"}
+
+
 @pytest.mark.parametrize("library", ["mlflow", "numba"])
 def test_slow_libraries_are_imported_inside_functions(library: str) -> None:
     """What takes long to load is loaded when it is used."""

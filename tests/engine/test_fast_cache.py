@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.engine.fast_networks import Network
-from topo_exp.engine import eventdriven
+from topo_exp.engine import compiled
 
 RUN = """
 from tests.engine.fast_networks import Network
@@ -22,9 +22,9 @@ print(sim["V1"].activity.tobytes().hex())
 def test_the_cache_lies_where_numba_is_told_or_the_user_keeps_caches(tmp_path, monkeypatch):
     """NUMBA_CACHE_DIR is honoured first, then XDG_CACHE_HOME."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert eventdriven._cache_directory("name") == tmp_path / "xdg" / "topo_exp" / "name"
+    assert compiled._cache_directory("name") == tmp_path / "xdg" / "topo_exp" / "name"
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
-    assert eventdriven._cache_directory("name") == tmp_path / "numba" / "topo_exp" / "name"
+    assert compiled._cache_directory("name") == tmp_path / "numba" / "topo_exp" / "name"
 
 
 def test_a_home_that_cannot_be_written_gives_way_to_a_private_directory(tmp_path, monkeypatch):
@@ -32,13 +32,13 @@ def test_a_home_that_cannot_be_written_gives_way_to_a_private_directory(tmp_path
     (tmp_path / "file").write_text("in the way")
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    monkeypatch.setattr(eventdriven.tempfile, "gettempdir", lambda: str(tmp_path))
-    directory = eventdriven._cache_directory("name")
+    monkeypatch.setattr(compiled.tempfile, "gettempdir", lambda: str(tmp_path))
+    directory = compiled._cache_directory("name")
     assert directory.is_dir()
     assert directory.is_relative_to(tmp_path)
     assert directory.stat().st_mode & 0o077 == 0
     next(tmp_path.glob("topo_exp-*")).chmod(0o777)
-    assert not eventdriven._cache_directory("name").is_relative_to(next(tmp_path.glob("topo_exp-*/topo_exp")))
+    assert not compiled._cache_directory("name").is_relative_to(next(tmp_path.glob("topo_exp-*/topo_exp")))
 
 
 def test_loading_kernels_leaves_numba_as_it_was(monkeypatch):
@@ -46,7 +46,7 @@ def test_loading_kernels_leaves_numba_as_it_was(monkeypatch):
     import numba
 
     monkeypatch.setattr(numba.config, "CACHE_DIR", "elsewhere")
-    eventdriven.kernels.__wrapped__()
+    compiled.kernels.__wrapped__()
     assert numba.config.CACHE_DIR == "elsewhere"
 
 

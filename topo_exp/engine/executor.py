@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from topo_exp.engine.compiled import kernels
 from topo_exp.engine.eventdriven import (
     EventDrivenFields,
     SharedFields,
     Wires,
     aligned,
     has_runs,
-    kernels,
     single,
     supports,
 )

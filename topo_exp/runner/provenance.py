@@ -44,7 +44,7 @@ class ProvenanceThread(threading.Thread):
         try:
             write_text(self._folder / "packages.txt", _installed_packages())
             self._record.update(code=self._describe_code())
-        except Exception:
+        except Exception:  # in a thread of its own: told and counted as an error, but results go before it
             log.exception("provenance: could not be written whole")
 
     def _describe_code(self) -> dict[str, Any]:

@@ -205,7 +205,7 @@ class _Run:
         if keep_script:
             try:
                 script = sim.script_repr()
-            except Exception:
+            except Exception:  # a network that has no source, as with a lambda for an action, is still worth running
                 log.exception("network.py: could not be written")
         return Moment(state=sim.state() if self.spec.snapshot != "none" else None, script=script)
 
