@@ -80,9 +80,13 @@ def reached(projection: CFProjection, active: np.ndarray) -> int:
     """Return how many connections the given source units have through a projection."""
     fields = projection.fields
     layout = fields.wires.layout
-    lanes = np.add.reduceat(layout.lanes, layout.lists[:, 0]) if layout.lanes.size else np.zeros(1, int)
-    lanes = np.where(layout.lists[:, 1:].sum(axis=1) > 0, lanes[: len(layout.lists)], 0)
-    return int(lanes[layout.list_of[np.flatnonzero(active)]].sum())
+    bits = np.unpackbits(layout.lanes.astype("<i4").view(np.uint8).reshape(-1, 4), axis=1).reshape(-1, 4, 8).sum(axis=2)
+    reach = np.add.reduceat(np.vstack([bits, np.zeros((1, 4), int)]), layout.lists[:, 0])
+    reach[layout.lists[:, 1:].sum(axis=1) == 0] = 0
+    rows, columns = projection.src.shape
+    quad_columns = (columns + 1) // 2
+    row, column = np.divmod(np.flatnonzero(active), columns)
+    return int(reach[layout.list_of[row // 2 * quad_columns + column // 2], row % 2 * 2 + column % 2].sum())
 
 
 def moved(sim: Simulation, iterations: int) -> tuple[dict[str, float], float]:

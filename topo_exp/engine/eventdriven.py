@@ -27,9 +27,6 @@ LEAST_SCALE = 1e-6
 FAINT = 8e-9
 """A Gaussian is not drawn where it is fainter than this."""
 
-CACHE_OF_A_CORE = 8 << 20
-"""Bytes of weights of which the active ones no longer stay in the cache that a core has to itself."""
-
 
 # ---------------------------------------------------------------------------------------------------------- layout
 def aligned(size: int, dtype: type = np.float32) -> np.ndarray:
@@ -40,57 +37,73 @@ def aligned(size: int, dtype: type = np.float32) -> np.ndarray:
 
 
 class Layout:
-    """Which destination units each source unit reaches, as vectors of eight and four; see `kernels`."""
+    """Which destination units each quad of source units reaches, as vectors of eight and four; see `kernels`."""
 
     def __init__(self, geometry: FieldGeometry, mask: BoolArray, *, shared: bool = False) -> None:
         rows, columns = geometry.destination_shape
-        source_rows, source_columns = geometry.source_shape
         height, width = mask.shape
         corners = geometry.corners.reshape(rows, columns, 2)
+        self.columns = columns
         self.template_row = np.ascontiguousarray(-corners[:, 0, 0], np.int32)
         self.template_column = np.ascontiguousarray(-corners[0, :, 1], np.int32)
-        self.columns = np.array([source_columns, columns], np.int64)
 
-        k = np.arange(source_rows)[:, None] + self.template_row
-        reached = (k >= 0) & (k < height)
+        seen = self._rows_seen(geometry.source_shape[0], height)
+        reached = (seen >= 0).any(axis=1)
         row_first = reached.argmax(axis=1)
-        row_classes, row_class = np.unique(_sequences(k, reached), axis=0, return_inverse=True)
+        pairs = (seen[:, 0] + 1) * (height + 1) + seen[:, 1] + 1
+        row_classes, row_class = np.unique(_sequences(pairs, reached), axis=0, return_inverse=True)
+        counts = (row_classes >= 0).sum(axis=1).astype(np.int32)
+        members = np.stack(np.divmod(np.maximum(row_classes, 0), height + 1), axis=2).astype(np.int32) - 1
 
-        runs, column_first = self._runs(mask, source_columns)
-        patterns = runs.reshape(source_columns, -1)
+        runs, column_first = self._runs(mask, geometry.source_shape[1])
+        patterns = runs.reshape(len(runs), -1)
         if shared:  # lists then stand for weights too, which depend on the template's columns
-            seen = np.arange(source_columns)[:, None] + self.template_column
-            patterns = np.hstack([patterns, _sequences(seen, (seen >= 0) & (seen < width))])
+            seen = np.arange(geometry.source_shape[1] + geometry.source_shape[1] % 2)[:, None] + self.template_column
+            patterns = np.hstack([patterns, _sequences(seen, (seen >= 0) & (seen < width)).reshape(len(runs), -1)])
         _, representative, column_class = np.unique(patterns, axis=0, return_index=True, return_inverse=True)
         column_classes = np.ascontiguousarray(runs[representative])
 
-        counts = (row_classes >= 0).sum(axis=1).astype(np.int32)
         self.lists = np.zeros((len(row_classes) * len(column_classes), 3), np.int32)
         none = np.zeros(0, np.int32)
         compiled = kernels()
-        size = compiled.list_vectors(row_classes, counts, column_classes, columns, self.lists, none, none)
+        size = compiled.list_vectors(members, counts, column_classes, columns, self.lists, none, none)
         self.offsets, self.lanes = np.zeros(size, np.int32), np.zeros(size, np.int32)
-        compiled.list_vectors(row_classes, counts, column_classes, columns, self.lists, self.offsets, self.lanes)
+        compiled.list_vectors(members, counts, column_classes, columns, self.lists, self.offsets, self.lanes)
         self.list_of = (row_class[:, None] * len(column_classes) + column_class).astype(np.int32).ravel()
         self.base = (row_first[:, None] * columns + column_first).astype(np.int32).ravel()
-        self.sizes = self.lists[:, 1].astype(np.int64) * 8 + (self.lists[:, 2] + 1) // 2 * 8
+        sizes = 32 * self.lists[:, 1].astype(np.int64) + 16 * self.lists[:, 2]
+        sizes = sizes if shared else sizes[self.list_of]
+        start = np.cumsum(sizes) - sizes
+        self.start = start[self.list_of] if shared else start
+        self.size = int(sizes.sum())
+
+    def _rows_seen(self, source_rows: int, height: int) -> IntArray:
+        """Return (quad rows, 2, destination rows): as which row of its template a destination row sees a source row."""
+        seen = np.arange(source_rows + source_rows % 2)[:, None] + self.template_row
+        seen[(seen < 0) | (seen >= height)] = -1
+        seen[source_rows:] = -1
+        return seen.reshape(-1, 2, len(self.template_row))
 
     def _runs(self, mask: BoolArray, source_columns: int) -> tuple[IntArray, IntArray]:
-        """Return (first, length) by source column and template row, and the first destination column of each."""
+        """Return (first, length) by quad column, left and right member, and template row; and where first counts from."""
         width = mask.shape[1]
-        seen = np.arange(source_columns)[:, None] + self.template_column
+        seen = np.arange(source_columns + source_columns % 2)[:, None] + self.template_column
         valid = (seen >= 0) & (seen < width)
+        valid[source_columns:] = False
         sees = mask.T[np.clip(seen, 0, width - 1)].transpose(0, 2, 1) & valid[:, None, :]
-        first, length = sees.argmax(axis=2), sees.sum(axis=2)
+        first = sees.argmax(axis=2).reshape(-1, 2, len(mask))
+        length = sees.sum(axis=2).reshape(first.shape)
         some = length > 0
-        column_first = np.where(some.any(axis=1), np.where(some, first, len(self.template_column)).min(axis=1), 0)
-        runs = np.stack([np.where(some, first - column_first[:, None], 0), length], axis=2)
+        lowest = np.where(some, first, len(self.template_column)).min(axis=(1, 2))
+        column_first = np.where(some.any(axis=(1, 2)), lowest, 0)
+        runs = np.stack([np.where(some, first - column_first[:, None, None], 0), length], axis=3)
         return runs.astype(np.int32), column_first
 
     @property
     def nbytes(self) -> int:
         """Bytes that the lists take."""
-        return self.offsets.nbytes + self.lanes.nbytes + self.lists.nbytes + self.list_of.nbytes + self.base.nbytes
+        arrays = (self.offsets, self.lanes, self.lists, self.list_of, self.base, self.start)
+        return sum(array.nbytes for array in arrays)
 
 
 def _sequences(values: IntArray, valid: BoolArray) -> IntArray:
@@ -112,16 +125,14 @@ def has_runs(geometry: FieldGeometry, mask: BoolArray) -> bool:
 class Wires:
     """The arrays of one projection, and their addresses as the kernels expect them."""
 
-    def __init__(self, geometry: FieldGeometry, layout: Layout, *, shared: bool) -> None:
+    def __init__(self, geometry: FieldGeometry, layout: Layout, *, learns: bool) -> None:
         compiled = kernels()
         self.layout = layout
-        n_source = geometry.source_shape[0] * geometry.source_shape[1]
-        n_dest = geometry.units
-        sizes = layout.sizes if shared else layout.sizes[layout.list_of]
-        start = np.cumsum(sizes) - sizes
-        self.weights = aligned(int(sizes.sum()))
-        self.source = aligned(n_source)
-        self.response = aligned(n_dest + compiled.PADDING, np.float64)[:n_dest]
+        n_source, n_dest = geometry.source_shape[0] * geometry.source_shape[1], geometry.units
+        n_quads, padded = len(layout.start), n_dest + compiled.PADDING
+        self.weights = aligned(layout.size)
+        self.source = aligned(n_source + compiled.PADDING)[:n_source]
+        self.response = aligned(padded, np.float64)[:n_dest]
         self.scale = np.ones(n_dest)
         self.total = np.zeros(n_dest)
         self.view = self.response.reshape(geometry.destination_shape)
@@ -130,35 +141,35 @@ class Wires:
         self.answered: Any = None
         """The input that `response` is the response to."""
         self._arrays = {
+            compiled.SOURCE: self.source,
+            compiled.RESPONSE: self.response,
+            compiled.SCALE: self.scale,
             compiled.WEIGHTS: self.weights,
-            compiled.START: np.ascontiguousarray(start[layout.list_of] if shared else start),
+            compiled.START: layout.start,
             compiled.BASE: layout.base,
             compiled.LIST: layout.list_of,
             compiled.LISTS: layout.lists,
             compiled.OFFSETS: layout.offsets,
             compiled.LANES: layout.lanes,
-            compiled.SOURCE: self.source,
-            compiled.PARTIAL: aligned(n_dest + compiled.PADDING),
-            compiled.RESPONSE: self.response,
-            compiled.ACTIVE: np.zeros(n_source, np.int32),
-            compiled.SCALE: self.scale,
+            compiled.PARTIAL: aligned(padded),
+            compiled.ACTIVE: np.zeros(n_quads, np.int32),
+            compiled.INPUTS: np.zeros((n_quads, 4), np.float32),
             compiled.TOTAL: self.total,
         }
-        if not shared:
-            self._arrays[compiled.GATE] = aligned(n_dest + compiled.PADDING)
-            self._arrays[compiled.INPUT_SUM] = aligned(n_dest + compiled.PADDING)
-            self._arrays[compiled.NEAR] = np.zeros(n_dest + compiled.PADDING, np.int8)
+        if learns:
+            self._arrays[compiled.GATE] = aligned(padded)
+            self._arrays[compiled.INPUT_SUM] = aligned(padded)
+            self._arrays[compiled.NEAR] = np.zeros(padded, np.int8)
         self.row = np.zeros((1, compiled.N_ADDRESSES), np.int64)
         for column, array in self._arrays.items():
             self.row[0, column] = array.ctypes.data
         self.row[0, compiled.N_SOURCE], self.row[0, compiled.N_DEST] = n_source, n_dest
-        self.row[0, compiled.FAR] = self.weights.nbytes > CACHE_OF_A_CORE
+        self.row[0, compiled.SOURCE_COLUMNS] = geometry.source_shape[1]
         self.row[0, compiled.N_LISTS], self.row[0, compiled.N_OFFSETS] = len(layout.lists), len(layout.offsets)
 
-    def convert(self, templates: FloatArray, *, pack: bool) -> None:
-        """Copy weights from templates (units, rows, columns), or scaled ones into them."""
+    def convert(self, templates: FloatArray, factors: FloatArray, *, pack: bool) -> None:
+        """Copy weights from templates (units, rows, columns), or those times their units' factors into them."""
         layout = self.layout
-        factors = np.ones_like(self.scale) if pack else self.scale
         kernels().convert(
             self.row, layout.columns, layout.template_row, layout.template_column, templates, pack, factors
         )
@@ -168,6 +179,15 @@ class Wires:
         if activity is not self.loaded:
             self.source[:] = single(activity).ravel()
             self.loaded = activity
+
+    def respond(self, activity: FloatArray) -> FloatArray:
+        """Return the response of each destination unit (rows, columns) to a source activity, without strength."""
+        self.loaded = None
+        self.source[:] = single(activity).ravel()
+        numbers = np.zeros((1, kernels().N_NUMBERS))
+        numbers[0, kernels().STRENGTH] = 1.0
+        kernels().respond(self.row, numbers)
+        return self.view.copy()
 
     @property
     def nbytes(self) -> int:
@@ -200,9 +220,7 @@ class EventDrivenFields:
     def __init__(self, geometry: FieldGeometry, template_mask: BoolArray, weights: FloatArray) -> None:
         self.geometry = geometry
         self.template_mask = template_mask
-        self.wires = Wires(geometry, Layout(geometry, template_mask), shared=False)
-        self._numbers = np.zeros((1, kernels().N_NUMBERS))
-        self._numbers[0, kernels().STRENGTH] = 1.0
+        self.wires = Wires(geometry, Layout(geometry, template_mask), learns=True)
         self.count = 0
         self.signed = False
         self.set_weights(weights)
@@ -210,12 +228,12 @@ class EventDrivenFields:
     def weights(self) -> FloatArray:
         """Return the weights, (units, rows, columns), in a fresh array."""
         templates = np.zeros((self.geometry.units, *self.template_mask.shape), np.float32)
-        self.wires.convert(templates, pack=False)
+        self.wires.convert(templates, self.wires.scale, pack=False)
         return templates
 
     def set_weights(self, weights: FloatArray) -> None:
         """Replace the weights."""
-        self.wires.convert(np.ascontiguousarray(weights, np.float32), pack=True)
+        self.wires.convert(np.ascontiguousarray(weights, np.float32), self.wires.scale, pack=True)
         self.wires.scale[:] = 1.0
         kernels().add_up(self.wires.row)
         self.count = 0
@@ -223,10 +241,7 @@ class EventDrivenFields:
 
     def respond(self, source: FloatArray, response_fn: ResponseFn) -> FloatArray:
         """Return the response of each destination unit (rows, columns) to the source activity."""
-        self.wires.loaded = None
-        self.wires.source[:] = single(source).ravel()
-        kernels().respond(self.wires.row, self._numbers)
-        return self.wires.view.copy()
+        return self.wires.respond(source)
 
     def learn(self, rule: LearningFn, source: FloatArray, activity: FloatArray, rate: float) -> None:
         """Apply the Hebbian rule for the destination's `activity` (rows, columns)."""
@@ -263,10 +278,14 @@ class EventDrivenFields:
 
     def state(self) -> State:
         """Return stored weights, scales, totals, and the count of normalisations since the last folding."""
-        scale, self.wires.scale[:] = self.wires.scale.copy(), 1.0
-        weights = self.weights()
-        self.wires.scale[:] = scale
-        return {"weights": weights, "scale": scale, "total": self.wires.total.copy(), "count": np.array(self.count)}
+        weights = np.zeros((self.geometry.units, *self.template_mask.shape), np.float32)
+        self.wires.convert(weights, np.ones_like(self.wires.scale), pack=False)
+        return {
+            "weights": weights,
+            "scale": self.wires.scale.copy(),
+            "total": self.wires.total.copy(),
+            "count": np.array(self.count),
+        }
 
     def restore(self, state: State) -> None:
         """Take everything from a stored state, of this or of dense fields."""
@@ -311,20 +330,15 @@ class SharedFields:
     the same input, its response need only be negated.
     """
 
-    def __init__(self, projection: SharedWeightCFProjection, template_mask: BoolArray) -> None:
-        geometry = projection.geometry
+    def __init__(self, projection: SharedWeightCFProjection) -> None:
         self.kernel = projection.weights
-        self.wires = Wires(geometry, Layout(geometry, template_mask, shared=True), shared=True)
         self.opposite: SharedFields | None = None
         self.strength: float | None = None
         """Strength that is part of the last response."""
-        self._numbers = np.zeros((1, kernels().N_NUMBERS))
-        self._numbers[0, kernels().STRENGTH] = 1.0
-        self.wires.convert(self.kernel[None], pack=True)
+        geometry = projection.geometry
+        self.wires = Wires(geometry, Layout(geometry, projection.template_mask, shared=True), learns=False)
+        self.wires.convert(self.kernel[None], self.wires.scale, pack=True)
 
     def respond(self, source: FloatArray) -> FloatArray:
         """Return the response of each destination unit (rows, columns) to the source activity."""
-        self.wires.loaded = None
-        self.wires.source[:] = single(source).ravel()
-        kernels().respond(self.wires.row, self._numbers)
-        return self.wires.view.copy()
+        return self.wires.respond(source)

@@ -111,7 +111,7 @@ class Executor:
         self._sim: Simulation = sheet.simulation
         n = sheet.shape[0] * sheet.shape[1]
         self._buffers = {
-            compiled.ACTIVITY: aligned(n),
+            compiled.ACTIVITY: aligned(n + compiled.PADDING)[:n],
             compiled.DRIVE: aligned(n, np.float64),
             compiled.NET: aligned(n, np.float64),
             compiled.THRESHOLD: aligned(n, np.float64),
@@ -424,7 +424,7 @@ def _adopt_kernel(projection: SharedWeightCFProjection) -> None:
     if not wanted:
         projection.fast = None
     elif projection.fast is None:
-        projection.fast = SharedFields(projection, projection.template_mask)
+        projection.fast = SharedFields(projection)
 
 
 def _pair_opposites(sim: "Simulation") -> None:

@@ -7,16 +7,19 @@ source unit and a destination unit that are both active, so it takes the same ro
 scale factor per destination unit: with w = s v and total = sum(w), learning at rate a changes the total by
 a y sum(x), and dividing by it divides s. It is folded into the weights when enough has gathered.
 
-Layout (`Layout` in eventdriven.py makes it). The destination units that a source unit reaches are runs of neighbours in
-rows. Runs are cut into vectors of eight and, at their ends, of four, padded with zero weights. Source units whose
-vectors lie alike relative to their first destination (all but those at an edge, when densities are equal) share one
-list of offsets, so that the innermost loop is one flat pass over a list, without a branch. A vector that ends beyond
-its run adds zeros to the units that follow, so response arrays carry eight extra numbers. Where all units share one
-kernel, the weights too are stored once per list.
+Layout (`Layout` in eventdriven.py makes it). Source units are taken in quads, two by two neighbours, because neighbours
+tend to be active together and reach almost the same units. The destination units that a quad reaches are runs of
+neighbours in rows. Runs are cut into vectors of eight and, at their ends, of four; for each vector in turn the weights
+of the four members lie side by side, padded with zeros where a member does not reach. So the response to a whole quad
+is loaded and stored once. Quads whose vectors lie alike relative to their first destination (all but those at an edge,
+when densities are equal) share one list of offsets, so that the innermost loop is one flat pass over a list, without a
+branch. A vector that ends beyond its run adds zeros to the units that follow, so arrays carry eight extra numbers.
 
-Precision: weights and activities are float32. Responses to other sheets add up in double precision, in
-which all that is done per unit (thresholds, scales, totals) is done too. Responses of a sheet to itself, computed once
-per settling step, add up in float32 over few source units at a time.
+Where all units share one kernel, the weights too are stored once per list.
+
+Precision: weights and activities are float32. Products with the members of a quad add up in float32. Responses to other
+sheets add up in double precision, in which all that is done per unit (thresholds, scales, totals) is done too, responses
+of a sheet to itself, computed once per settling step, in float32.
 
 A call must not cost more than its work, so arrays travel as addresses in a table with one row per projection (columns:
 `WEIGHTS` ...), which Python fills once. Whoever calls keeps the arrays alive.
@@ -32,38 +35,40 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import carray, njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from topo_exp.typing import FloatArray, IntArray
 
 # columns of the address table, one row per projection
-WEIGHTS = 0  # float32: per source unit its vectors of eight, then those of four
-START = 1  # int64 (source units,): where in WEIGHTS a unit's begin
-BASE = 2  # int32 (source units,): destination unit that offsets count from
-LIST = 3  # int32 (source units,): which list of offsets is a unit's
-LISTS = 4  # int32 (lists, 3): first entry, number of vectors of eight, of four
-OFFSETS = 5  # int32 (entries,): first destination unit of a vector, from BASE
-LANES = 6  # int32 (entries,): how many numbers of a vector are weights
-SOURCE = 7  # float32 (source units,): activity as it arrived
-PARTIAL = 8  # float32 (destination units + 8,): response to one chunk; zeros between calls
-RESPONSE = 9  # float64 (destination units + 8,): strength times response
-GATE = 10  # float32 (destination units + 8,): rate y / s while learning, else zero
-INPUT_SUM = 11  # float32 (destination units + 8,): sum of the active inputs in a unit's field
-ACTIVE = 12  # int32 (source units,): list of active source units
-SCALE = 13  # float64 (destination units,): s
-TOTAL = 14  # float64 (destination units,): sum of the weights s v
+SOURCE = 0  # float32 (source units + 8,): activity as it arrived
+RESPONSE = 1  # float64 (destination units + 8,): strength times response
+SCALE = 2  # float64 (destination units,): s
+WEIGHTS = 3  # float32: per quad its vectors of eight, then those of four, each for all four members
+START = 4  # int64 (quads,): where in WEIGHTS a quad's begin
+BASE = 5  # int32 (quads,): destination unit that offsets count from
+LIST = 6  # int32 (quads,): which list of offsets is a quad's
+LISTS = 7  # int32 (lists, 3): first entry, number of vectors of eight, of four
+OFFSETS = 8  # int32 (entries,): first destination unit of a vector, from BASE
+LANES = 9  # int32 (entries,): bit 8 m + n tells whether number n of member m's vector is a weight
+PARTIAL = 10  # float32 (destination units + 8,): response in single precision; zeros between calls
+GATE = 11  # float32 (destination units + 8,): rate y / s while learning, else zero
+INPUT_SUM = 12  # float32 (destination units + 8,): sum of the active inputs in a unit's field
+NEAR = 13  # int8 (destination units + 8,): whether a vector of eight that starts here holds a unit that learns
+ACTIVE = 14  # int32 (quads,): list of active quads
+INPUTS = 15  # float32 (quads, 4): activities of their members
+TOTAL = 16  # float64 (destination units,): sum of the weights s v
 # and plain numbers
-N_SOURCE = 15
-N_DEST = 16
-N_LISTS = 17
-N_OFFSETS = 18
-GROUP = 19  # projections normalised together share this number, and are neighbours in the table; -1: not normalised
-N_ACTIVE = 20  # how many of ACTIVE are valid
-ARRIVED = 21  # whether RESPONSE is to be computed anew, from SOURCE
-LATERAL = 22  # whether the source is the destination itself
-NEAR = 23  # int8 (destination units + 8,): whether a vector of eight that starts here holds a unit that learns
-FAR = 24  # whether the weights are too many for the cache of one core
-N_ADDRESSES = 25
+N_SOURCE = 17
+N_DEST = 18
+SOURCE_COLUMNS = 19
+N_LISTS = 20
+N_OFFSETS = 21
+GROUP = 22  # projections normalised together share this number, and are neighbours in the table; -1: not normalised
+N_ACTIVE = 23  # how many of ACTIVE are valid
+ARRIVED = 24  # whether RESPONSE is to be computed anew, from SOURCE
+LATERAL = 25  # whether the source is the destination itself
+N_ADDRESSES = 26
 
 # columns of the table of real numbers, one row per projection
 STRENGTH = 0
@@ -92,11 +97,11 @@ N_TRANSFER = 4
 PADDING = 8
 """Numbers beyond the end of an array of destination units that kernels may touch."""
 
-CHUNK = 64
-"""Units of the sheet itself whose products are added up in single precision."""
-
-FEW = 256
-"""So few active units of the sheet itself are taken in one chunk, and in one pass with the activation."""
+MEMBERS = np.zeros((16, 5), np.int64)
+"""How many members of a quad are active, and which, by the bits that tell it."""
+for _bits in range(16):
+    _members = [member for member in range(4) if _bits >> member & 1]
+    MEMBERS[_bits, : len(_members) + 1] = [len(_members), *_members]
 
 _CONTRACT = {"contract"}  # fused multiply-add; nothing that would hide NaN or depend on the order of compilation
 _helper = njit(nogil=True, fastmath=_CONTRACT, error_model="numpy")
@@ -126,79 +131,71 @@ def _splat(builder: Any, x: Any, width: int) -> Any:
     return builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width))
 
 
-def _first_lanes(builder: Any, n: Any, width: int) -> Any:
-    lanes = ir.VectorType(n.type, width)
-    return builder.icmp_signed("<", ir.Constant(lanes, list(range(width))), _splat(builder, n, width))
+def _lanes_of(builder: Any, lanes: Any, member: int, width: int) -> Any:
+    """Return the mask of one member's weights in a vector, from an entry of LANES."""
+    bits = [1 << (8 * member + lane) for lane in range(width)]
+    vector = ir.VectorType(lanes.type, width)
+    mask = builder.and_(_splat(builder, lanes, width), ir.Constant(vector, bits))
+    return builder.icmp_unsigned("!=", mask, ir.Constant(vector, [0] * width))
 
 
-def _add_scaled_vector(width: int) -> Any:
+def _add_products(width: int, count: int, *, double: bool) -> Any:
+    """Return a function that adds the products of one vector's weights with `count` members' activities."""
+
     @intrinsic
-    def add_scaled(typing: Any, y: int, x: int, a: float) -> _Codegen:
-        """y[:width] += a x[:width], y and x being addresses."""
+    def add(typing: Any, y: int, weights: int, members: tuple[int, ...], x: tuple[float, ...]) -> _Codegen:
+        """y[:width] += sum of weights[m, :width] x_m over members m, y and weights being addresses."""
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            to, source = _at(builder, args[0], width), _at(builder, args[1], width)
-            values = builder.load(source, align=4)
-            product = builder.fmul(values, _splat(builder, args[2], width), flags=["contract"])
+            size = ir.Constant(ir.IntType(64), 4 * width)
+            product = None
+            for member, activity in zip(
+                cgutils.unpack_tuple(builder, args[2]), cgutils.unpack_tuple(builder, args[3]), strict=True
+            ):
+                source = _at(builder, builder.add(args[1], builder.mul(member, size)), width)
+                values = builder.fmul(
+                    builder.load(source, align=4), _splat(builder, activity, width), flags=["contract"]
+                )
+                product = values if product is None else builder.fadd(product, values, flags=["contract"])
+            to = _at(builder, args[0], width)
+            if double:
+                doubles = ir.VectorType(ir.DoubleType(), width)
+                product = builder.fpext(product, doubles)
+                to = builder.inttoptr(args[0], doubles.as_pointer())
             builder.store(builder.fadd(builder.load(to, align=4), product, flags=["contract"]), to, align=4)
             return context.get_dummy_value()
 
-        return types.void(types.int64, types.int64, types.float32), codegen
-
-    return add_scaled
-
-
-def _add_scaled_double(width: int) -> Any:
-    @intrinsic
-    def add_scaled(typing: Any, y: int, x: int, a: float) -> _Codegen:
-        """y[:width] += a x[:width] in double precision, x being the address of floats."""
-
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            double = ir.VectorType(ir.DoubleType(), width)
-            to = builder.inttoptr(args[0], double.as_pointer())
-            values = builder.fpext(builder.load(_at(builder, args[1], width), align=4), double)
-            product = builder.fmul(values, _splat(builder, args[2], width), flags=["contract"])
-            builder.store(builder.fadd(builder.load(to, align=8), product, flags=["contract"]), to, align=8)
-            return context.get_dummy_value()
-
-        return types.void(types.int64, types.int64, types.float64), codegen
-
-    return add_scaled
-
-
-def _add_scaled_lanes(width: int) -> Any:
-    @intrinsic
-    def add_scaled(typing: Any, y: int, x: int, a: float, n: int) -> _Codegen:
-        """y[:n] += a x[:n] with n <= width, y and x being addresses."""
-
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            to, source = _at(builder, args[0], width), _at(builder, args[1], width)
-            old, values = builder.load(to, align=4), builder.load(source, align=4)
-            product = builder.fmul(values, _splat(builder, args[2], width), flags=["contract"])
-            new = builder.fadd(old, product, flags=["contract"])
-            builder.store(builder.select(_first_lanes(builder, args[3], width), new, old), to, align=4)
-            return context.get_dummy_value()
-
-        return types.void(types.int64, types.int64, types.float32, types.int32), codegen
-
-    return add_scaled
-
-
-def _add_lanes(width: int) -> Any:
-    @intrinsic
-    def add(typing: Any, y: int, a: float, n: int) -> _Codegen:
-        """y[:n] += a with n <= width, y being an address."""
-
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            to = _at(builder, args[0], width)
-            old = builder.load(to, align=4)
-            new = builder.fadd(old, _splat(builder, args[1], width))
-            builder.store(builder.select(_first_lanes(builder, args[2], width), new, old), to, align=4)
-            return context.get_dummy_value()
-
-        return types.void(types.int64, types.float32, types.int32), codegen
+        pair = types.UniTuple(types.int64, count), types.UniTuple(types.float32, count)
+        return types.void(types.int64, types.int64, *pair), codegen
 
     return add
+
+
+def _learn_vector(width: int) -> Any:
+    """Return a function that changes the weights of one vector of a quad."""
+
+    @intrinsic
+    def learn(typing: Any, weights: int, gate: int, sums: int, x: tuple[float, ...], lanes: int) -> _Codegen:
+        """weights[m, n] += gate[n] x_m and sums[n] += x_m, for the lanes n of each member m; all but x, lanes addresses."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            gate, to_sum = builder.load(_at(builder, args[1], width), align=4), _at(builder, args[2], width)
+            total = builder.load(to_sum, align=4)
+            none = ir.Constant(_vector(width), [0.0] * width)
+            for member, activity in enumerate(cgutils.unpack_tuple(builder, args[3])):
+                address = builder.add(args[0], ir.Constant(ir.IntType(64), 4 * width * member))
+                to = _at(builder, address, width)
+                x = builder.select(_lanes_of(builder, args[4], member, width), _splat(builder, activity, width), none)
+                product = builder.fmul(gate, x, flags=["contract"])
+                builder.store(builder.fadd(builder.load(to, align=4), product, flags=["contract"]), to, align=4)
+                total = builder.fadd(total, x)
+            builder.store(total, to_sum, align=4)
+            return context.get_dummy_value()
+
+        quad = types.UniTuple(types.float32, 4)
+        return types.void(types.int64, types.int64, types.int64, quad, types.int32), codegen
+
+    return learn
 
 
 def _nonzero_vector(width: int) -> Any:
@@ -216,26 +213,8 @@ def _nonzero_vector(width: int) -> Any:
     return nonzero
 
 
-_add_scaled8, _add_scaled4 = _add_scaled_vector(8), _add_scaled_vector(4)
-_add_double8, _add_double4 = _add_scaled_double(8), _add_scaled_double(4)
-_add_scaled_lanes8, _add_scaled_lanes4 = _add_scaled_lanes(8), _add_scaled_lanes(4)
-_add_lanes8, _add_lanes4 = _add_lanes(8), _add_lanes(4)
+_learn8, _learn4 = _learn_vector(8), _learn_vector(4)
 _nonzero8 = _nonzero_vector(8)
-
-
-@intrinsic
-def _prefetch(typing: Any, address: int) -> _Codegen:
-    """Bring what is at an address into the cache."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        word = ir.IntType(32)
-        pointer = builder.inttoptr(args[0], ir.IntType(8).as_pointer())
-        kind = ir.FunctionType(ir.VoidType(), [pointer.type, word, word, word])
-        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [pointer.type], kind)
-        builder.call(prefetch, [pointer, *(ir.Constant(word, n) for n in (0, 3, 1))])  # to read, keep, data
-        return context.get_dummy_value()
-
-    return types.void(types.int64), codegen
 
 
 @intrinsic
@@ -313,6 +292,40 @@ def _list_active(activity: int, n: int, active: int) -> int:
 
 
 @_helper
+def _list_quads(field: IntArray) -> None:
+    """List the quads of the source that have an active member, with the activities of their members."""
+    n_source, columns = field[N_SOURCE], field[SOURCE_COLUMNS]
+    rows = n_source // columns
+    quads_per_row = (columns + 1) // 2
+    n_quads = (rows + 1) // 2 * quads_per_row
+    source, active = _float32(field[SOURCE], n_source), _int32(field[ACTIVE], n_quads)
+    inputs = _float32(field[INPUTS], 4 * n_quads)
+    count = 0
+    for row in range(0, rows, 2):
+        below = row + 1 < rows
+        for first in range(0, columns, 8):
+            at = row * columns + first
+            bits = _nonzero8(field[SOURCE] + 4 * at)
+            if below:
+                bits |= _nonzero8(field[SOURCE] + 4 * (at + columns))
+            if first + 8 > columns:
+                bits &= (1 << (columns - first)) - 1
+            bits = (bits | bits >> 1) & 0x55
+            while bits != 0:
+                column = first + _lowest_bit(bits)
+                bits &= bits - 1
+                active[count] = row // 2 * quads_per_row + column // 2
+                unit = row * columns + column
+                right = column + 1 < columns
+                inputs[4 * count] = source[unit]
+                inputs[4 * count + 1] = source[unit + 1] if right else np.float32(0.0)
+                inputs[4 * count + 2] = source[unit + columns] if below else np.float32(0.0)
+                inputs[4 * count + 3] = source[unit + columns + 1] if below and right else np.float32(0.0)
+                count += 1
+    field[N_ACTIVE] = count
+
+
+@_helper
 def _any_negative(activity: int, n: int) -> bool:
     values = _float32(activity, n)
     found = False
@@ -322,113 +335,86 @@ def _any_negative(activity: int, n: int) -> bool:
 
 
 # ---------------------------------------------------------------------------------------------------- the response
-def _make_scatter(*, far: bool) -> Any:
-    """Return the innermost kernel; with `far`, one that fetches the next unit's weights from memory meanwhile."""
+def _make_pass(count: int, *, double: bool) -> Any:
+    """Return the innermost kernel, for quads with `count` active members."""
+    add8, add4 = _add_products(8, count, double=double), _add_products(4, count, double=double)
+    size = 8 if double else 4
 
     @_helper
-    def scatter(field: IntArray, first: int, end: int) -> Any:
-        """Add v x of source units number first ... end - 1 of ACTIVE to PARTIAL; return the range that it touched."""
-        n_source = field[N_SOURCE]
-        active, source = _int32(field[ACTIVE], n_source), _float32(field[SOURCE], n_source)
-        start, base, list_of = (
-            _int64(field[START], n_source),
-            _int32(field[BASE], n_source),
-            _int32(field[LIST], n_source),
-        )
-        lists, offsets = _int32(field[LISTS], 3 * field[N_LISTS]), _int32(field[OFFSETS], field[N_OFFSETS])
-        low: Any = field[N_DEST]
-        high: Any = 0
-        last = field[N_ACTIVE] - 1
-        for n in range(first, end):
-            unit = active[n]
-            x = source[unit]
-            weight = field[WEIGHTS] + 4 * start[unit]
-            to = field[PARTIAL] + 4 * base[unit]
-            entry = np.uint64(lists[3 * list_of[unit]])
-            eights, fours = lists[3 * list_of[unit] + 1], lists[3 * list_of[unit] + 2]
-            low = min(low, np.int64(base[unit]))
-            if far:
-                ahead = field[WEIGHTS] + 4 * start[active[min(n + 1, last)]]
-            for _ in range(eights):
-                _add_scaled8(to + 4 * offsets[entry], weight, x)
-                if far:
-                    _prefetch(ahead)
-                    ahead += 32
-                weight += 32
-                entry += np.uint64(1)
-            if eights > 0:
-                high = max(high, np.int64(base[unit] + offsets[entry - np.uint64(1)]))
-            for _ in range(fours):
-                _add_scaled4(to + 4 * offsets[entry], weight, x)
-                weight += 16
-                entry += np.uint64(1)
-            if fours > 0:
-                high = max(high, np.int64(base[unit] + offsets[entry - np.uint64(1)]))
-        return low, high + 8
+    def over_list(
+        to: int, weight: int, offsets: int, eights: int, fours: int, members: tuple[int, ...], x: tuple[float, ...]
+    ) -> None:
+        """Add the weights of some members, times their activities x, to a response; addresses and numbers."""
+        entries = _int32(offsets, eights + fours)
+        for n in range(eights):
+            add8(to + size * entries[n], weight, members, x)
+            weight += 128
+        for n in range(eights, eights + fours):
+            add4(to + size * entries[n], weight, members, x)
+            weight += 64
+
+    return over_list
+
+
+def _make_scatter(*, double: bool) -> Any:
+    one, two, three, four = (_make_pass(count, double=double) for count in (1, 2, 3, 4))
+    column, size = (RESPONSE, 8) if double else (PARTIAL, 4)
+
+    @_helper
+    def scatter(field: IntArray) -> None:
+        """Add the sum of v x over the active quads to PARTIAL, or in double precision to RESPONSE."""
+        n_quads = field[N_ACTIVE]
+        active, inputs = _int32(field[ACTIVE], n_quads), _float32(field[INPUTS], 4 * n_quads)
+        start, base, list_of = _quads(field)
+        lists = _int32(field[LISTS], 3 * field[N_LISTS])
+        for n in range(n_quads):
+            quad = active[n]
+            entry, eights, fours = lists[3 * list_of[quad]], lists[3 * list_of[quad] + 1], lists[3 * list_of[quad] + 2]
+            offsets = field[OFFSETS] + 4 * entry
+            weight = field[WEIGHTS] + 4 * start[quad]
+            to = field[column] + size * base[quad]
+            x = inputs[4 * n : 4 * n + 4]
+            m = MEMBERS[(x[0] != 0) | (x[1] != 0) << 1 | (x[2] != 0) << 2 | (x[3] != 0) << 3]
+            if m[0] == 4:
+                four(to, weight, offsets, eights, fours, (0, 1, 2, 3), (x[0], x[1], x[2], x[3]))
+            elif m[0] == 2:
+                two(to, weight, offsets, eights, fours, (m[1], m[2]), (x[m[1]], x[m[2]]))
+            elif m[0] == 1:
+                one(to, weight, offsets, eights, fours, (m[1],), (x[m[1]],))
+            else:
+                three(to, weight, offsets, eights, fours, (m[1], m[2], m[3]), (x[m[1]], x[m[2]], x[m[3]]))
 
     return scatter
 
 
-_scatter_near, _scatter_far = _make_scatter(far=False), _make_scatter(far=True)
-
-
 @_helper
-def _scatter(field: IntArray, first: int, end: int) -> Any:
-    if field[FAR]:
-        return _scatter_far(field, first, end)
-    return _scatter_near(field, first, end)
+def _quads(field: IntArray) -> Any:
+    """Return START, BASE and LIST as arrays."""
+    columns = field[SOURCE_COLUMNS]
+    n_quads = (field[N_SOURCE] // columns + 1) // 2 * ((columns + 1) // 2)
+    return _int64(field[START], n_quads), _int32(field[BASE], n_quads), _int32(field[LIST], n_quads)
 
 
-@_exact
-def _collect(field: IntArray, strength: float, low: int, high: int) -> None:
-    """RESPONSE += strength * s * PARTIAL and PARTIAL = 0, for units low ... high - 1."""
-    n = min(high, field[N_DEST]) - low
-    response, scale = _float64(field[RESPONSE] + 8 * low, n), _float64(field[SCALE] + 8 * low, n)
-    partial = _float32(field[PARTIAL] + 4 * low, n + PADDING)
-    for unit in range(n):
-        response[unit] += strength * scale[unit] * partial[unit]
-    partial[:] = 0
-
-
-@_helper
-def _respond_exactly(field: IntArray, strength: float) -> None:
-    """Do what `_respond` does, adding up in double precision."""
-    n_source, n_dest = field[N_SOURCE], field[N_DEST]
-    active, source = _int32(field[ACTIVE], n_source), _float32(field[SOURCE], n_source)
-    start, base, list_of = _int64(field[START], n_source), _int32(field[BASE], n_source), _int32(field[LIST], n_source)
-    lists, offsets = _int32(field[LISTS], 3 * field[N_LISTS]), _int32(field[OFFSETS], field[N_OFFSETS])
-    _float64(field[RESPONSE], n_dest + PADDING)[:] = 0
-    for n in range(field[N_ACTIVE]):
-        unit = active[n]
-        x = np.float64(source[unit])
-        weight = field[WEIGHTS] + 4 * start[unit]
-        to = field[RESPONSE] + 8 * base[unit]
-        entry = np.uint64(lists[3 * list_of[unit]])
-        for _ in range(lists[3 * list_of[unit] + 1]):
-            _add_double8(to + 8 * offsets[entry], weight, x)
-            weight += 32
-            entry += np.uint64(1)
-        for _ in range(lists[3 * list_of[unit] + 2]):
-            _add_double4(to + 8 * offsets[entry], weight, x)
-            weight += 16
-            entry += np.uint64(1)
-    response, scale = _float64(field[RESPONSE], n_dest), _float64(field[SCALE], n_dest)
-    for unit in range(n_dest):
-        response[unit] *= strength * scale[unit]
+_scatter, _scatter_exactly = _make_scatter(double=False), _make_scatter(double=True)
 
 
 @_exact
 def _respond(field: IntArray, strength: float) -> None:
-    """RESPONSE = strength * s * sum over the source units ACTIVE of v x."""
-    if not field[LATERAL]:
-        _respond_exactly(field, strength)
-        return
-    _float64(field[RESPONSE], field[N_DEST])[:] = 0
-    chunk = FEW if field[N_ACTIVE] <= FEW else CHUNK
-    for first in range(0, field[N_ACTIVE], chunk):
-        low, high = _scatter(field, first, min(first + chunk, field[N_ACTIVE]))
-        if low < high:
-            _collect(field, strength, low, high)
+    """RESPONSE = strength * s * sum over the source units of v x."""
+    _list_quads(field)
+    n_dest = field[N_DEST]
+    response, scale = _float64(field[RESPONSE], n_dest), _float64(field[SCALE], n_dest)
+    if field[LATERAL]:
+        _scatter(field)
+        partial = _float32(field[PARTIAL], n_dest + PADDING)
+        for unit in range(n_dest):
+            response[unit] = strength * scale[unit] * partial[unit]
+        partial[:] = 0
+    else:
+        _float64(field[RESPONSE], n_dest + PADDING)[:] = 0
+        _scatter_exactly(field)
+        for unit in range(n_dest):
+            response[unit] *= strength * scale[unit]
 
 
 @_exact
@@ -511,24 +497,22 @@ def settle(sheet: IntArray, transfer: FloatArray, fields: IntArray, numbers: Flo
     """
     for p in range(len(fields)):
         if fields[p, ARRIVED]:
-            fields[p, N_ACTIVE] = _list_active(fields[p, SOURCE], fields[p, N_SOURCE], fields[p, ACTIVE])
             _respond(fields[p], numbers[p, STRENGTH])
     _add_responses(fields, 0, sheet[DRIVE], sheet[ZEROS])
     _activate(sheet, transfer, fields)
     one, other = _two_lateral(transfer, fields)
     for n in range(1, sheet[ACTIVATIONS] + sheet[ECHO]):
-        count = _list_active(sheet[ACTIVITY], sheet[UNITS], sheet[LEARNERS])
-        at_once = one >= 0 and count <= FEW and n < sheet[ACTIVATIONS]
+        at_once = one >= 0 and n < sheet[ACTIVATIONS]
         for p in range(len(fields)):
             if fields[p, LATERAL]:
-                own_list, own_source = fields[p, ACTIVE], fields[p, SOURCE]
-                fields[p, ACTIVE], fields[p, SOURCE] = sheet[LEARNERS], sheet[ACTIVITY]
-                fields[p, N_ACTIVE] = count
+                own_source = fields[p, SOURCE]
+                fields[p, SOURCE] = sheet[ACTIVITY]
                 if at_once:
-                    _scatter(fields[p], 0, count)
+                    _list_quads(fields[p])
+                    _scatter(fields[p])
                 else:
                     _respond(fields[p], numbers[p, STRENGTH])
-                fields[p, ACTIVE], fields[p, SOURCE] = own_list, own_source
+                fields[p, SOURCE] = own_source
         if at_once:
             strengths = (numbers[one, STRENGTH], numbers[other, STRENGTH])
             _activate_from_two(sheet, transfer, fields[one], fields[other], strengths)
@@ -540,7 +524,6 @@ def settle(sheet: IntArray, transfer: FloatArray, fields: IntArray, numbers: Flo
 def respond(fields: IntArray, numbers: FloatArray) -> None:
     """Compute the response of each projection to its source's activity, into RESPONSE."""
     for p in range(len(fields)):
-        fields[p, N_ACTIVE] = _list_active(fields[p, SOURCE], fields[p, N_SOURCE], fields[p, ACTIVE])
         _respond(fields[p], numbers[p, STRENGTH])
 
 
@@ -548,9 +531,11 @@ def respond(fields: IntArray, numbers: FloatArray) -> None:
 @_helper
 def _learn(field: IntArray, rate: float, activity: int, learners: int, n_learners: int) -> None:
     """Hebbian change of one projection, v += rate y x / s, and TOTAL += rate y sum(x), for the learners."""
-    n_source, n_dest = field[N_SOURCE], field[N_DEST]
-    active, source = _int32(field[ACTIVE], n_source), _float32(field[SOURCE], n_source)
-    start, base, list_of = _int64(field[START], n_source), _int32(field[BASE], n_source), _int32(field[LIST], n_source)
+    n_dest = field[N_DEST]
+    _list_quads(field)
+    n_quads = field[N_ACTIVE]
+    active, inputs = _int32(field[ACTIVE], n_quads), _float32(field[INPUTS], 4 * n_quads)
+    start, base, list_of = _quads(field)
     lists, offsets = _int32(field[LISTS], 3 * field[N_LISTS]), _int32(field[OFFSETS], field[N_OFFSETS])
     lanes = _int32(field[LANES], field[N_OFFSETS])
     y, units = _float32(activity, n_dest), _int32(learners, n_dest)
@@ -563,24 +548,22 @@ def _learn(field: IntArray, rate: float, activity: int, learners: int, n_learner
     for n in range(n_learners):
         gate[units[n]] = np.float32(rate * y[units[n]] / scale[units[n]])
         near[max(units[n] - 7, 0) : units[n] + 1] = 1
-    for n in range(field[N_ACTIVE]):
-        unit = active[n]
-        x = source[unit]
-        weight = field[WEIGHTS] + 4 * start[unit]
-        entry = np.uint64(lists[3 * list_of[unit]])
-        for _ in range(lists[3 * list_of[unit] + 1]):
-            to = base[unit] + offsets[entry]
+    for n in range(n_quads):
+        quad = active[n]
+        x = (inputs[4 * n], inputs[4 * n + 1], inputs[4 * n + 2], inputs[4 * n + 3])
+        weight = field[WEIGHTS] + 4 * start[quad]
+        entry = np.uint64(lists[3 * list_of[quad]])
+        for _ in range(lists[3 * list_of[quad] + 1]):
+            to = base[quad] + offsets[entry]
             if near[to]:
-                _add_scaled_lanes8(weight, field[GATE] + 4 * to, x, lanes[entry])
-                _add_lanes8(field[INPUT_SUM] + 4 * to, x, lanes[entry])
-            weight += 32
+                _learn8(weight, field[GATE] + 4 * to, field[INPUT_SUM] + 4 * to, x, lanes[entry])
+            weight += 128
             entry += np.uint64(1)
-        for _ in range(lists[3 * list_of[unit] + 2]):
-            to = base[unit] + offsets[entry]
+        for _ in range(lists[3 * list_of[quad] + 2]):
+            to = base[quad] + offsets[entry]
             if near[to]:
-                _add_scaled_lanes4(weight, field[GATE] + 4 * to, x, lanes[entry])
-                _add_lanes4(field[INPUT_SUM] + 4 * to, x, lanes[entry])
-            weight += 16
+                _learn4(weight, field[GATE] + 4 * to, field[INPUT_SUM] + 4 * to, x, lanes[entry])
+            weight += 64
             entry += np.uint64(1)
     for n in range(n_learners):
         total[units[n]] += rate * y[units[n]] * sums[units[n]]
@@ -621,7 +604,6 @@ def learn(sheet: IntArray, fields: IntArray, numbers: FloatArray) -> float:
     count = _list_active(sheet[ACTIVITY], n_units, sheet[LEARNERS])
     for p in range(n_fields):
         if numbers[p, RATE] != 0:
-            fields[p, N_ACTIVE] = _list_active(fields[p, SOURCE], fields[p, N_SOURCE], fields[p, ACTIVE])
             _learn(fields[p], numbers[p, RATE], sheet[ACTIVITY], sheet[LEARNERS], count)
     smallest = 1.0
     first = 0
@@ -638,22 +620,25 @@ def learn(sheet: IntArray, fields: IntArray, numbers: FloatArray) -> float:
 @_helper
 def _walk(field: IntArray, sums: FloatArray, factors: FloatArray, step: int) -> None:
     """Add |v| of each destination unit to sums (step 0), or multiply v by its factor (step 1)."""
-    n_source = field[N_SOURCE]
-    start, base, list_of = _int64(field[START], n_source), _int32(field[BASE], n_source), _int32(field[LIST], n_source)
+    start, base, list_of = _quads(field)
     lists, offsets = _int32(field[LISTS], 3 * field[N_LISTS]), _int32(field[OFFSETS], field[N_OFFSETS])
     lanes = _int32(field[LANES], field[N_OFFSETS])
-    for unit in range(n_source):
-        weight = field[WEIGHTS] + 4 * start[unit]
-        first, eights, fours = lists[3 * list_of[unit] : 3 * list_of[unit] + 3]
-        for n in range(eights + fours):
-            values = _float32(weight, 8)
-            to = base[unit] + offsets[first + n]
-            for lane in range(lanes[first + n]):
-                if step == 0:
-                    sums[to + lane] += abs(values[lane])
-                else:
-                    values[lane] = np.float32(values[lane] * factors[to + lane])
-            weight += 32 if n < eights else 16
+    for quad in range(len(start)):
+        weight = field[WEIGHTS] + 4 * start[quad]
+        first, eights, fours = lists[3 * list_of[quad] : 3 * list_of[quad] + 3]
+        for entry in range(first, first + eights + fours):
+            width = 8 if entry < first + eights else 4
+            values = _float32(weight, 4 * width)
+            to = base[quad] + offsets[entry]
+            for member in range(4):
+                for lane in range(width):
+                    if lanes[entry] >> (8 * member + lane) & 1:
+                        if step == 0:
+                            sums[to + lane] += abs(values[width * member + lane])
+                        else:
+                            at = width * member + lane
+                            values[at] = np.float32(values[at] * factors[to + lane])
+            weight += 16 * width
 
 
 @_entry("float64(int64[:, ::1], float32[::1], float64)")
@@ -665,7 +650,6 @@ def learn_alone(fields: IntArray, activity: FloatArray, rate: float) -> float:
         if _any_negative(values.ctypes.data, len(values)):
             return -1.0
     count = _list_active(activity.ctypes.data, n_dest, learners.ctypes.data)
-    fields[0, N_ACTIVE] = _list_active(fields[0, SOURCE], fields[0, N_SOURCE], fields[0, ACTIVE])
     _learn(fields[0], rate, activity.ctypes.data, learners.ctypes.data, count)
     return 0.0
 
@@ -708,7 +692,7 @@ def adapt(threshold: FloatArray, average: FloatArray, previous: FloatArray, cons
 
 
 # ---------------------------------------------------------------------------------- layout, from and to templates
-@_entry("int64(int32[:, ::1], int32[::1], int32[:, :, ::1], int64, int32[:, ::1], int32[::1], int32[::1])")
+@_entry("int64(int32[:, :, ::1], int32[::1], int32[:, :, :, ::1], int64, int32[:, ::1], int32[::1], int32[::1])")
 def list_vectors(
     row_classes: IntArray,
     row_counts: IntArray,
@@ -720,8 +704,9 @@ def list_vectors(
 ) -> int:
     """Cut the runs of every pair of a row class and a column class into vectors; return the number of entries.
 
-    row_classes (classes, rows): template row of each destination row in turn; row_counts: how many there are.
-    column_classes (classes, template rows, 2): first destination column, and number of columns, of a run.
+    row_classes (classes, rows, 2): template row of each destination row in turn, as the upper and the lower members of a
+    quad are seen, -1 for none; row_counts: how many rows there are. column_classes (classes, 2, template rows, 2): first
+    destination column and number of columns of a run, of the left and the right members.
     With `offsets` too short nothing is written into it: a first call counts, a second one writes.
     """
     entry = 0
@@ -732,22 +717,36 @@ def list_vectors(
             for width in (8, 4):
                 before = entry
                 for row in range(row_counts[row_class]):
-                    first, length = column_classes[column_class, row_classes[row_class, row]]
+                    low, high = columns, 0
+                    for member in range(4):
+                        k = row_classes[row_class, row, member // 2]
+                        if k >= 0:
+                            first, length = column_classes[column_class, member % 2, k]
+                            if length > 0:
+                                low, high = min(low, first), max(high, first + length)
+                    length = max(high - low, 0)
                     eights = (length + 3) // 8
                     for n in range(eights if width == 8 else length - 8 * eights > 0):
                         if entry < len(offsets):
-                            done = 8 * n if width == 8 else 8 * eights
-                            offsets[entry] = row * columns + first + done
-                            lanes[entry] = min(width, length - done)
+                            begin = low + (8 * n if width == 8 else 8 * eights)
+                            offsets[entry] = row * columns + begin
+                            lanes[entry] = 0
+                            for member in range(4):
+                                k = row_classes[row_class, row, member // 2]
+                                if k >= 0:
+                                    first, length = column_classes[column_class, member % 2, k]
+                                    for lane in range(width):
+                                        if first <= begin + lane < first + length:
+                                            lanes[entry] |= 1 << (8 * member + lane)
                         entry += 1
                 this[1 if width == 8 else 2] = entry - before
     return entry
 
 
-@_entry("void(int64[:, ::1], int64[::1], int32[::1], int32[::1], float32[:, :, ::1], boolean, float64[::1])")
+@_entry("void(int64[:, ::1], int64, int32[::1], int32[::1], float32[:, :, ::1], boolean, float64[::1])")
 def convert(
     fields: IntArray,
-    columns: IntArray,
+    columns: int,
     template_row: IntArray,
     template_column: IntArray,
     templates: FloatArray,
@@ -756,30 +755,34 @@ def convert(
 ) -> None:
     """Copy the weights of one projection from templates (destination unit, rows, columns), or back with their factors.
 
-    `columns` are those of the source and of the destination sheet; destination row R sees source row p as row
-    p + template_row[R] of its template, and so for columns. A single template stands for all units.
+    `columns` are those of the destination sheet; destination row R sees source row p as row p + template_row[R] of its
+    template, and so for columns. A single template stands for all units.
     """
     field = fields[0]
-    n_source = field[N_SOURCE]
-    start, base, list_of = _int64(field[START], n_source), _int32(field[BASE], n_source), _int32(field[LIST], n_source)
+    start, base, list_of = _quads(field)
     lists, offsets = _int32(field[LISTS], 3 * field[N_LISTS]), _int32(field[OFFSETS], field[N_OFFSETS])
     lanes = _int32(field[LANES], field[N_OFFSETS])
-    for unit in range(n_source):
-        row, column = divmod(unit, columns[0])
-        weight = field[WEIGHTS] + 4 * start[unit]
-        first, eights, fours = lists[3 * list_of[unit] : 3 * list_of[unit] + 3]
-        for n in range(eights + fours):
-            values = _float32(weight, 8)
-            dest = base[unit] + offsets[first + n]
-            dest_row, dest_column = divmod(dest, columns[1])
-            k = row + template_row[dest_row]
-            for lane in range(lanes[first + n]):
-                at = column + template_column[dest_column + lane]
-                if pack:
-                    values[lane] = templates[min(dest + lane, len(templates) - 1), k, at]
-                else:
-                    templates[dest + lane, k, at] = np.float32(values[lane] * factors[dest + lane])
-            weight += 32 if n < eights else 16
+    quads_per_row = (field[SOURCE_COLUMNS] + 1) // 2
+    for quad in range(len(start)):
+        quad_row, quad_column = divmod(quad, quads_per_row)
+        weight = field[WEIGHTS] + 4 * start[quad]
+        first, eights, fours = lists[3 * list_of[quad] : 3 * list_of[quad] + 3]
+        for entry in range(first, first + eights + fours):
+            width = 8 if entry < first + eights else 4
+            values = _float32(weight, 4 * width)
+            dest = base[quad] + offsets[entry]
+            dest_row, dest_column = divmod(dest, columns)
+            for member in range(4):
+                k = 2 * quad_row + member // 2 + template_row[dest_row]
+                for lane in range(width):
+                    if lanes[entry] >> (8 * member + lane) & 1:
+                        at = 2 * quad_column + member % 2 + template_column[dest_column + lane]
+                        if pack:
+                            values[width * member + lane] = templates[min(dest + lane, len(templates) - 1), k, at]
+                        else:
+                            value = values[width * member + lane] * factors[dest + lane]
+                            templates[dest + lane, k, at] = np.float32(value)
+            weight += 16 * width
 
 
 # ----------------------------------------------------------------------------------------------------- the pictures
