@@ -116,9 +116,8 @@ class Events:
         if tick > self.limit:
             return []
         self.tick = tick
-        events = self._coming.pop(tick)
-        self.reached = {sheet for sheet, projection, _ in events if projection is not None}
-        return events
+        self.reached.clear()
+        return self._coming.pop(tick)
 
     def undisturbed(self, sheet: Sheet, ticks: int) -> bool:
         """Tell whether nothing but the sheet's own output can reach it, and nobody looks, for so many ticks.

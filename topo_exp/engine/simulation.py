@@ -165,15 +165,14 @@ class Simulation:
     def refresh(self) -> None:
         """Look at all parameters anew: lay the clock, and choose how each sheet is computed."""
         for sheet in self.sheets.values():
-            if isinstance(sheet, CFSheet):
-                sheet.check_functions()
+            sheet.refresh()
         self.events.lay(self.sheets)
         if self.precision == "single":
             from topo_exp.engine import executor
 
             executor.adopt(self)
-        cf_sheets = [sheet for sheet in self.sheets.values() if isinstance(sheet, CFSheet)]
-        self._workers = {sheet: sheet.executor or sheet for sheet in cf_sheets}
+        responding = [sheet for sheet in self.sheets.values() if isinstance(sheet, CFSheet)]
+        self._workers = {sheet: sheet.executor or sheet for sheet in responding}
 
     def run(self, until: float) -> None:
         """Let everything happen up to and including the time `until`; slicing a run changes no bit of it."""
@@ -193,7 +192,7 @@ class Simulation:
         self._advance(end)
 
     def _advance(self, end: Fraction) -> None:
-        events, workers = self.events, self._workers
+        events, reached, workers = self.events, self.events.reached, self._workers
         events.limit = events.ticks_at(end)
         while happening := events.next_moment():
             self._now = None
@@ -201,11 +200,12 @@ class Simulation:
                 if projection is None:
                     self._present(sheet)
                 else:
+                    reached.add(sheet)
                     workers[sheet].receive(projection, activity)
             for sheet, worker in workers.items():
-                if sheet in events.reached:
+                if sheet in reached:
                     worker.process()
-                    events.reached.remove(sheet)
+                    reached.remove(sheet)
         self._time = self._now = end
 
     def _present(self, sheet: Sheet) -> None:
