@@ -25,7 +25,7 @@ from topo_exp.engine.patterns import (
     uniform_over,
 )
 from topo_exp.engine.streams import ExponentialDecay, Streams, UniformRandom
-from topo_exp.errors import ParameterError
+from topo_exp.errors import ModelError, ParameterError
 
 X = np.linspace(-1, 1, 41)
 Y = X[::-1]
@@ -105,10 +105,11 @@ def some_gaussians(chance, *, depth=2):
     """A maximum of Gaussians at random, some of them kept apart, some of them composites themselves."""
     if depth == 0:
         return Gaussian(**{name: some_number(chance) for name in GAUSSIAN_COLUMNS})
-    inner = [some_gaussians(chance, depth=chance.randrange(depth)) for _ in range(chance.randrange(1, 5))]
-    return SeparatedComposite(
-        generators=inner, min_separation=chance.choice([0, 0.4]), max_trials=2, x=some_number(chance), y=0.5
-    )
+    apart = chance.choice([0, 0.4])
+    inner = [
+        some_gaussians(chance, depth=0 if apart else chance.randrange(depth)) for _ in range(chance.randrange(1, 5))
+    ]
+    return SeparatedComposite(generators=inner, min_separation=apart, max_trials=2, x=some_number(chance), y=0.5)
 
 
 def drawn(pattern, path, streams, time):
@@ -177,6 +178,13 @@ def test_separated_patterns_keep_their_distance():
         centres = sampler.draw(Fraction(k), X, Y).gaussians[:, :2]
         distances = [math.dist(a, b) for i, a in enumerate(centres) for b in centres[:i]]
         assert min(distances, default=1.0) >= 0.5
+
+
+def test_composites_cannot_be_kept_apart():
+    """A composite has no centre of its own, and is refused where centres are to be kept apart."""
+    pattern = SeparatedComposite(generators=[Composite(generators=[Gaussian()])], min_separation=0.1)
+    with pytest.raises(ModelError, match=r"Retina\.generators: must each have one centre"):
+        Sampler(pattern, Streams(0), "Retina")
 
 
 def test_noise_comes_from_the_shared_stream_unless_seeded():

@@ -254,6 +254,11 @@ class Sampler:
             for i, child in enumerate(pattern.generators if isinstance(pattern, Composite) else [])
         ]
         self._separation = pattern.min_separation if isinstance(pattern, SeparatedComposite) else 0.0
+        if self._separation > 0 and any(isinstance(child.pattern, Composite) for child in self._children):
+            raise ModelError(
+                f"{path}.generators: must each have one centre to be kept apart (got a composite). "
+                "Give single patterns, or min_separation=0."
+            )
         self._only_gaussians = self._gives_only_gaussians()
 
     def _gives_only_gaussians(self) -> bool:
