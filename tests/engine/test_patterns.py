@@ -1,12 +1,14 @@
 """Patterns over a sheet."""
 
 import math
+import random
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from topo_exp.engine.patterns import (
+    GAUSSIAN_COLUMNS,
     Composite,
     Constant,
     DifferenceOfGaussians,
@@ -22,8 +24,8 @@ from topo_exp.engine.patterns import (
     drawing_of_gaussians,
     uniform_over,
 )
-from topo_exp.engine.streams import Streams
-from topo_exp.errors import ParameterError
+from topo_exp.engine.streams import ExponentialDecay, Streams, UniformRandom
+from topo_exp.errors import ModelError, ParameterError
 
 X = np.linspace(-1, 1, 41)
 Y = X[::-1]
@@ -86,6 +88,88 @@ def test_a_drawing_of_gaussians_renders_what_was_drawn():
     np.testing.assert_array_equal(drawing_of_gaussians(drawing.gaussians).render(X, Y), drawing.render(X, Y))
 
 
+def some_number(chance):
+    """A number that stays, or one that varies in one of several ways."""
+    low, seed = chance.uniform(0.1, 1), chance.randrange(100)
+    return chance.choice(
+        [
+            low,
+            UniformRandom(lbound=low, ubound=low + 1, seed=seed),
+            UniformRandom(name=f"t{seed}", lbound=low, ubound=low + 1, seed=seed, time_dependent=True),
+            ExponentialDecay(start=low, time_constant=3.0),
+        ]
+    )
+
+
+def some_gaussians(chance, *, depth=2):
+    """A maximum of Gaussians at random, some of them kept apart, some of them composites themselves."""
+    if depth == 0:
+        return Gaussian(**{name: some_number(chance) for name in GAUSSIAN_COLUMNS})
+    apart = chance.choice([0, 0.4])
+    inner = [
+        some_gaussians(chance, depth=0 if apart else chance.randrange(depth)) for _ in range(chance.randrange(1, 5))
+    ]
+    return SeparatedComposite(generators=inner, min_separation=apart, max_trials=2, x=some_number(chance), y=0.5)
+
+
+def drawn(pattern, path, streams, time):
+    """The numbers of a pattern, each from its own stream."""
+    numbers = {name: streams.number(f"{path}.{name}", getattr(pattern, name)) for name in ("x", "y")}
+    if isinstance(pattern, Gaussian):
+        numbers |= {name: streams.number(f"{path}.{name}", getattr(pattern, name)) for name in GAUSSIAN_COLUMNS}
+    return {name: number(time) if callable(number) else number for name, number in numbers.items()}
+
+
+def rows_of(pattern, path, streams, time, own):
+    """The Gaussians of a pattern with its `own` numbers, drawn part by part as the classes say it."""
+    if isinstance(pattern, Gaussian):
+        return [[own[name] for name in GAUSSIAN_COLUMNS]]
+    rows, centres = [], []
+    for i, part in enumerate(pattern.generators):
+        where = f"{path}.generators[{i}]"
+        numbers = drawn(part, where, streams, time)
+        for _ in range(pattern.max_trials):
+            if all(math.dist((numbers["x"], numbers["y"]), c) >= pattern.min_separation for c in centres):
+                centres.append((numbers["x"], numbers["y"]))
+                rows += rows_of(part, where, streams, time, numbers)
+                break
+            for name in ("x", "y"):
+                number = streams.number(f"{where}.{name}", getattr(part, name))
+                numbers[name] = number(time) if callable(number) else number
+    return rows
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_gaussians_are_drawn_number_by_number(seed):
+    """Presentation by presentation, also after a stored state, each number is the next of its own stream."""
+    pattern = some_gaussians(random.Random(seed))
+    ours, theirs = Streams(0), Streams(0)
+    sampler = Sampler(pattern, ours, "Retina")
+    for k in range(6):
+        time = Fraction(20 * k + 1, 20)
+        if k == 3:
+            state, ours = ours.state(), Streams(1)
+            sampler = Sampler(pattern, ours, "Retina")
+            ours.restore(state)
+        expected = rows_of(pattern, "Retina", theirs, time, drawn(pattern, "Retina", theirs, time))
+        np.testing.assert_array_equal(sampler.draw(time, X, Y).gaussians, expected)
+    theirs, ours = theirs.state(), ours.state()
+    assert theirs.keys() == ours.keys()
+    assert all(np.array_equal(theirs[key], ours[key]) for key in ours)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_maximum_of_gaussians_is_the_picture_of_any_composite(seed):
+    """With an offset a composite is drawn pattern by pattern; without one it is the same picture, less the offset."""
+    generators = [some_gaussians(random.Random(seed)), Gaussian(x=uniform_over(1, seed=seed))]
+    pictures = []
+    for offset in (0.0, 0.25):
+        drawing = Sampler(Composite(generators=generators, offset=offset), Streams(0), "Retina").draw(Fraction(1), X, Y)
+        assert (drawing.gaussians is None) == (offset > 0)
+        pictures.append(drawing.render(X, Y))
+    np.testing.assert_array_equal(pictures[0] + 0.25, pictures[1])
+
+
 def test_separated_patterns_keep_their_distance():
     """Centres that come too near are redrawn; one that finds no place is left out."""
     generators = [Gaussian(x=uniform_over(0.5, seed=i), y=uniform_over(0.5, seed=9 + i), size=0.1) for i in range(4)]
@@ -94,6 +178,13 @@ def test_separated_patterns_keep_their_distance():
         centres = sampler.draw(Fraction(k), X, Y).gaussians[:, :2]
         distances = [math.dist(a, b) for i, a in enumerate(centres) for b in centres[:i]]
         assert min(distances, default=1.0) >= 0.5
+
+
+def test_composites_cannot_be_kept_apart():
+    """A composite has no centre of its own, and is refused where centres are to be kept apart."""
+    pattern = SeparatedComposite(generators=[Composite(generators=[Gaussian()])], min_separation=0.1)
+    with pytest.raises(ModelError, match=r"Retina\.generators: must each have one centre"):
+        Sampler(pattern, Streams(0), "Retina")
 
 
 def test_noise_comes_from_the_shared_stream_unless_seeded():

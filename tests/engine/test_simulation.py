@@ -179,6 +179,21 @@ def test_a_pattern_set_by_hand_is_refused_when_restored():
         Tiny().build().restore(sim.state())
 
 
+@pytest.mark.parametrize("looked_at", [False, True])
+def test_a_pattern_changed_by_hand_is_shown_from_the_next_run_on(looked_at):
+    """A number of a pattern set between two runs acts in the second one, and what else varies goes on in its stream."""
+    sim, other = Tiny().build(), Tiny().build()
+    for each in (sim, other):
+        each.run(until=3)
+    sim["Retina"].input_generator.scale = 0.5
+    if looked_at:
+        with sim.frozen():
+            sim.run(until=4)
+    for each in (sim, other):
+        each.run(until=5)
+    np.testing.assert_array_equal(sim["Retina"].activity, 0.5 * other["Retina"].activity)
+
+
 def test_a_scheduled_pattern_begins_with_fresh_streams():
     """The pattern that takes over draws its first numbers in the iteration after its time."""
     gaussian = Tiny().build()["Retina"].input_generator

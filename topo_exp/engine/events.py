@@ -4,12 +4,12 @@ A tick is the common measure of all delays, periods and phases of a network, so 
 meet there exactly.
 """
 
-import heapq
 import itertools
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,15 +18,8 @@ from topo_exp.engine.projection import Projection
 from topo_exp.engine.sheet import GeneratorSheet, Sheet
 from topo_exp.typing import State
 
-
-class Event(NamedTuple):
-    """Something that happens at a tick: a presentation, or the arrival of activity through a projection."""
-
-    tick: int
-    order: int
-    sheet: Sheet
-    projection: Projection | None = None
-    activity: Any = None
+Event = tuple[Sheet, Projection | None, Any]
+"""What happens at a sheet: the arrival of activity through a projection, or without one a presentation."""
 
 
 class Events:
@@ -38,28 +31,32 @@ class Events:
         """The present moment."""
         self.limit = 0
         """The moment at which somebody looks again."""
-        self._queue: list[Event] = []
-        self._arrived: list[Event] = []
-        self._order = itertools.count()
+        self.reached: set[Sheet] = set()
+        """Sheets at which something has arrived at this moment that they have not dealt with."""
+        self._coming: dict[int, list[Event]] = defaultdict(list)
+        """What is to come, by tick; what happens at one tick keeps the order in which it was pushed."""
         self._spans: dict[float, int] = {}
         self._laid_for: list[float] = []
         """Delays, periods and phases that the clock was laid for."""
         self._delays: dict[Projection, int] = {}
-        self._reach: dict[tuple[Sheet, Sheet], float] = {}
+        self._periods: dict[Sheet, int] = {}
+        self._reach: dict[Sheet, dict[Sheet, float]] = {}
+        """For each sheet, the least number of ticks in which something that happens at another can reach it."""
 
     # --- the clock --------------------------------------------------------------------------------------------------
 
     def lay(self, sheets: Mapping[str, Sheet]) -> None:
         """Make ticks fine enough for all delays, periods and phases, if any has changed; they never get coarser."""
         projections = [p for sheet in sheets.values() for p in sheet.projections.values()]
+        generators = [sheet for sheet in sheets.values() if isinstance(sheet, GeneratorSheet)]
         spans: list[float] = [p.delay for p in projections]
-        for sheet in sheets.values():
-            if isinstance(sheet, GeneratorSheet):
-                spans += [sheet.phase, sheet.period]
+        for sheet in generators:
+            spans += [sheet.phase, sheet.period]
         if spans != self._laid_for:
             self.refine([Fraction(str(span)) for span in spans])
             self._laid_for = spans
             self._delays = {projection: self.ticks(projection.delay) for projection in projections}
+            self._periods = {sheet: self.ticks(sheet.period) for sheet in generators}
             self._reach = self._shortest_delays(list(sheets.values()))
 
     def refine(self, times: Sequence[Fraction]) -> None:
@@ -68,19 +65,19 @@ class Events:
         if finer > 1:
             self.ticks_per_unit *= finer
             self.tick *= finer
-            self._queue = [event._replace(tick=event.tick * finer) for event in self._queue]
+            self._coming = defaultdict(list, {tick * finer: events for tick, events in self._coming.items()})
             self._spans.clear()
             self._laid_for = []
 
-    def _shortest_delays(self, sheets: Sequence[Sheet]) -> dict[tuple[Sheet, Sheet], float]:
-        """Return the least number of ticks in which something that happens at one sheet can reach another."""
-        reach = {(a, b): 0.0 if a is b else math.inf for a in sheets for b in sheets}
+    def _shortest_delays(self, sheets: Sequence[Sheet]) -> dict[Sheet, dict[Sheet, float]]:
+        """Return by destination and sheet the least number of ticks in which something that happens gets there."""
+        reach = {b: {a: 0.0 if a is b else math.inf for a in sheets} for b in sheets}
         for sheet in sheets:
             for p in sheet.outgoing:
                 if p.dest is not sheet:
-                    reach[sheet, p.dest] = min(reach[sheet, p.dest], self._delays[p])
+                    reach[p.dest][sheet] = min(reach[p.dest][sheet], self._delays[p])
         for middle, a, b in itertools.product(sheets, sheets, sheets):
-            reach[a, b] = min(reach[a, b], reach[a, middle] + reach[middle, b])
+            reach[b][a] = min(reach[b][a], reach[middle][a] + reach[b][middle])
         return reach
 
     def ticks(self, span: float) -> int:
@@ -97,65 +94,56 @@ class Events:
 
     def clear(self) -> None:
         """Forget all that is to come."""
-        self._queue = []
+        self._coming.clear()
 
     def push(self, tick: int, sheet: Sheet, projection: Projection | None = None, activity: Any = None) -> None:
-        """Let something happen at a tick; what happens at one tick keeps the order in which it was pushed."""
-        heapq.heappush(self._queue, Event(tick, next(self._order), sheet, projection, activity))
+        """Let something happen at a tick."""
+        self._coming[tick].append((sheet, projection, activity))
 
     def send(self, activity: Any, projections: Iterable[Projection], *, later: int = 0) -> None:
         """Send activity through projections, `later` ticks after the present moment."""
-        tick = self.tick + later
+        tick, delays = self.tick + later, self._delays
         for projection in projections:
-            self.push(tick + self._delays[projection], projection.dest, projection, activity)
+            self.push(tick + delays[projection], projection.dest, projection, activity)
 
-    def next_moment(self) -> bool:
-        """Go on to the next tick at which something happens, unless that is beyond the limit."""
-        if not self._queue or self._queue[0].tick > self.limit:
-            return False
-        self.tick = self._queue[0].tick
-        self._arrived = []
-        return True
+    def present_again(self, sheet: Sheet) -> None:
+        """Let a sheet that presents something now do so again after its period."""
+        self.push(self.tick + self._periods[sheet], sheet)
 
-    def next_here(self) -> Event | None:
-        """Return the next event of the present tick, or None when there is no other."""
-        if not self._queue or self._queue[0].tick != self.tick:
-            return None
-        event = heapq.heappop(self._queue)
-        if event.projection is not None:
-            self._arrived.append(event)
-        return event
-
-    def reached(self, sheet: Sheet) -> bool:
-        """Tell whether something has arrived at a sheet at this tick that it has not dealt with."""
-        return any(event.sheet is sheet for event in self._arrived)
-
-    def dealt_with(self, sheet: Sheet) -> None:
-        """Take note that a sheet has dealt with all that has arrived at it."""
-        self._arrived = [event for event in self._arrived if event.sheet is not sheet]
+    def next_moment(self) -> list[Event]:
+        """Go on to the next tick at which something happens, and return that; nothing if it is beyond the limit."""
+        tick = min(self._coming, default=self.limit + 1)
+        if tick > self.limit:
+            return []
+        self.tick = tick
+        self.reached.clear()
+        return self._coming.pop(tick)
 
     def undisturbed(self, sheet: Sheet, ticks: int) -> bool:
         """Tell whether nothing but the sheet's own output can reach it, and nobody looks, for so many ticks.
 
         Then the sheet may do all of its work up to and including that moment at once.
         """
-        until = self.tick + ticks
+        until, reach = self.tick + ticks, self._reach[sheet]
         if until > self.limit:
             return False
-        for event in itertools.chain(self._queue, self._arrived):
-            other = event.sheet
-            delay = 0 if other is sheet else self._reach[other, sheet]
-            if event.tick + delay <= until and not (other is sheet and event.tick == self.tick):
+        for other in self.reached:
+            if other is not sheet and reach[other] <= ticks:
                 return False
+        for tick, events in self._coming.items():
+            if tick <= until:
+                for other, _, _ in events:
+                    if tick + reach[other] <= until:
+                        return False
         return True
 
     def state(self) -> State:
         """Return all that is to come, in order."""
         state: State = {}
-        for i, event in enumerate(sorted(self._queue, key=lambda event: event[:2])):
-            path = event.projection.path if event.projection else event.sheet.name
-            state[f"events/{i:04d}/time"] = np.array(str(Fraction(event.tick, self.ticks_per_unit)))
-            state[f"events/{i:04d}/target"] = np.array(path)
-            if event.projection:
-                state.update(pack_activity(f"events/{i:04d}/activity", event.activity))
+        in_order = [(tick, event) for tick in sorted(self._coming) for event in self._coming[tick]]
+        for i, (tick, (sheet, projection, activity)) in enumerate(in_order):
+            state[f"events/{i:04d}/time"] = np.array(str(Fraction(tick, self.ticks_per_unit)))
+            state[f"events/{i:04d}/target"] = np.array(projection.path if projection else sheet.name)
+            if projection:
+                state.update(pack_activity(f"events/{i:04d}/activity", activity))
         return state

@@ -8,11 +8,11 @@ px = sin(o)(Y - y) + cos(o)(X - x), py = cos(o)(Y - y) - sin(o)(X - x) the value
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
-from typing import ClassVar
+from operator import itemgetter
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import param
@@ -224,8 +224,7 @@ class SeparatedComposite(Composite):
     max_trials = param.Integer(50, bounds=(1, None), doc="A pattern that finds no place in so many draws is left out.")
 
 
-@dataclass(frozen=True)
-class Drawing:
+class Drawing(NamedTuple):
     """One presentation of a pattern: all its numbers are drawn."""
 
     render: Render
@@ -234,7 +233,10 @@ class Drawing:
 
 
 class Sampler:
-    """Draws a declared pattern's numbers, presentation by presentation, from the streams of one simulation."""
+    """Draws a declared pattern's numbers, presentation by presentation, from the streams of one simulation.
+
+    The declaration is read when the sampler is made.
+    """
 
     def __init__(self, pattern: Pattern, streams: Streams, path: str) -> None:
         self.pattern = pattern
@@ -251,81 +253,97 @@ class Sampler:
             Sampler(child, streams, f"{path}.generators[{i}]")
             for i, child in enumerate(pattern.generators if isinstance(pattern, Composite) else [])
         ]
+        self._separation = pattern.min_separation if isinstance(pattern, SeparatedComposite) else 0.0
+        if self._separation > 0 and any(isinstance(child.pattern, Composite) for child in self._children):
+            raise ModelError(
+                f"{path}.generators: must each have one centre to be kept apart (got a composite). "
+                "Give single patterns, or min_separation=0."
+            )
+        self._only_gaussians = self._gives_only_gaussians()
+
+    def _gives_only_gaussians(self) -> bool:
+        """Tell whether each drawing is the maximum of Gaussians, and no other is ever drawn."""
+        pattern, constants = self.pattern, self._constants
+        if constants.get("offset") != 0:
+            return False
+        if not isinstance(pattern, Composite):
+            return type(pattern) is Gaussian
+        greatest = pattern.operator == "max" and constants.get("scale") == 1
+        return greatest and bool(self._children) and all(child._only_gaussians for child in self._children)
 
     def values(self, time: Fraction) -> dict[str, float]:
         """Return the pattern's own numbers for one presentation."""
-        values = dict(self._constants)
+        values = self._constants.copy()
         for name, number in self._varying:
             values[name] = number(time)
         return values
 
     def draw(self, time: Fraction, x: FloatArray, y: FloatArray) -> Drawing:
         """Draw one presentation on a sheet with columns `x` and rows `y`; noise is drawn at once, for that sheet."""
+        values = self.values(time)
+        if self._only_gaussians:
+            return drawing_of_gaussians(np.array(self._gaussians(values, time), np.float64))
+        return Drawing(self._render(values, time, x, y))
+
+    def _gaussians(self, values: Values, time: Fraction) -> list[tuple[float, ...]]:
+        """Return the rows of `Drawing.gaussians` for the pattern's own `values`, drawing those of its parts."""
+        if not self._children:
+            return [_gaussian_row(values)]
+        return [row for child, own in self._placed(time) for row in child._gaussians(own, time)]
+
+    def _render(self, values: Values, time: Fraction, x: FloatArray, y: FloatArray) -> Render:
+        """Return what evaluates the pattern with its own `values`, drawing noise and those of its parts."""
         pattern = self.pattern
         if isinstance(pattern, Composite):
-            return self._draw_composite(time, x, y)
-        values = self.values(time)
-        if isinstance(pattern, UniformNoise | GaussianCloud):
-            noise = self._noise(len(y), len(x))
-            if isinstance(pattern, GaussianCloud):
-                noise = noise * pattern.envelope().evaluate({**values, "scale": 1.0, "offset": 0.0}, x, y)
-            picture = values["scale"] * noise + values["offset"]
-            return Drawing(lambda _x, _y: picture)
-        return self._drawing_of(values)
+            parts = [child._render(own, time, x, y) for child, own in self._placed(time)]
+            return _combined(parts, Composite.OPERATORS[pattern.operator], values)
+        if not isinstance(pattern, UniformNoise | GaussianCloud):
+            return lambda x, y: pattern.evaluate(values, x, y)
+        noise = self._streams.array(self._path, pattern.seed).uniform(0, 1, (len(y), len(x)))
+        if isinstance(pattern, GaussianCloud):
+            noise = noise * pattern.envelope().evaluate({**values, "scale": 1.0, "offset": 0.0}, x, y)
+        picture = values["scale"] * noise + values["offset"]
+        return lambda _x, _y: picture
 
-    def _noise(self, rows: int, columns: int) -> FloatArray:
-        return self._streams.array(self._path, self.pattern.seed).uniform(0, 1, (rows, columns))
-
-    def _draw_composite(self, time: Fraction, x: FloatArray, y: FloatArray) -> Drawing:
-        pattern = self.pattern
-        values = self.values(time)
-        if isinstance(pattern, SeparatedComposite) and pattern.min_separation > 0:
-            drawings = self._draw_apart(time, pattern)
-        else:
-            drawings = [child.draw(time, x, y) for child in self._children]
-        operator = Composite.OPERATORS[pattern.operator]
-        scale, offset = values["scale"], values["offset"]
-
-        def render(x: FloatArray, y: FloatArray) -> FloatArray:
-            total: FloatArray = np.zeros((len(y), len(x)))
-            for i, drawing in enumerate(drawings):
-                total = operator(total, drawing.render(x, y)) if i else drawing.render(x, y)
-            return scale * total + offset
-
-        gaussians = None
-        if pattern.operator == "max" and offset == 0 and scale == 1 and drawings:
-            parts = [drawing.gaussians for drawing in drawings if drawing.gaussians is not None]
-            if len(parts) == len(drawings):
-                gaussians = np.concatenate(parts)
-        return Drawing(render, gaussians)
-
-    def _draw_apart(self, time: Fraction, pattern: SeparatedComposite) -> list[Drawing]:
-        """Draw the children so that each centre keeps its distance, redrawing x then y of those that do not."""
-        placed: list[tuple[float, float]] = []
-        drawings = []
+    def _placed(self, time: Fraction) -> Iterator[tuple["Sampler", Values]]:
+        """Draw the numbers of one part after the other, leaving out those that find no place away from the others."""
+        centres: list[tuple[float, float]] = []
         for child in self._children:
             values = child.values(time)
-            redrawn = [(name, number) for name, number in child._varying if name in ("x", "y")]
-            for _trial in range(pattern.max_trials):
-                centre = values["x"], values["y"]
-                if all(math.dist(centre, other) >= pattern.min_separation for other in placed):
-                    placed.append(centre)
-                    drawings.append(child._drawing_of(values))
-                    break
-                for name, number in redrawn:
-                    values[name] = number(time)
-        return drawings
+            if self._separation == 0 or self._find_place(child, values, time, centres):
+                yield child, values
 
-    def _drawing_of(self, values: dict[str, float]) -> Drawing:
-        pattern = self.pattern
-        gaussians = None
-        if type(pattern) is Gaussian and values["offset"] == 0:
-            gaussians = np.array([[values[name] for name in GAUSSIAN_COLUMNS]])
-        return Drawing(lambda x, y: pattern.evaluate(values, x, y), gaussians)
+    def _find_place(
+        self, child: "Sampler", values: dict[str, float], time: Fraction, centres: list[tuple[float, float]]
+    ) -> bool:
+        """Redraw x then y until they keep their distance from all `centres`, and add them there; tell if they do."""
+        redrawn = [(name, number) for name, number in child._varying if name in ("x", "y")]
+        for _trial in range(self.pattern.max_trials):
+            centre = values["x"], values["y"]
+            if all(math.dist(centre, other) >= self._separation for other in centres):
+                centres.append(centre)
+                return True
+            for name, number in redrawn:
+                values[name] = number(time)
+        return False
+
+
+def _combined(parts: Sequence[Render], operator: np.ufunc, values: Values) -> Render:
+    """Return what evaluates several patterns on top of each other, with the scale and offset in `values`."""
+
+    def render(x: FloatArray, y: FloatArray) -> FloatArray:
+        total: FloatArray = np.zeros((len(y), len(x)))
+        for i, part in enumerate(parts):
+            total = operator(total, part(x, y)) if i else part(x, y)
+        return values["scale"] * total + values["offset"]
+
+    return render
 
 
 GAUSSIAN_COLUMNS = ("x", "y", "orientation", "size", "aspect_ratio", "scale")
 """The numbers of a `Drawing`'s Gaussians, in the order of their columns."""
+
+_gaussian_row = itemgetter(*GAUSSIAN_COLUMNS)
 
 
 def uniform_over(radius: float, seed: int) -> UniformRandom:

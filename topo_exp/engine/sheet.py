@@ -90,6 +90,9 @@ class Sheet(param.Parameterized):
         """Adaptive thresholds (rows, columns), or None where there are none (yet)."""
         return None
 
+    def refresh(self) -> None:
+        """Look at all parameters anew."""
+
     def clear(self) -> None:
         """Set activity to zero, and forget how far an iteration has got."""
 
@@ -131,6 +134,10 @@ class GeneratorSheet(Sheet):
         """Show another pattern from the next presentation on, with fresh streams."""
         self.simulation.streams.forget(self.name)
         self.input_generator = pattern
+        self._sampler = None
+
+    def refresh(self) -> None:
+        """Look at the pattern anew before it is next drawn; its streams go on."""
         self._sampler = None
 
     def present(self, time: Fraction) -> "Shown | np.ndarray":
@@ -279,7 +286,7 @@ class CFSheet(Sheet):
         if joint:
             self.normalize(np.arange(self.shape[0] * self.shape[1]))
 
-    def check_functions(self) -> None:
+    def refresh(self) -> None:
         """Refuse functions that cannot be called as they will be, or that remember things for another sheet."""
         functions = [*self.output_fns, *(f for p in self.projections.values() for f, _ in p.functions().values())]
         if len(functions) == len(self._checked) and all(map(operator.is_, functions, self._checked)):

@@ -59,6 +59,8 @@ class Simulation:
         self._now: Fraction | None = Fraction(0)
         self.events = Events()
         """What is to come, and the clock."""
+        self._workers: dict[Sheet, Any] = {}
+        """What does the work of each sheet that receives something: its executor, or the sheet itself."""
         self._kept: list[State] = []
         self._started = False
         self._frozen = False
@@ -163,13 +165,14 @@ class Simulation:
     def refresh(self) -> None:
         """Look at all parameters anew: lay the clock, and choose how each sheet is computed."""
         for sheet in self.sheets.values():
-            if isinstance(sheet, CFSheet):
-                sheet.check_functions()
+            sheet.refresh()
         self.events.lay(self.sheets)
         if self.precision == "single":
             from topo_exp.engine import executor
 
             executor.adopt(self)
+        responding = [sheet for sheet in self.sheets.values() if isinstance(sheet, CFSheet)]
+        self._workers = {sheet: sheet.executor or sheet for sheet in responding}
 
     def run(self, until: float) -> None:
         """Let everything happen up to and including the time `until`; slicing a run changes no bit of it."""
@@ -189,26 +192,26 @@ class Simulation:
         self._advance(end)
 
     def _advance(self, end: Fraction) -> None:
-        events = self.events
+        events, reached, workers = self.events, self.events.reached, self._workers
         events.limit = events.ticks_at(end)
-        while events.next_moment():
+        while happening := events.next_moment():
             self._now = None
-            while event := events.next_here():
-                if event.projection is None:
-                    self._present(event.sheet)
+            for sheet, projection, activity in happening:
+                if projection is None:
+                    self._present(sheet)
                 else:
-                    destination = event.projection.dest
-                    (destination.executor or destination).receive(event.projection, event.activity)
-            for sheet in self.sheets.values():
-                if isinstance(sheet, CFSheet) and events.reached(sheet):
-                    (sheet.executor or sheet).process()
-                    events.dealt_with(sheet)
+                    reached.add(sheet)
+                    workers[sheet].receive(projection, activity)
+            for sheet, worker in workers.items():
+                if sheet in reached:
+                    worker.process()
+                    reached.remove(sheet)
         self._time = self._now = end
 
     def _present(self, sheet: Sheet) -> None:
         assert isinstance(sheet, GeneratorSheet)
         self.events.send(sheet.present(self.now), sheet.outgoing)
-        self.events.push(self.events.tick + self.events.ticks(sheet.period), sheet)
+        self.events.present_again(sheet)
 
     # --- looking ----------------------------------------------------------------------------------------------------
 

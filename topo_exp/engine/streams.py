@@ -140,8 +140,8 @@ class Streams:
         self._generators[path] = value
         stream = self._numbers[path]
         if type(value) is UniformRandom and not value.time_dependent:
-            low, high = value.lbound, value.ubound
-            return lambda time: stream.uniform(low, high)
+            low, span, fraction = value.lbound, value.ubound - value.lbound, stream.random
+            return lambda time: low + span * fraction()
         generator = value
         return lambda time: generator.value(time, stream)
 
