@@ -201,7 +201,7 @@ def single(activity: Any) -> FloatArray:
         return np.asarray(activity, np.float32)
     if activity.single is None:
         gaussians, grid = activity.gaussians, activity.grid
-        if gaussians is None or not (gaussians[:, 5] >= 0).any():
+        if gaussians is None or max(gaussians[:, 5].tolist()) < 0:
             activity.single = np.asarray(activity).astype(np.float32)
         else:
             activity.single = np.empty(grid.shape, np.float32)

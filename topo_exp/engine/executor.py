@@ -131,6 +131,8 @@ class Executor:
         self._arrived: set[Projection] = set()
         self._fresh = False
         """Whether an iteration has begun, and responses to the one before are void."""
+        self._owing = False
+        """Whether the lateral responses to the last activity are still to be computed."""
         self._wire(sheet)
         self.refresh()
 
@@ -155,6 +157,9 @@ class Executor:
             self._table[i, compiled.GROUP] = self._groups.index(group) if group else -1
             if projection.src is sheet:
                 self._table[i, compiled.LATERAL] = 1
+        lateral = np.flatnonzero(self._table[:, compiled.LATERAL])
+        for column in (compiled.ACTIVE, compiled.INPUTS):  # one list of active quads serves them all
+            self._table[lateral, column] = self._table[lateral[:1], column]
 
     def refresh(self) -> None:
         """Read all parameters."""
@@ -174,6 +179,7 @@ class Executor:
                 self._varying.append((i, projection))
             else:
                 self._numbers[i, compiled.RATE] = rate / projection.n_units
+        self._learns = bool(self._normalised or self._varying or self._numbers[:, compiled.RATE].any())
         self._delay = sim.events.ticks(self.plan.lateral_delay) if self.plan.lateral_delay is not None else 0
         self._at_once = settling and self._delay > 0 and only_last and not self._varying
         fn, transfer = self.plan.output_fn, self._transfer
@@ -202,7 +208,16 @@ class Executor:
     def forget(self) -> None:
         """Forget what has arrived: the sheet was cleared, or set to another state."""
         self._arrived.clear()
-        self._fresh = False
+        self._fresh = self._owing = False
+
+    def complete(self) -> None:
+        """Compute what was put off because nobody looked at it."""
+        if self._owing:
+            self._owing = False
+            lateral = [i for i, p in enumerate(self._projections) if p in self._lateral]
+            for i in lateral:
+                self._wires[i].load(self._projections[i].input)
+            self._kernels.respond(self._table[lateral], self._numbers[lateral])
 
     def process(self) -> None:
         """Do what follows when all input of this moment has arrived: activate, settle or learn."""
@@ -237,23 +252,24 @@ class Executor:
         """Do all that is left of an iteration, learning included."""
         self._load()
         self._adapt()
-        self._run(activations, echo=True)
+        learns = self._learns and self._sim.plastic and self._plastic
+        self._run(activations, echo=learns)
         self._show()
         if self._others and self._heard:
             self._sim.events.send(sheet.activity, self._others, later=(activations - 1) * self._delay)
         for projection in self._lateral:
             projection.input = sheet.activity
         sheet.activation_count, sheet.new_iteration = 0, True
-        self._learn()
+        self._owing = not learns  # else this would be a response by other weights
+        if learns:
+            self._learn()
 
     def _learn(self) -> None:
         """Let the projections learn from the inputs that last arrived, and normalise the active units' weights."""
         compiled = self._kernels
         if self._arrived:
             self._respond()
-        if not self._normalised and not self._numbers[:, compiled.RATE].any() and not self._varying:
-            return
-        if not (self._sim.plastic and self._plastic):
+        if not (self._learns and self._sim.plastic and self._plastic):
             return
         if self._sim.is_frozen:
             for projection, _, _ in self._entries:
@@ -318,7 +334,7 @@ class Executor:
             if anew is not self._anew[i]:
                 self._anew[i] = self._table[i, column] = anew
         arrived.clear()
-        self._fresh = False
+        self._fresh = self._owing = False
 
     def _negate_opposite(self, i: int, projection: Projection, backend: Any) -> bool:
         """Take the response of the projection with the opposite kernel, if it was to the same input."""

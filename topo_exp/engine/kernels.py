@@ -400,8 +400,7 @@ _scatter, _scatter_exactly = _make_scatter(double=False), _make_scatter(double=T
 
 @_exact
 def _respond(field: IntArray, strength: float) -> None:
-    """RESPONSE = strength * s * sum over the source units of v x."""
-    _list_quads(field)
+    """RESPONSE = strength * s * sum over the active quads of v x."""
     n_dest = field[N_DEST]
     response, scale = _float64(field[RESPONSE], n_dest), _float64(field[SCALE], n_dest)
     if field[LATERAL]:
@@ -497,18 +496,23 @@ def settle(sheet: IntArray, transfer: FloatArray, fields: IntArray, numbers: Flo
     """
     for p in range(len(fields)):
         if fields[p, ARRIVED]:
+            _list_quads(fields[p])
             _respond(fields[p], numbers[p, STRENGTH])
     _add_responses(fields, 0, sheet[DRIVE], sheet[ZEROS])
     _activate(sheet, transfer, fields)
     one, other = _two_lateral(transfer, fields)
     for n in range(1, sheet[ACTIVATIONS] + sheet[ECHO]):
         at_once = one >= 0 and n < sheet[ACTIVATIONS]
+        listed = -1
         for p in range(len(fields)):
             if fields[p, LATERAL]:
                 own_source = fields[p, SOURCE]
                 fields[p, SOURCE] = sheet[ACTIVITY]
-                if at_once:
+                if listed < 0:
                     _list_quads(fields[p])
+                    listed = p
+                fields[p, N_ACTIVE] = fields[listed, N_ACTIVE]
+                if at_once:
                     _scatter(fields[p])
                 else:
                     _respond(fields[p], numbers[p, STRENGTH])
@@ -524,6 +528,7 @@ def settle(sheet: IntArray, transfer: FloatArray, fields: IntArray, numbers: Flo
 def respond(fields: IntArray, numbers: FloatArray) -> None:
     """Compute the response of each projection to its source's activity, into RESPONSE."""
     for p in range(len(fields)):
+        _list_quads(fields[p])
         _respond(fields[p], numbers[p, STRENGTH])
 
 

@@ -249,6 +249,9 @@ class CFSheet(Sheet):
         self.activate()
         self.learn()
 
+    def complete(self) -> None:
+        """Do what was put off because nobody looked at it: nothing, in this plain form."""
+
     def learn(self) -> None:
         """Let every projection learn, then normalise the weights of those units that were active."""
         if not (self.simulation.plastic and self.plastic):

@@ -186,10 +186,12 @@ class Simulation:
         ahead = sorted((when, i) for i, (when, _) in enumerate(self.actions) if i not in self._done and when <= end)
         for when, i in () if self._frozen else ahead:
             self._advance(when)
+            self._complete()
             self._done.add(i)
             self.actions[i][1](self)
             self.refresh()
         self._advance(end)
+        self._complete()
 
     def _advance(self, end: Fraction) -> None:
         events, reached, workers = self.events, self.events.reached, self._workers
@@ -207,6 +209,11 @@ class Simulation:
                     worker.process()
                     reached.remove(sheet)
         self._time = self._now = end
+
+    def _complete(self) -> None:
+        """Let every sheet do what it put off, for somebody may look now."""
+        for worker in self._workers.values():
+            worker.complete()
 
     def _present(self, sheet: Sheet) -> None:
         assert isinstance(sheet, GeneratorSheet)
@@ -279,6 +286,7 @@ class Simulation:
             self._present_alone({name: shown[i] for name, shown in patterns.items()}, duration, afferent_only)
             for name, sheet in self.sheets.items():
                 responses[name][i] = sheet.activity
+        self._complete()
         return responses
 
     def _present_alone(self, patterns: Mapping[str, Pattern], duration: float, afferent_only: bool) -> None:
