@@ -10,7 +10,7 @@ px = sin(o)(Y - y) + cos(o)(X - x), py = cos(o)(Y - y) - sin(o)(X - x) the value
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from operator import itemgetter
 from typing import ClassVar, NamedTuple
 
@@ -243,9 +243,7 @@ class Sampler:
         self._streams = streams
         self._path = path
         numbers = {
-            name: streams.number(f"{path}.{name}", getattr(pattern, name))
-            for name, parameter in pattern.param.objects("existing").items()
-            if isinstance(parameter, Quantity)
+            name: streams.number(f"{path}.{name}", getattr(pattern, name)) for name in _quantities(type(pattern))
         }
         self._constants = {name: number for name, number in numbers.items() if not callable(number)}
         self._varying = [(name, number) for name, number in numbers.items() if callable(number)]
@@ -344,6 +342,12 @@ GAUSSIAN_COLUMNS = ("x", "y", "orientation", "size", "aspect_ratio", "scale")
 """The numbers of a `Drawing`'s Gaussians, in the order of their columns."""
 
 _gaussian_row = itemgetter(*GAUSSIAN_COLUMNS)
+
+
+@cache
+def _quantities(kind: type[Pattern]) -> tuple[str, ...]:
+    """Return the names of the numbers of a kind of pattern."""
+    return tuple(name for name, parameter in kind.param.objects().items() if isinstance(parameter, Quantity))
 
 
 def uniform_over(radius: float, seed: int) -> UniformRandom:
