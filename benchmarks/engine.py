@@ -83,7 +83,7 @@ def reached(projection: CFProjection, active: np.ndarray) -> int:
     bits = np.unpackbits(layout.lanes.astype("<i4").view(np.uint8).reshape(-1, 4), axis=1).reshape(-1, 4, 8).sum(axis=2)
     reach = np.add.reduceat(np.vstack([bits, np.zeros((1, 4), int)]), layout.lists[:, 0])
     reach[layout.lists[:, 1:].sum(axis=1) == 0] = 0
-    rows, columns = projection.src.shape
+    columns = projection.src.shape[1]
     quad_columns = (columns + 1) // 2
     row, column = np.divmod(np.flatnonzero(active), columns)
     return int(reach[layout.list_of[row // 2 * quad_columns + column // 2], row % 2 * 2 + column % 2].sum())

@@ -47,28 +47,29 @@ class Layout:
         self.template_row = np.ascontiguousarray(-corners[:, 0, 0], np.int32)
         self.template_column = np.ascontiguousarray(-corners[0, :, 1], np.int32)
 
-        seen = self._rows_seen(geometry.source_shape[0], height)
-        reached = (seen >= 0).any(axis=1)
+        seen = _seen(geometry.source_shape[0], self.template_row, height)
+        reached: BoolArray = np.any(seen >= 0, axis=1)
         row_first = reached.argmax(axis=1)
-        pairs = (seen[:, 0] + 1) * (height + 1) + seen[:, 1] + 1
-        row_classes, row_class = np.unique(_sequences(pairs, reached), axis=0, return_inverse=True)
+        codes = (seen[:, 0] + 1) * (height + 1) + seen[:, 1] + 1
+        row_classes, row_class = np.unique(_sequences(codes, reached), axis=0, return_inverse=True)
         counts = (row_classes >= 0).sum(axis=1).astype(np.int32)
-        members = np.stack(np.divmod(np.maximum(row_classes, 0), height + 1), axis=2).astype(np.int32) - 1
+        pairs = np.stack(np.divmod(np.maximum(row_classes, 0), height + 1), axis=2).astype(np.int32) - 1
 
-        runs, column_first = self._runs(mask, geometry.source_shape[1])
+        seen = _seen(geometry.source_shape[1], self.template_column, width)
+        runs, column_first = self._runs(mask, seen)
         patterns = runs.reshape(len(runs), -1)
         if shared:  # lists then stand for weights too, which depend on the template's columns
-            seen = np.arange(geometry.source_shape[1] + geometry.source_shape[1] % 2)[:, None] + self.template_column
-            patterns = np.hstack([patterns, _sequences(seen, (seen >= 0) & (seen < width)).reshape(len(runs), -1)])
+            columns_seen = _sequences(seen.reshape(-1, columns), seen.reshape(-1, columns) >= 0)
+            patterns = np.hstack([patterns, columns_seen.reshape(len(runs), -1)])
         _, representative, column_class = np.unique(patterns, axis=0, return_index=True, return_inverse=True)
         column_classes = np.ascontiguousarray(runs[representative])
 
         self.lists = np.zeros((len(row_classes) * len(column_classes), 3), np.int32)
         none = np.zeros(0, np.int32)
         compiled = kernels()
-        size = compiled.list_vectors(members, counts, column_classes, columns, self.lists, none, none)
+        size = compiled.list_vectors(pairs, counts, column_classes, columns, self.lists, none, none)
         self.offsets, self.lanes = np.zeros(size, np.int32), np.zeros(size, np.int32)
-        compiled.list_vectors(members, counts, column_classes, columns, self.lists, self.offsets, self.lanes)
+        compiled.list_vectors(pairs, counts, column_classes, columns, self.lists, self.offsets, self.lanes)
         self.list_of = (row_class[:, None] * len(column_classes) + column_class).astype(np.int32).ravel()
         self.base = (row_first[:, None] * columns + column_first).astype(np.int32).ravel()
         sizes = 32 * self.lists[:, 1].astype(np.int64) + 16 * self.lists[:, 2]
@@ -77,24 +78,16 @@ class Layout:
         self.start = start[self.list_of] if shared else start
         self.size = int(sizes.sum())
 
-    def _rows_seen(self, source_rows: int, height: int) -> IntArray:
-        """Return (quad rows, 2, destination rows): as which row of its template a destination row sees a source row."""
-        seen = np.arange(source_rows + source_rows % 2)[:, None] + self.template_row
-        seen[(seen < 0) | (seen >= height)] = -1
-        seen[source_rows:] = -1
-        return seen.reshape(-1, 2, len(self.template_row))
+    @staticmethod
+    def _runs(mask: BoolArray, seen: IntArray) -> tuple[IntArray, IntArray]:
+        """Return (first, length) by quad column, member (left, right) and template row, and what first counts from.
 
-    def _runs(self, mask: BoolArray, source_columns: int) -> tuple[IntArray, IntArray]:
-        """Return (first, length) by quad column, left and right member, and template row; and where first counts from."""
-        width = mask.shape[1]
-        seen = np.arange(source_columns + source_columns % 2)[:, None] + self.template_column
-        valid = (seen >= 0) & (seen < width)
-        valid[source_columns:] = False
-        sees = mask.T[np.clip(seen, 0, width - 1)].transpose(0, 2, 1) & valid[:, None, :]
-        first = sees.argmax(axis=2).reshape(-1, 2, len(mask))
-        length = sees.sum(axis=2).reshape(first.shape)
+        `seen` says as which of its template's columns each destination column sees a source column.
+        """
+        sees = np.moveaxis(mask[:, seen], 0, 2) & (seen >= 0)[:, :, None]
+        first, length = sees.argmax(axis=3), sees.sum(axis=3)
         some = length > 0
-        lowest = np.where(some, first, len(self.template_column)).min(axis=(1, 2))
+        lowest = np.where(some, first, seen.shape[2]).min(axis=(1, 2))
         column_first = np.where(some.any(axis=(1, 2)), lowest, 0)
         runs = np.stack([np.where(some, first - column_first[:, None, None], 0), length], axis=3)
         return runs.astype(np.int32), column_first
@@ -104,6 +97,18 @@ class Layout:
         """Bytes that the lists take."""
         arrays = (self.offsets, self.lanes, self.lists, self.list_of, self.base, self.start)
         return sum(array.nbytes for array in arrays)
+
+
+def _seen(size: int, first: IntArray, extent: int) -> IntArray:
+    """Return as which cell of its template each destination sees each of `size` source cells, two by two.
+
+    Destination n sees cell i as i + first[n], where that is within the template's `extent`, and -1 stands for nothing:
+    (half the cells, 2, destinations).
+    """
+    seen = np.arange(size + size % 2)[:, None] + first
+    seen[(seen < 0) | (seen >= extent)] = -1
+    seen[size:] = -1
+    return seen.reshape(-1, 2, len(first))
 
 
 def _sequences(values: IntArray, valid: BoolArray) -> IntArray:

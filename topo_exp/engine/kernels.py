@@ -17,9 +17,9 @@ branch. A vector that ends beyond its run adds zeros to the units that follow, s
 
 Where all units share one kernel, the weights too are stored once per list.
 
-Precision: weights and activities are float32. Products with the members of a quad add up in float32. Responses to other
-sheets add up in double precision, in which all that is done per unit (thresholds, scales, totals) is done too, responses
-of a sheet to itself, computed once per settling step, in float32.
+Precision: weights and activities are float32. Products with the members of a quad add up in float32; then responses to
+other sheets add up in double precision, in which all that is done per unit (thresholds, scales, totals) is done too,
+and responses of a sheet to itself, computed once per settling step, in float32.
 
 A call must not cost more than its work, so arrays travel as addresses in a table with one row per projection (columns:
 `WEIGHTS` ...), which Python fills once. Whoever calls keeps the arrays alive.
@@ -176,7 +176,7 @@ def _learn_vector(width: int) -> Any:
 
     @intrinsic
     def learn(typing: Any, weights: int, gate: int, sums: int, x: tuple[float, ...], lanes: int) -> _Codegen:
-        """weights[m, n] += gate[n] x_m and sums[n] += x_m, for the lanes n of each member m; all but x, lanes addresses."""
+        """weights[m, n] += gate[n] x_m and sums[n] += x_m for the lanes n of each member m; arrays are addresses."""
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             gate, to_sum = builder.load(_at(builder, args[1], width), align=4), _at(builder, args[2], width)
@@ -709,9 +709,9 @@ def list_vectors(
 ) -> int:
     """Cut the runs of every pair of a row class and a column class into vectors; return the number of entries.
 
-    row_classes (classes, rows, 2): template row of each destination row in turn, as the upper and the lower members of a
-    quad are seen, -1 for none; row_counts: how many rows there are. column_classes (classes, 2, template rows, 2): first
-    destination column and number of columns of a run, of the left and the right members.
+    row_classes (classes, rows, 2): as which template row each destination row in turn sees the upper and the lower
+    members of a quad, -1 for none; row_counts: how many rows there are. column_classes (classes, 2, template rows, 2):
+    first destination column and number of columns of a run, of the left and the right members.
     With `offsets` too short nothing is written into it: a first call counts, a second one writes.
     """
     entry = 0

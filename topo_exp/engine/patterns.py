@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cache, cached_property
 from operator import itemgetter
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import param
@@ -242,9 +242,8 @@ class Sampler:
         self.pattern = pattern
         self._streams = streams
         self._path = path
-        numbers = {
-            name: streams.number(f"{path}.{name}", getattr(pattern, name)) for name in _quantities(type(pattern))
-        }
+        kind: Any = type(pattern)
+        numbers = {name: streams.number(f"{path}.{name}", getattr(pattern, name)) for name in _quantities(kind)}
         self._constants = {name: number for name, number in numbers.items() if not callable(number)}
         self._varying = [(name, number) for name, number in numbers.items() if callable(number)]
         self._children = [
@@ -345,7 +344,7 @@ _gaussian_row = itemgetter(*GAUSSIAN_COLUMNS)
 
 
 @cache
-def _quantities(kind: type[Pattern]) -> tuple[str, ...]:
+def _quantities(kind: Any) -> tuple[str, ...]:
     """Return the names of the numbers of a kind of pattern."""
     return tuple(name for name, parameter in kind.param.objects().items() if isinstance(parameter, Quantity))
 
