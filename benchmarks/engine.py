@@ -185,7 +185,7 @@ def measuring(sim: Simulation, count: int) -> Callable[[], None]:
 
     def work() -> None:
         with sim.frozen():
-            sim.respond({"Retina": gratings(count)})
+            sim.respond({"Retina": gratings(count)}, sheets=["V1"])
 
     return work
 

@@ -145,7 +145,7 @@ def present(
     with sim.frozen():
         for start in range(0, total, batch):
             portion = {name: list(given[start : start + batch]) for name, given in patterns.items()}
-            answers = sim.respond(portion, duration=duration, afferent_only=afferent_only)
+            answers = sim.respond(portion, sheets=parts, duration=duration, afferent_only=afferent_only)
             for name, collected in parts.items():
                 collected.append(np.asarray(answers[name]))
             progress(Cost(min(start + batch, total), total, time.perf_counter() - began))

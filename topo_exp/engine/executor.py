@@ -436,10 +436,9 @@ def _adopt_fields(projection: CFProjection) -> None:
 
 
 def _adopt_kernel(projection: SharedWeightCFProjection) -> None:
-    wanted = type(projection.response_fn) is DotProduct and has_runs(projection.geometry, projection.template_mask)
-    if not wanted:
+    if type(projection.response_fn) is not DotProduct:
         projection.fast = None
-    elif projection.fast is None:
+    elif projection.fast is None and has_runs(projection.geometry, projection.template_mask):
         projection.fast = SharedFields(projection)
 
 

@@ -5,7 +5,7 @@ arrivals are delivered first, then every sheet that received something acts, the
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
@@ -258,14 +258,20 @@ class Simulation:
                 kept.update({f"{prefix}{key}": value for key, value in projection.weights_state().items()})
 
     def respond(
-        self, patterns: Mapping[str, Sequence[Pattern]], *, duration: float = 1.0, afferent_only: bool = False
+        self,
+        patterns: Mapping[str, Sequence[Pattern]],
+        *,
+        sheets: Iterable[str] | None = None,
+        duration: float = 1.0,
+        afferent_only: bool = False,
     ) -> dict[str, FloatArray]:
-        """Return every sheet's response to each of a list of presentations, (presentations, rows, columns).
+        """Return the sheets' responses to each of a list of presentations, (presentations, rows, columns).
 
         `patterns` names generator sheets, with lists of equal length of patterns whose numbers are plain; the other
-        generator sheets show nothing. Each presentation begins with no activity anywhere and nothing on its way, and
-        lasts for `duration`. With `afferent_only` the measured sheets give the input of their first activation, before
-        output functions and lateral input. Works inside `frozen` only, which takes back what it leaves behind.
+        generator sheets show nothing. `sheets` names those whose responses are wanted; None takes all. Each
+        presentation begins with no activity anywhere and nothing on its way, and lasts for `duration`. With
+        `afferent_only` the measured sheets give the input of their first activation, before output functions and
+        lateral input. Works inside `frozen` only, which takes back what it leaves behind.
         """
         if not self._frozen:
             raise ModelError(
@@ -280,12 +286,12 @@ class Simulation:
         self.refresh()
         count = next(iter(lengths.values()))
         responses: dict[str, FloatArray] = {
-            name: np.zeros((count, *sheet.shape)) for name, sheet in self.sheets.items()
+            name: np.zeros((count, *self[name].shape)) for name in (self.sheets if sheets is None else sheets)
         }
         for i in range(count):
             self._present_alone({name: shown[i] for name, shown in patterns.items()}, duration, afferent_only)
-            for name, sheet in self.sheets.items():
-                responses[name][i] = sheet.activity
+            for name, response in responses.items():
+                response[i] = self.sheets[name].activity
         self._complete()
         return responses
 
