@@ -136,7 +136,7 @@ class Wires:
         n_source, n_dest = geometry.source_shape[0] * geometry.source_shape[1], geometry.units
         n_quads, padded = len(layout.start), n_dest + compiled.PADDING
         self.weights = aligned(layout.size)
-        self.source = aligned(n_source + compiled.PADDING)[:n_source]
+        self.source = aligned(n_source + compiled.PADDING)[:n_source].reshape(geometry.source_shape)
         self.response = aligned(padded, np.float64)[:n_dest]
         self.scale = np.ones(n_dest)
         self.total = np.zeros(n_dest)
@@ -182,13 +182,13 @@ class Wires:
     def load(self, activity: Any) -> None:
         """Take over a source activity, unless it is the one that is there."""
         if activity is not self.loaded:
-            self.source[:] = single(activity).ravel()
+            self.source[:] = single(activity)
             self.loaded = activity
 
     def respond(self, activity: FloatArray) -> FloatArray:
         """Return the response of each destination unit (rows, columns) to a source activity, without strength."""
         self.loaded = None
-        self.source[:] = single(activity).ravel()
+        self.source[:] = single(activity)
         numbers = np.zeros((1, kernels().N_NUMBERS))
         numbers[0, kernels().STRENGTH] = 1.0
         kernels().respond(self.row, numbers)
@@ -201,9 +201,9 @@ class Wires:
 
 
 def single(activity: Any) -> FloatArray:
-    """Return an activity in single precision; one that is made of Gaussians is drawn where they are not faint only."""
+    """Return an activity to be taken in single precision; Gaussians are drawn where they are not faint only."""
     if not isinstance(activity, Shown):
-        return np.asarray(activity, np.float32)
+        return activity
     if activity.single is None:
         gaussians, grid = activity.gaussians, activity.grid
         if gaussians is None or max(gaussians[:, 5].tolist()) < 0:
@@ -252,11 +252,11 @@ class EventDrivenFields:
         """Apply the Hebbian rule for the destination's `activity` (rows, columns)."""
         post = np.ascontiguousarray(activity, np.float32)
         self.wires.loaded = None
-        self.wires.source[:] = single(source).ravel()
+        self.wires.source[:] = single(source)
         if self.signed or kernels().learn_alone(self.wires.row, post.ravel(), float(rate)) < 0:
             mask = self.geometry.on_sheet & self.template_mask
             dense = DenseFields(self.geometry, mask, self.weights(), np.float64)
-            dense.learn(rule, single(source), post, rate)
+            dense.learn(rule, np.asarray(single(source), np.float32), post, rate)
             self.set_weights(dense.weights())
 
     def totals(self, units: IntArray) -> FloatArray:

@@ -22,7 +22,6 @@ from topo_exp.engine.eventdriven import (
     Wires,
     aligned,
     has_runs,
-    single,
     supports,
 )
 from topo_exp.engine.fields import DenseFields
@@ -119,9 +118,15 @@ class Executor:
             compiled.ZEROS: aligned(n, np.float64),
         }
         self._activity = self._buffers[compiled.ACTIVITY]
+        self._activity_address = self._activity.ctypes.data
         self._activity_of: Any = None
         """What `_activity` is a copy of."""
         self._threshold_of: Any = None
+        """What the kernels' thresholds are a copy of."""
+        self._update: Fraction | None = None
+        """The update of thresholds that `_updates` tells of."""
+        self._updates = (0, 0)
+        """The last ticks that are not after that update, and not after the one that follows it."""
         self._addresses = np.zeros(compiled.N_SHEET, np.int64)
         for column, array in self._buffers.items():
             self._addresses[column] = array.ctypes.data
@@ -160,6 +165,9 @@ class Executor:
         lateral = np.flatnonzero(self._table[:, compiled.LATERAL])
         for column in (compiled.ACTIVE, compiled.INPUTS):  # one list of active quads serves them all
             self._table[lateral, column] = self._table[lateral[:1], column]
+        self._lateral_rows = lateral.tolist()
+        self._own_sources = self._table[:, compiled.SOURCE].tolist()
+        self._sources = list(self._own_sources)
 
     def refresh(self) -> None:
         """Read all parameters."""
@@ -191,6 +199,7 @@ class Executor:
         if self._homeostatic is not None:
             fn = self._homeostatic
             self._period = Fraction(str(fn.period))
+            self._update = None
             self._adaptation = np.array([fn.smoothing, fn.learning_rate, fn.target_activity])
 
     # --- what the sheet does through it -----------------------------------------------------------------------------
@@ -214,9 +223,9 @@ class Executor:
         """Compute what was put off because nobody looked at it."""
         if self._owing:
             self._owing = False
-            lateral = [i for i, p in enumerate(self._projections) if p in self._lateral]
+            lateral = self._lateral_rows
             for i in lateral:
-                self._wires[i].load(self._projections[i].input)
+                self._take(i, self._projections[i], self._wires[i])
             self._kernels.respond(self._table[lateral], self._numbers[lateral])
 
     def process(self) -> None:
@@ -275,6 +284,7 @@ class Executor:
             for projection, _, _ in self._entries:
                 if isinstance(projection, CFProjection):
                     self._sim.keep_weights(projection)
+        self._load_activity()
         numbers = self._numbers
         for i, varying in self._varying:
             numbers[i, compiled.RATE] = varying.present_rate() / varying.n_units
@@ -285,9 +295,8 @@ class Executor:
                     numbers = numbers.copy()
                     numbers[i, compiled.RATE] = 0
             elif numbers[i, compiled.RATE] != 0:
-                wires.load(projection.input)
+                self._take(i, projection, wires)
                 signed |= backend.signed
-        self._load_activity()
         least = -1.0 if signed else compiled.learn(self._addresses, self._table, numbers)
         if least < 0:
             self._learn_densely(numbers)
@@ -301,18 +310,21 @@ class Executor:
         """Tell whether the rest of an iteration depends on nothing but what is here now, and nobody looks at it."""
         if not self._at_once or sheet.afferent_only:
             return False
-        if self._homeostatic is not None:
-            update = self._homeostatic.next_update
-            if self._after(update):
-                update += self._period
-            if self._after(update, later=(activations - 1) * self._delay):
-                return False
-        return self._sim.events.undisturbed(sheet, activations * self._delay)
-
-    def _after(self, time: Fraction, *, later: int = 0) -> bool:
-        """Tell whether the present moment, or one so many ticks later, comes after `time`."""
         events = self._sim.events
-        return (events.tick + later) * time.denominator > time.numerator * events.ticks_per_unit
+        if self._homeostatic is not None:
+            update, next_update = self._update_ticks(self._homeostatic)
+            last = events.tick + (activations - 1) * self._delay
+            if last > (next_update if events.tick > update else update):
+                return False
+        return events.undisturbed(sheet, activations * self._delay)
+
+    def _update_ticks(self, fn: HomeostaticResponse) -> tuple[int, int]:
+        """Return the last ticks at which the next update of thresholds is not due, and the one after it."""
+        if fn.next_update is not self._update:
+            self._update, self._following = fn.next_update, fn.next_update + self._period
+            events = self._sim.events
+            self._updates = events.ticks_at(self._update), events.ticks_at(self._following)
+        return self._updates
 
     def _load(self) -> None:
         """Bring what has arrived, and responses that were set from outside, to where the kernels expect them."""
@@ -322,7 +334,7 @@ class Executor:
             if projection in arrived:
                 anew = not self._negate_opposite(i, projection, backend)
                 if anew:
-                    wires.load(projection.input)
+                    self._take(i, projection, wires)
                 wires.answered = projection.input
             elif self._fresh:
                 wires.response[:] = 0
@@ -335,6 +347,16 @@ class Executor:
                 self._anew[i] = self._table[i, column] = anew
         arrived.clear()
         self._fresh = self._owing = False
+
+    def _take(self, i: int, projection: Projection, wires: Wires) -> None:
+        """Let the kernels find a projection's input: where the sheet's own activity is, or in a copy."""
+        if projection.input is self._activity_of and projection.src is self._sheet:
+            address = self._activity_address
+        else:
+            wires.load(projection.input)
+            address = self._own_sources[i]
+        if address != self._sources[i]:
+            self._sources[i] = self._table[i, self._kernels.SOURCE] = address
 
     def _negate_opposite(self, i: int, projection: Projection, backend: Any) -> bool:
         """Take the response of the projection with the opposite kernel, if it was to the same input."""
@@ -352,7 +374,7 @@ class Executor:
     def _load_activity(self) -> None:
         activity = self._sheet.activity
         if activity is not self._activity_of:
-            self._activity[:] = single(activity).ravel()
+            self._activity[:] = activity.ravel()
             self._activity_of = activity
 
     def _adapt(self) -> None:
@@ -362,8 +384,8 @@ class Executor:
             return
         if fn.threshold is None or fn.average is None:
             fn.adapt(self._sheet.shape, self._sheet.moment())
-        elif self._after(fn.next_update):
-            fn.next_update += self._period
+        elif self._sim.events.tick > self._update_ticks(fn)[0]:
+            fn.next_update = self._following
             if self._sim.plastic and fn.previous is not None:
                 fn.threshold, fn.average = fn.threshold.copy(), fn.average.copy()
                 previous = np.asarray(fn.previous, np.float32).ravel()
