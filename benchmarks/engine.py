@@ -173,9 +173,9 @@ def dense_twin(sim: Simulation, **parameters: Any) -> Simulation:
 
 
 def gratings(count: int) -> list[SineGrating]:
-    """Return the gratings of an orientation map measurement, four orientations in turn."""
+    """Return the gratings of an orientation map measurement: four orientations, 18 phases of each."""
     return [
-        SineGrating(frequency=2.4, scale=0.3, orientation=np.pi * (i % 4) / 4, phase=2 * np.pi * (i // 4) / 18)
+        SineGrating(frequency=2.4, scale=0.3, orientation=np.pi * (i // 18) / 4, phase=2 * np.pi * (i % 18) / 18)
         for i in range(count)
     ]
 

@@ -56,7 +56,7 @@ class FakeSimulation:
         yield
         self.depth -= 1
 
-    def respond(self, patterns, *, duration=1.0, afferent_only=False):
+    def respond(self, patterns, *, sheets=None, duration=1.0, afferent_only=False):
         assert self.depth > 0, "respond only inside frozen()"
         lengths = {len(given) for given in patterns.values()}
         assert len(lengths) == 1
@@ -71,7 +71,7 @@ class FakeSimulation:
         for name, sheet in self.sheets.items():
             if not sheet.is_generator:
                 answers[name] = np.stack([self.answer(shown, sheet, afferent_only) for shown in pictures])
-        return answers
+        return answers if sheets is None else {name: answers[name] for name in sheets}
 
 
 def gabor_simulation(

@@ -62,6 +62,31 @@ def test_looking_changes_no_bit():
     assert_same(alone, measured)
 
 
+@pytest.mark.parametrize("duration", [1.0, 2.0, 0.3])
+@pytest.mark.parametrize("network", [NETWORK, Network(cortex_density=13, width=1.3, output="linear", joint=False)])
+def test_presentations_together_are_those_alone(network, duration, monkeypatch):
+    """A list of presentations gets, to the bit, the responses that each one gets by itself."""
+    sim = network.build("single")
+    sim.run(4)
+    settled = []
+    together = sim["V1"].executor.settle_together
+    monkeypatch.setattr(sim["V1"].executor, "settle_together", lambda: (settled.append(len(later())), together()))
+
+    def later():
+        return sim["V1"].executor._later
+
+    gratings = [SineGrating(frequency=2.0, phase=0.7 * i, orientation=0.4 * i) for i in range(7)]
+    with sim.frozen():
+        listed = sim.respond({"Retina": gratings}, duration=duration)
+        assert np.array_equal(sim["V1"].activity, listed["V1"][-1])
+        assert max(settled) == (4 if duration >= 1 else 0)
+        for i, grating in enumerate(gratings):
+            alone = sim.respond({"Retina": [grating]}, duration=duration)
+            for name, response in alone.items():
+                assert np.array_equal(response[0], listed[name][i]), (name, i)
+    assert len(np.unique([response.sum() for response in listed["V1"]])) == 7
+
+
 def test_interleaved_simulations_do_not_touch_each_other():
     """Two simulations that run in turns end like one that ran alone."""
     alone, one, other = NETWORK.build("single"), NETWORK.build("single"), Network(tsettle=4).build("single")

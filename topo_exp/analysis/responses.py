@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from topo_exp.engine.sheet import Sheet
     from topo_exp.engine.simulation import Simulation
 
-BATCH = 18
-"""Presentations given to the simulation at once, unless told: few enough that progress is heard of in between."""
+BATCH = 17
+"""Presentations given to the simulation at once, unless told: few enough that progress is heard of in between.
+
+One more than a multiple of four, for sheets settle to four at once, except for the last.
+"""
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,10 @@ class Executor:
         """Whether an iteration has begun, and responses to the one before are void."""
         self._owing = False
         """Whether the lateral responses to the last activity are still to be computed."""
+        self._later: list[tuple[np.ndarray, np.ndarray]] = []
+        """What drives the sheet in presentations that it will settle to together, and where to put its activity."""
+        self._into: np.ndarray | None = None
+        """Where to put the activity that it settles to in this presentation, if that may be put off."""
         self._wire(sheet)
         self.refresh()
 
@@ -190,6 +194,7 @@ class Executor:
         self._learns = bool(self._normalised or self._varying or self._numbers[:, compiled.RATE].any())
         self._delay = sim.events.ticks(self.plan.lateral_delay) if self.plan.lateral_delay is not None else 0
         self._at_once = settling and self._delay > 0 and only_last and not self._varying
+        self._together = self._at_once and not self._others and len(self._lateral) == 2 and self.plan.divisor == 0
         fn, transfer = self.plan.output_fn, self._transfer
         transfer[compiled.LOWER], transfer[compiled.GAIN], transfer[compiled.UPPER] = 0.0, 1.0, np.inf
         if isinstance(fn, PiecewiseLinear):
@@ -228,6 +233,30 @@ class Executor:
                 self._take(i, self._projections[i], self._wires[i])
             self._kernels.respond(self._table[lateral], self._numbers[lateral])
 
+    def settle_later(self, into: np.ndarray | None) -> None:
+        """Let the sheet settle to the presentation that follows when it suits best, `settle_together` at the latest.
+
+        Its activity then goes to `into`, (rows, columns). Where others hear of it, or it learns, or `into` is None, it
+        settles as ever.
+        """
+        if len(self._later) == self._kernels.TOGETHER:
+            self.settle_together()
+        self._into = into if self._together else None
+
+    def settle_together(self) -> None:
+        """Settle to all that was put off."""
+        compiled, size = self._kernels, self._activity.size
+        later, self._later, self._into = self._later, [], None
+        if later:
+            drives = np.zeros((compiled.TOGETHER, size))
+            activities = np.zeros((compiled.TOGETHER, size), np.float32)
+            for row, (drive, _) in zip(drives, later, strict=False):
+                row[:] = drive
+            self._addresses[compiled.ACTIVATIONS] = self._tsettle
+            compiled.settle_together(self._addresses, self._transfer, self._table, self._numbers, drives, activities)
+            for activity, (_, into) in zip(activities, later, strict=False):
+                into[:] = activity.reshape(into.shape)
+
     def process(self) -> None:
         """Do what follows when all input of this moment has arrived: activate, settle or learn."""
         sheet = self._settling
@@ -262,6 +291,11 @@ class Executor:
         self._load()
         self._adapt()
         learns = self._learns and self._sim.plastic and self._plastic
+        if self._into is not None and activations == self._tsettle and not learns:
+            self._run(0)
+            self._later.append((self._buffers[self._kernels.DRIVE].copy(), self._into))
+            sheet.activation_count, sheet.new_iteration = 0, True
+            return
         self._run(activations, echo=learns)
         self._show()
         if self._others and self._heard:
@@ -328,6 +362,8 @@ class Executor:
 
     def _load(self) -> None:
         """Bring what has arrived, and responses that were set from outside, to where the kernels expect them."""
+        if self._later and self._later[-1][1] is self._into:  # this presentation goes on after what was put off
+            self._later.pop()
         arrived, column = self._arrived, self._kernels.ARRIVED
         for i, (projection, wires, backend) in enumerate(self._entries):
             anew = False

@@ -29,7 +29,7 @@ explicit signature, so that processes which fill the cache at the same time writ
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,15 +99,17 @@ PADDING = 8
 
 MEMBERS = np.zeros((16, 5), np.int64)
 """How many members of a quad are active, and which, by the bits that tell it."""
+
+TOGETHER = 4
+"""Presentations that a sheet can settle to at once, so that its weights are read once for all of them."""
+
 for _bits in range(16):
     _members = [member for member in range(4) if _bits >> member & 1]
     MEMBERS[_bits, : len(_members) + 1] = [len(_members), *_members]
 
 _CONTRACT = {"contract"}  # fused multiply-add; nothing that would hide NaN or depend on the order of compilation
 _helper = njit(nogil=True, fastmath=_CONTRACT, error_model="numpy")
-_exact = njit(
-    nogil=True, error_model="numpy"
-)  # rounds as written: the same whether a sheet settles in one call or many
+_exact = njit(nogil=True, fastmath=False, error_model="numpy")  # rounds as written; what is not set is the caller's
 _Codegen = tuple[Any, Callable[..., Any]]
 
 
@@ -139,6 +141,21 @@ def _lanes_of(builder: Any, lanes: Any, member: int, width: int) -> Any:
     return builder.icmp_unsigned("!=", mask, ir.Constant(vector, [0] * width))
 
 
+def _sum_of_products(builder: Any, weights: Any, x: Sequence[Any]) -> Any:
+    """Return the sum of w x over weights and activities, in their order, leaving out no rounding but by multiply-add.
+
+    The first product is rounded, so that members of activity zero, if they are there, change no bit.
+    """
+    total = None
+    for values, activity in zip(weights, x, strict=True):
+        factor = _splat(builder, activity, values.type.count)
+        if total is None:
+            total = builder.fmul(values, factor)
+        else:
+            total = builder.fadd(total, builder.fmul(values, factor, flags=["contract"]), flags=["contract"])
+    return total
+
+
 def _add_products(width: int, count: int, *, double: bool) -> Any:
     """Return a function that adds the products of one vector's weights with `count` members' activities."""
 
@@ -148,25 +165,43 @@ def _add_products(width: int, count: int, *, double: bool) -> Any:
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             size = ir.Constant(ir.IntType(64), 4 * width)
-            product = None
-            for member, activity in zip(
-                cgutils.unpack_tuple(builder, args[2]), cgutils.unpack_tuple(builder, args[3]), strict=True
-            ):
-                source = _at(builder, builder.add(args[1], builder.mul(member, size)), width)
-                values = builder.fmul(
-                    builder.load(source, align=4), _splat(builder, activity, width), flags=["contract"]
-                )
-                product = values if product is None else builder.fadd(product, values, flags=["contract"])
+            places = [builder.add(args[1], builder.mul(m, size)) for m in cgutils.unpack_tuple(builder, args[2])]
+            values = [builder.load(_at(builder, place, width), align=4) for place in places]
+            total = _sum_of_products(builder, values, cgutils.unpack_tuple(builder, args[3]))
             to = _at(builder, args[0], width)
             if double:
                 doubles = ir.VectorType(ir.DoubleType(), width)
-                product = builder.fpext(product, doubles)
+                total = builder.fpext(total, doubles)
                 to = builder.inttoptr(args[0], doubles.as_pointer())
-            builder.store(builder.fadd(builder.load(to, align=4), product, flags=["contract"]), to, align=4)
+            builder.store(builder.fadd(builder.load(to, align=4), total), to, align=4)
             return context.get_dummy_value()
 
         pair = types.UniTuple(types.int64, count), types.UniTuple(types.float32, count)
         return types.void(types.int64, types.int64, *pair), codegen
+
+    return add
+
+
+def _add_products_together(width: int) -> Any:
+    """Return a function that adds the products of one vector's weights to the responses of several presentations."""
+
+    @intrinsic
+    def add(typing: Any, y: int, stride: int, weights: int, x: tuple[float, ...]) -> _Codegen:
+        """y[p, :width] += sum of weights[m, :width] x[p, m] over members m, rows of y lying `stride` bytes apart."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            places = [builder.add(args[2], ir.Constant(ir.IntType(64), 4 * width * m)) for m in range(4)]
+            values = [builder.load(_at(builder, place, width), align=4) for place in places]
+            x, row = cgutils.unpack_tuple(builder, args[3]), args[0]
+            for p in range(TOGETHER):
+                to = _at(builder, row, width)
+                total = _sum_of_products(builder, values, x[4 * p : 4 * p + 4])
+                builder.store(builder.fadd(builder.load(to, align=4), total), to, align=4)
+                row = builder.add(row, args[1])
+            return context.get_dummy_value()
+
+        quads = types.UniTuple(types.float32, 4 * TOGETHER)
+        return types.void(types.int64, types.int64, types.int64, quads), codegen
 
     return add
 
@@ -213,6 +248,7 @@ def _nonzero_vector(width: int) -> Any:
     return nonzero
 
 
+_together8, _together4 = _add_products_together(8), _add_products_together(4)
 _learn8, _learn4 = _learn_vector(8), _learn_vector(4)
 _nonzero8 = _nonzero_vector(8)
 
@@ -340,7 +376,7 @@ def _make_pass(count: int, *, double: bool) -> Any:
     add8, add4 = _add_products(8, count, double=double), _add_products(4, count, double=double)
     size = 8 if double else 4
 
-    @_helper
+    @_exact
     def over_list(
         to: int, weight: int, offsets: int, eights: int, fours: int, members: tuple[int, ...], x: tuple[float, ...]
     ) -> None:
@@ -460,7 +496,7 @@ def _activate(sheet: IntArray, transfer: FloatArray, fields: IntArray) -> None:
 def _activate_from_two(
     sheet: IntArray, transfer: FloatArray, one: IntArray, other: IntArray, strengths: tuple[float, float]
 ) -> None:
-    """Do what `_collect` of both lateral projections and `_activate` do, to the same bits, in one pass."""
+    """Do what `_activate` does with the responses of two lateral projections in PARTIAL, to the same bits."""
     n = sheet[UNITS]
     drive, threshold = _float64(sheet[DRIVE], n), _float64(sheet[THRESHOLD], n)
     activity = _float32(sheet[ACTIVITY], n)
@@ -492,13 +528,15 @@ def settle(sheet: IntArray, transfer: FloatArray, fields: IntArray, numbers: Flo
     """Activate a sheet ACTIVATIONS times: first by what has arrived, then by its own previous activity as well.
 
     x_1 = f(sum of g W y over all projections), x_n = f(sum of g W y + sum of g W x_(n-1)), with strengths g; the sums
-    are over afferent and lateral projections. `_activate` says what f is.
+    are over afferent and lateral projections. `_activate` says what f is. With ACTIVATIONS = 0 only DRIVE is computed.
     """
     for p in range(len(fields)):
         if fields[p, ARRIVED]:
             _list_quads(fields[p])
             _respond(fields[p], numbers[p, STRENGTH])
     _add_responses(fields, 0, sheet[DRIVE], sheet[ZEROS])
+    if sheet[ACTIVATIONS] == 0:
+        return
     _activate(sheet, transfer, fields)
     one, other = _two_lateral(transfer, fields)
     for n in range(1, sheet[ACTIVATIONS] + sheet[ECHO]):
@@ -522,6 +560,78 @@ def settle(sheet: IntArray, transfer: FloatArray, fields: IntArray, numbers: Flo
             _activate_from_two(sheet, transfer, fields[one], fields[other], strengths)
         elif n < sheet[ACTIVATIONS]:
             _activate(sheet, transfer, fields)
+
+
+@_helper
+def _by_quad(activity: FloatArray, columns: int, inputs: FloatArray, first: int) -> None:
+    """Copy an activity into columns first ... first + 3 of `inputs` (quads, ...), a quad's members side by side."""
+    rows, quads_per_row = len(activity) // columns, (columns + 1) // 2
+    for row in range(rows):
+        line = inputs[row // 2 * quads_per_row : (row // 2 + 1) * quads_per_row, first + row % 2 * 2 :]
+        values = activity[row * columns : (row + 1) * columns]
+        for n in range(columns // 2):
+            line[n, 0] = values[2 * n]
+            line[n, 1] = values[2 * n + 1]
+        if columns % 2:
+            line[quads_per_row - 1, 0] = values[columns - 1]
+
+
+@_exact
+def _scatter_together(field: IntArray, active: IntArray, inputs: FloatArray, partial: int, stride: int) -> None:
+    """Add v x, for the activities of TOGETHER presentations, to their rows of a response in single precision."""
+    start, base, list_of = _quads(field)
+    lists, offsets = _int32(field[LISTS], 3 * field[N_LISTS]), _int32(field[OFFSETS], field[N_OFFSETS])
+    for quad in active:
+        q = inputs[quad]
+        x = (q[0], q[1], q[2], q[3], q[4], q[5], q[6], q[7], q[8], q[9], q[10], q[11], q[12], q[13], q[14], q[15])
+        first, eights, fours = lists[3 * list_of[quad]], lists[3 * list_of[quad] + 1], lists[3 * list_of[quad] + 2]
+        weight = field[WEIGHTS] + 4 * start[quad]
+        to = partial + 4 * base[quad]
+        for entry in range(first, first + eights):
+            _together8(to + 4 * offsets[entry], stride, weight, x)
+            weight += 128
+        for entry in range(first + eights, first + eights + fours):
+            _together4(to + 4 * offsets[entry], stride, weight, x)
+            weight += 64
+
+
+@_entry("void(int64[::1], float64[::1], int64[:, ::1], float64[:, ::1], float64[:, ::1], float32[:, ::1])")
+def settle_together(
+    sheet: IntArray,
+    transfer: FloatArray,
+    fields: IntArray,
+    numbers: FloatArray,
+    drives: FloatArray,
+    activities: FloatArray,
+) -> None:
+    """Do what `settle` does, to the same bits, with each of TOGETHER drives; two lateral projections must add.
+
+    drives, activities: (TOGETHER, units). Nothing has come through the lateral projections before.
+    """
+    n = sheet[UNITS]
+    one, other = _two_lateral(transfer, fields)
+    laterals = (fields[one].copy(), fields[other].copy())
+    strengths = (numbers[one, STRENGTH], numbers[other, STRENGTH])
+    columns = laterals[0][SOURCE_COLUMNS]
+    partial = np.zeros((2, TOGETHER, n + PADDING), np.float32)
+    inputs = np.zeros(((n // columns + 1) // 2 * ((columns + 1) // 2), 4 * TOGETHER), np.float32)
+    active = np.empty(len(inputs), np.int32)
+    own = sheet.copy()
+    for activation in range(sheet[ACTIVATIONS]):
+        if activation > 0:
+            count = 0
+            for quad in range(len(inputs)):
+                if inputs[quad].any():
+                    active[count] = quad
+                    count += 1
+            for p in range(2):
+                _scatter_together(laterals[p], active[:count], inputs, partial[p].ctypes.data, 4 * (n + PADDING))
+        for presentation in range(TOGETHER):
+            own[DRIVE], own[ACTIVITY] = drives[presentation].ctypes.data, activities[presentation].ctypes.data
+            for p in range(2):
+                laterals[p][PARTIAL] = partial[p, presentation].ctypes.data
+            _activate_from_two(own, transfer, laterals[0], laterals[1], strengths)
+            _by_quad(activities[presentation], columns, inputs, 4 * presentation)
 
 
 @_entry("void(int64[:, ::1], float64[:, ::1])")

@@ -249,6 +249,12 @@ class CFSheet(Sheet):
         self.activate()
         self.learn()
 
+    def settle_later(self, into: FloatArray | None) -> None:
+        """Put off settling to what follows, the activity going to `into`: never, in this plain form."""
+
+    def settle_together(self) -> None:
+        """Settle to all that was put off: nothing, in this plain form."""
+
     def complete(self) -> None:
         """Do what was put off because nobody looked at it: nothing, in this plain form."""
 

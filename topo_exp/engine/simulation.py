@@ -288,10 +288,17 @@ class Simulation:
         responses: dict[str, FloatArray] = {
             name: np.zeros((count, *self[name].shape)) for name in (self.sheets if sheets is None else sheets)
         }
-        for i in range(count):
-            self._present_alone({name: shown[i] for name, shown in patterns.items()}, duration, afferent_only)
-            for name, response in responses.items():
-                response[i] = self.sheets[name].activity
+        try:
+            for i in range(count):
+                for sheet, worker in self._workers.items():
+                    if sheet.name in responses:  # the last presentation stays to be looked at
+                        worker.settle_later(responses[sheet.name][i] if i < count - 1 else None)
+                self._present_alone({name: shown[i] for name, shown in patterns.items()}, duration, afferent_only)
+                for name, response in responses.items():
+                    response[i] = self.sheets[name].activity
+        finally:
+            for worker in self._workers.values():
+                worker.settle_together()
         self._complete()
         return responses
 
