@@ -58,16 +58,25 @@ def running(sim: Simulation, iterations: int) -> Callable[[], None]:
     return lambda: sim.run(round(sim.time) + iterations)
 
 
-def bandwidth(size: int) -> float:
-    """Return bytes per second that one core reads from a working set of `size` bytes, read over and over."""
+READ = 64 << 20
+"""Bytes that `reading` reads."""
+
+
+def reading(size: int) -> Callable[[], None]:
+    """Return the work of reading READ bytes from a working set of `size` bytes, over and over."""
     numbers = np.ones(max(size // 4, 1024), np.float32)
-    repeats = max(1, (64 << 20) // numbers.nbytes)
+    repeats = max(1, READ // numbers.nbytes)
 
     def read() -> None:
         for _ in range(repeats):
             np.dot(numbers, numbers)
 
-    return repeats * numbers.nbytes / min(seconds(read) for _ in range(7))
+    return read
+
+
+def bandwidth(size: int) -> float:
+    """Return bytes per second that one core reads from a working set of `size` bytes."""
+    return READ / in_turns(9, reading(size))[0]
 
 
 # ------------------------------------------------------------------------------------------------------- what moves
@@ -212,13 +221,15 @@ def report_default(settled: int) -> float:
     row("iteration, dense NumPy, float32", f"{slow * 1e3:.1f} ms", f"ratio {slow / fast:.0f}")
     row("reference's compiled path (33 ms when idle)", f"{33e-3 / fast:.0f} x", "not measured here")
     sizes, used = moved(sim, 20)
+    steps = {stage: size / 15 if stage == "settle" else size for stage, size in sizes.items()}
+    readings = {stage: reading(int(step)) for stage, step in steps.items()}
+    again, *times = in_turns(9, running(sim, 200), *readings.values())
     floor = 0.0
-    for stage, size in sizes.items():
-        step = size / 15 if stage == "settle" else size
-        speed = bandwidth(int(step))
+    for (stage, size), spent in zip(sizes.items(), times, strict=True):
+        speed = READ / spent
         floor += size / speed
-        row(f"bytes, {stage}", f"{size / 1e6:.2f} MB", f"at {speed / 1e9:.0f} GB/s for {step / 1e6:.2f} MB")
-    row("floor", f"{floor * 1e3:.3f} ms", f"iteration / floor {fast / floor:.1f}")
+        row(f"bytes, {stage}", f"{size / 1e6:.2f} MB", f"at {speed / 1e9:.0f} GB/s for {steps[stage] / 1e6:.2f} MB")
+    row("floor", f"{floor * 1e3:.3f} ms", f"iteration / floor {again / 200 / floor:.1f}")
     for stage, share in sorted(shares(sim, 500).items(), key=lambda item: -item[1]):
         row(f"share, {stage}", f"{100 * share:.1f} %")
     running(sim, 20)()
@@ -273,12 +284,11 @@ def report_processes() -> None:
 def main(arguments: list[str]) -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks engine", description=__doc__)
-    parser.add_argument("--settled", type=int, default=2000, help="iterations before the default network is measured")
-    parser.add_argument("--warm", type=int, default=200, help="iterations before larger networks are measured")
-    parser.add_argument("--large", action="store_true", help="measure 147 x 147 units too (2 GB, a minute)")
+    parser.add_argument("--settled", type=int, default=2000, help="iterations before a network is measured")
+    parser.add_argument("--large", action="store_true", help="measure 147 x 147 units too (2 GB, two minutes)")
     options = parser.parse_args(arguments)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; reading", end=" ")
     print(", ".join(f"{size / 1e6:g} MB at {bandwidth(int(size)) / 1e9:.0f} GB/s" for size in (0.5e6, 8e6, 128e6)))
     per_connection = report_default(options.settled)
-    report_scaling(per_connection, options.warm, large=options.large)
+    report_scaling(per_connection, options.settled, large=options.large)
     report_processes()
