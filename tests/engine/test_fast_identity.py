@@ -7,6 +7,7 @@ import pytest
 
 from tests.engine.fast_networks import Network
 from topo_exp.engine.patterns import SineGrating
+from topo_exp.errors import NumericalError
 
 NETWORK = Network()
 
@@ -83,3 +84,22 @@ def test_a_state_crosses_precisions():
         for name, projection in sim["V1"].projections.items():
             original = fast["V1"].projections[name].weights
             assert np.abs(projection.weights - original).max() <= 1e-6 * original.max()
+
+
+@pytest.mark.parametrize("source", ["Retina", "Relay0"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_stored_state_puts_right_what_a_wrong_number_has_spoilt(source, value):
+    """An input that is no finite number is found, and restoring a state from before it leaves no trace of it."""
+    spoilt, whole = NETWORK.build("single"), NETWORK.build("single")
+    spoilt.run(2)
+    state = spoilt.state()
+    wrong = np.zeros(spoilt[source].shape)
+    wrong[3, 4] = value
+    spoilt.events.send(wrong, [p for p in spoilt[source].outgoing if p.dest is not p.src])
+    spoilt.run(3)
+    with pytest.raises(NumericalError):
+        spoilt.check_finite()
+    spoilt.restore(state)
+    spoilt.run(4)
+    whole.run(4)
+    assert_same(whole, spoilt)

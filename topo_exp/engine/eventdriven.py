@@ -175,6 +175,8 @@ class Wires:
     def convert(self, templates: FloatArray, factors: FloatArray, *, pack: bool) -> None:
         """Copy weights from templates (units, rows, columns), or those times their units' factors into them."""
         layout = self.layout
+        if pack:  # what is beside the weights is zero, and was so: but 0 x NaN has put NaN there
+            self.weights[:] = 0
         kernels().convert(
             self.row, layout.columns, layout.template_row, layout.template_column, templates, pack, factors
         )
