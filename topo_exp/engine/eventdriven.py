@@ -208,11 +208,10 @@ def single(activity: Any) -> FloatArray:
         return np.asarray(activity, np.float32)
     if activity.single is None:
         gaussians, grid = activity.gaussians, activity.grid
-        if gaussians is None or max(gaussians[:, 5].tolist()) < 0:
-            activity.single = np.asarray(activity).astype(np.float32)
-        else:
-            activity.single = np.empty(grid.shape, np.float32)
-            kernels().draw_gaussians(activity.single, grid.x, grid.y, gaussians, FAINT)
+        picture = np.empty(grid.shape, np.float32)
+        if gaussians is None or not kernels().draw_gaussians(picture, grid.x, grid.y, gaussians, FAINT):
+            picture = np.asarray(activity).astype(np.float32)
+        activity.single = picture
     return activity.single
 
 
