@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.engine.fast_networks import Network, distance, small
+from tests.engine.fast_networks import Network, distance, feedback, small
 from topo_exp.engine.coordinates import BoundingBox
 from topo_exp.engine.eventdriven import EventDrivenFields
 from topo_exp.engine.executor import Executor
@@ -144,3 +144,22 @@ def test_afferent_measurement_agrees():
                 responses.append(sim.respond({"Retina": gratings}, afferent_only=afferent_only)["V1"])
         assert responses[1].std() > 0
         assert distance(*responses) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("lateral", "others"),
+    [(0.2, 0.05), (0.1, 0.05), (0.1, 0.04), (0.05, 0.05), (0.05, 0.2)],
+    ids=["before it learns", "as it learns", "in between", "next", "much later"],
+)
+def test_a_sheet_does_not_run_ahead_of_what_others_answer(lateral, others):
+    """Where another sheet answers the last activation before, when or after a sheet learns, both paths agree."""
+    fast, dense = (feedback(precision, lateral=lateral, others=others) for precision in ("single", "reference"))
+    for until in (1, 2.15, 3):
+        fast.run(until)
+        dense.run(until)
+        for name, sheet in dense.sheets.items():
+            assert distance(fast[name].activity, sheet.activity) < 1e-4
+            for projection in sheet.projections.values():
+                twin = fast[name].projections[projection.name]
+                assert distance(twin.activity, projection.activity) < 1e-4
+                assert distance(twin.weights, projection.weights) < 1e-4

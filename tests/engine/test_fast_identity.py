@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from tests.engine.fast_networks import Network
+from tests.engine.fast_networks import Network, feedback
 from topo_exp.engine.patterns import SineGrating
 from topo_exp.errors import NumericalError
 
@@ -103,3 +103,15 @@ def test_a_stored_state_puts_right_what_a_wrong_number_has_spoilt(source, value)
     spoilt.run(4)
     whole.run(4)
     assert_same(whole, spoilt)
+
+
+@pytest.mark.parametrize("moment", [0.2, 0.45, 1.45, 2])
+def test_a_stored_state_with_feedback_continues_bit_for_bit(moment):
+    """Where another sheet answers while a sheet settles, a run that is stored and restored is still the same run."""
+    whole, first, second = (feedback("single", lateral=0.1, others=0.05) for _ in range(3))
+    whole.run(4)
+    first.run(moment)
+    second.restore(first.state())
+    second.run(4)
+    assert_same(whole, second)
+

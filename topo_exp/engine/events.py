@@ -80,6 +80,11 @@ class Events:
             reach[b][a] = min(reach[b][a], reach[middle][a] + reach[b][middle])
         return reach
 
+    def returns_after(self, sheet: Sheet) -> float:
+        """Return the least number of ticks in which what a sheet sends to others can have an effect on itself."""
+        ways = [self._delays[p] + self._reach[sheet][p.dest] for p in sheet.outgoing if p.dest is not sheet]
+        return min(ways, default=math.inf)
+
     def ticks(self, span: float) -> int:
         """Return a span of time in ticks."""
         if span not in self._spans:
