@@ -202,3 +202,15 @@ def feedback(precision: str, *, lateral: float, others: float) -> Simulation:
         )
         sim.connect(src, dest, field)
     return sim
+
+
+def two_ways(precision: str) -> Simulation:
+    """Return two sheets that send to a third one at the same time, of which the fast path takes the second only."""
+    sim = Simulation("two ways", precision=precision)
+    sim.add(GeneratorSheet(name="Retina", nominal_density=8, input_generator=_spot()))
+    for name, output in (("Dense", lambda x: np.maximum(x, 0)), ("Fast", HalfRectify())):
+        _add_settling(sim, name, output, tsettle=3, strict_tsettle=2)
+    _add_settling(sim, "Third", HalfRectify(), tsettle=0)
+    for name in ("Fast", "Dense"):
+        sim.connect(name, "Third", CFProjection(name=f"From{name}", delay=0.4, nominal_bounds=BoundingBox(radius=0.2)))
+    return sim

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from tests.engine.fast_networks import Network, feedback
+from tests.engine.fast_networks import Network, feedback, two_ways
 from topo_exp.engine.patterns import SineGrating
 from topo_exp.errors import NumericalError
 
@@ -105,6 +105,16 @@ def test_a_stored_state_puts_right_what_a_wrong_number_has_spoilt(source, value)
     assert_same(whole, spoilt)
 
 
+@pytest.mark.parametrize("end", [0.5, 0.6, 1.4])
+def test_what_is_to_come_is_stored_in_the_same_order_however_it_came_about(end):
+    """Of two sheets that send at one time one acts ahead of time in a whole run, and none in a sliced one."""
+    whole, sliced = two_ways("single"), two_ways("single")
+    whole.run(end)
+    for stop in np.arange(0.05, end + 0.01, 0.05).round(2):
+        sliced.run(float(stop))
+    assert_same(whole, sliced)
+
+
 @pytest.mark.parametrize("moment", [0.2, 0.45, 1.45, 2])
 def test_a_stored_state_with_feedback_continues_bit_for_bit(moment):
     """Where another sheet answers while a sheet settles, a run that is stored and restored is still the same run."""
@@ -114,4 +124,3 @@ def test_a_stored_state_with_feedback_continues_bit_for_bit(moment):
     second.restore(first.state())
     second.run(4)
     assert_same(whole, second)
-
