@@ -1,5 +1,6 @@
 """Small networks that the event-driven path can take, of many shapes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from topo_exp.engine.coordinates import BoundingBox
 from topo_exp.engine.patterns import Composite, DifferenceOfGaussians, Disk, Gaussian, GaussianCloud, uniform_over
 from topo_exp.engine.projection import CFProjection, SharedWeightCFProjection
 from topo_exp.engine.response import Divide
-from topo_exp.engine.sheet import GeneratorSheet, SettlingCFSheet
+from topo_exp.engine.sheet import CFSheet, GeneratorSheet, SettlingCFSheet
 from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.transfer import HalfRectify, HomeostaticResponse, PiecewiseLinear
 
@@ -172,3 +173,44 @@ def small(draw: st.DrawFn) -> Network:
 def distance(a: np.ndarray, b: np.ndarray) -> float:
     """Return the largest difference, relative to the largest value."""
     return float(np.abs(a - b).max() / max(float(np.abs(b).max()), 1e-3))
+
+
+def _spot() -> Gaussian:
+    return Gaussian(x=uniform_over(0.5, seed=1), y=uniform_over(0.5, seed=2), size=0.3)
+
+
+def _add_settling(sim: Simulation, name: str, output: Callable[..., object], **params: object) -> None:
+    """Add a sheet that sees the retina and itself."""
+    sim.add(SettlingCFSheet(name=name, nominal_density=9, output_fns=[output], **params))
+    for src, strength in (("Retina", 1.0), (name, 0.4)):
+        field = CFProjection(
+            name=f"From{src}", strength=strength, learning_rate=0.2, nominal_bounds=BoundingBox(radius=0.3)
+        )
+        sim.connect(src, name, field)
+
+
+def feedback(precision: str, *, lateral: float, others: float) -> Simulation:
+    """Return two sheets that talk to each other with the delay `others`, the lower of which settles with `lateral`."""
+    sim = Simulation("feedback", precision=precision)
+    sim.add(GeneratorSheet(name="Retina", nominal_density=8, input_generator=_spot()))
+    _add_settling(sim, "Low", HalfRectify(), tsettle=4, strict_tsettle=3)
+    sim["Low"].projections["FromLow"].delay = lateral
+    sim.add(CFSheet(name="High", nominal_density=9, output_fns=[HalfRectify()]))
+    for src, dest in (("Low", "High"), ("High", "Low")):
+        field = CFProjection(
+            name=f"From{src}Too", strength=0.4, delay=others, learning_rate=0.1, nominal_bounds=BoundingBox(radius=0.2)
+        )
+        sim.connect(src, dest, field)
+    return sim
+
+
+def two_ways(precision: str) -> Simulation:
+    """Return two sheets that send to a third one at the same time, of which the fast path takes the second only."""
+    sim = Simulation("two ways", precision=precision)
+    sim.add(GeneratorSheet(name="Retina", nominal_density=8, input_generator=_spot()))
+    for name, output in (("Dense", lambda x: np.maximum(x, 0)), ("Fast", HalfRectify())):
+        _add_settling(sim, name, output, tsettle=3, strict_tsettle=2)
+    _add_settling(sim, "Third", HalfRectify(), tsettle=0)
+    for name in ("Fast", "Dense"):
+        sim.connect(name, "Third", CFProjection(name=f"From{name}", delay=0.4, nominal_bounds=BoundingBox(radius=0.2)))
+    return sim

@@ -92,3 +92,12 @@ def test_nothing_comes_after_clearing():
     events.push(1, GeneratorSheet(name="Retina"))
     events.clear()
     assert events.next_moment() == []
+
+
+def test_what_a_sheet_sends_comes_back_by_the_shortest_way(network):
+    """A reaches B in three ticks, from which nothing comes back, until B sends to A."""
+    events, a = network.events, network["A"]
+    assert events.returns_after(a) == np.inf
+    network.connect("B", "A", CFProjection(name="Back", delay=0.2, nominal_bounds=BoundingBox(radius=0.2)))
+    events.lay(network.sheets)
+    assert events.returns_after(a) == 3 + 4

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.engine.fast_networks import Network, distance, small
+from tests.engine.fast_networks import Network, distance, feedback, small
 from topo_exp.engine.coordinates import BoundingBox
 from topo_exp.engine.eventdriven import EventDrivenFields
 from topo_exp.engine.executor import Executor
 from topo_exp.engine.fields import DenseFields
-from topo_exp.engine.learning import EuclideanHebbian, Hebbian
+from topo_exp.engine.learning import EuclideanHebbian, Hebbian, KeepWeights
 from topo_exp.engine.patterns import SineGrating
 
 
@@ -144,3 +144,91 @@ def test_afferent_measurement_agrees():
                 responses.append(sim.respond({"Retina": gratings}, afferent_only=afferent_only)["V1"])
         assert responses[1].std() > 0
         assert distance(*responses) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("lateral", "others"),
+    [(0.2, 0.05), (0.1, 0.05), (0.1, 0.04), (0.05, 0.05), (0.05, 0.2)],
+    ids=["before it learns", "as it learns", "in between", "next", "much later"],
+)
+def test_a_sheet_does_not_run_ahead_of_what_others_answer(lateral, others):
+    """Where another sheet answers the last activation before, when or after a sheet learns, both paths agree."""
+    fast, dense = (feedback(precision, lateral=lateral, others=others) for precision in ("single", "reference"))
+    for until in (1, 2.15, 3):
+        fast.run(until)
+        dense.run(until)
+        for name, sheet in dense.sheets.items():
+            assert distance(fast[name].activity, sheet.activity) < 1e-4
+            for projection in sheet.projections.values():
+                twin = fast[name].projections[projection.name]
+                assert distance(twin.activity, projection.activity) < 1e-4
+                assert distance(twin.weights, projection.weights) < 1e-4
+
+
+def assert_responses_agree(fast, dense):
+    """Hold V1's projections to the same responses, as they stand."""
+    for name, projection in dense["V1"].projections.items():
+        assert distance(fast["V1"].projections[name].activity, projection.activity) < 1e-4, name
+        assert distance(np.asarray(fast["V1"].projections[name].input), np.asarray(projection.input)) < 1e-4, name
+
+
+@pytest.mark.parametrize("laterals", [1, 2, 3])
+@pytest.mark.parametrize("kept", [False, True])
+def test_whoever_looks_finds_the_response_to_the_last_activity(laterals, kept):
+    """Learning or not, between and within iterations, frozen or with rates of zero, lateral responses are there."""
+
+    def build(precision):
+        network = Network(
+            lateral_radii=(0.17, 0.3, 0.25)[:laterals],
+            lateral_strengths=(1.0, -1.0, 0.3)[:laterals],
+            lateral_rates=(0.0, 0.3, 0.2)[:laterals],
+            joint=False,
+        )
+        sim = network.build(precision)
+        for projection in sim["V1"].projections.values() if kept else ():
+            projection.weights_output_fn = KeepWeights()
+            projection.learning_rate = 0.0
+        return sim
+
+    sims = build("single"), build("reference")
+    for i, until in enumerate((1, 2, 2.25, 3, 4.2, 5)):
+        for sim in sims:
+            sim.plastic = i % 3 != 1
+            sim["V1"].plastic = i % 4 != 3
+            sim.run(until)
+        assert_responses_agree(*sims)
+        with sims[0].frozen(), sims[1].frozen():
+            for sim in sims:
+                sim.run(until + 1.1)
+            assert_responses_agree(*sims)
+            for sim in sims:
+                sim.respond({"Retina": [SineGrating(frequency=2.0)]})
+            assert_responses_agree(*sims)
+        assert_responses_agree(*sims)
+
+
+def test_a_scheduled_action_finds_the_response_to_the_last_activity():
+    """An action in the middle of a run sees what would have been there had the run stopped."""
+    sims = Network().build("single"), Network().build("reference")
+    seen = []
+    for sim in sims:
+        sim.plastic = False
+        sim.schedule(2, lambda sim: seen.append(sim["V1"].projections["Lateral1"].activity))
+        sim.run(3)
+    assert seen[1].any()
+    assert distance(*seen) < 1e-4
+
+
+def test_after_an_exception_the_response_to_the_last_activity_is_there():
+    """Whoever catches an exception from a function of the model sees lateral responses that belong to the activity."""
+    sims = [feedback(precision, lateral=0.05, others=0.4) for precision in ("single", "reference")]
+    for sim in sims:
+        sim.plastic = False
+        sim.run(1)
+        sim["High"].output_fns = [lambda x: x[0, 0, 0]]
+        with pytest.raises(IndexError):
+            sim.run(2)
+    responses = [sim["Low"].projections["FromLow"].activity for sim in sims]
+    assert responses[1].any()
+    assert distance(*responses) < 1e-4
+    assert distance(*(sim["Low"].activity for sim in sims)) < 1e-4

@@ -5,8 +5,9 @@ import io
 import numpy as np
 import pytest
 
-from tests.engine.fast_networks import Network
+from tests.engine.fast_networks import Network, feedback, two_ways
 from topo_exp.engine.patterns import SineGrating
+from topo_exp.errors import NumericalError
 
 NETWORK = Network()
 
@@ -108,3 +109,43 @@ def test_a_state_crosses_precisions():
         for name, projection in sim["V1"].projections.items():
             original = fast["V1"].projections[name].weights
             assert np.abs(projection.weights - original).max() <= 1e-6 * original.max()
+
+
+@pytest.mark.parametrize("source", ["Retina", "Relay0"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_stored_state_puts_right_what_a_wrong_number_has_spoilt(source, value):
+    """An input that is no finite number is found, and restoring a state from before it leaves no trace of it."""
+    spoilt, whole = NETWORK.build("single"), NETWORK.build("single")
+    spoilt.run(2)
+    state = spoilt.state()
+    wrong = np.zeros(spoilt[source].shape)
+    wrong[3, 4] = value
+    spoilt.events.send(wrong, [p for p in spoilt[source].outgoing if p.dest is not p.src])
+    spoilt.run(3)
+    with pytest.raises(NumericalError):
+        spoilt.check_finite()
+    spoilt.restore(state)
+    spoilt.run(4)
+    whole.run(4)
+    assert_same(whole, spoilt)
+
+
+@pytest.mark.parametrize("end", [0.5, 0.6, 1.4])
+def test_what_is_to_come_is_stored_in_the_same_order_however_it_came_about(end):
+    """Of two sheets that send at one time one acts ahead of time in a whole run, and none in a sliced one."""
+    whole, sliced = two_ways("single"), two_ways("single")
+    whole.run(end)
+    for stop in np.arange(0.05, end + 0.01, 0.05).round(2):
+        sliced.run(float(stop))
+    assert_same(whole, sliced)
+
+
+@pytest.mark.parametrize("moment", [0.2, 0.45, 1.45, 2])
+def test_a_stored_state_with_feedback_continues_bit_for_bit(moment):
+    """Where another sheet answers while a sheet settles, a run that is stored and restored is still the same run."""
+    whole, first, second = (feedback("single", lateral=0.1, others=0.05) for _ in range(3))
+    whole.run(4)
+    first.run(moment)
+    second.restore(first.state())
+    second.run(4)
+    assert_same(whole, second)

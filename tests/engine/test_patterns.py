@@ -7,6 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from topo_exp.engine.coordinates import BoundingBox, Grid
+from topo_exp.engine.eventdriven import single
 from topo_exp.engine.patterns import (
     GAUSSIAN_COLUMNS,
     Composite,
@@ -24,6 +26,7 @@ from topo_exp.engine.patterns import (
     drawing_of_gaussians,
     uniform_over,
 )
+from topo_exp.engine.presentation import Shown
 from topo_exp.engine.streams import ExponentialDecay, Streams, UniformRandom
 from topo_exp.errors import ModelError, ParameterError
 
@@ -214,3 +217,46 @@ def test_a_pattern_with_generators_cannot_be_evaluated_by_itself():
     """Calling a pattern whose numbers vary says which one does."""
     with pytest.raises(ParameterError, match=r"Gaussian\.x: must be a plain number"):
         Gaussian(x=uniform_over(1, seed=1))(X, Y)
+
+
+def single_and_double(**numbers):
+    """Return the picture of one Gaussian as the fast path has it, and as the equation says."""
+    row = {"x": 0.1, "y": 0.2, "orientation": 0.3, "size": 0.3, "aspect_ratio": 2.0, "scale": 1.0, **numbers}
+    grid = Grid.fit(BoundingBox(radius=1.0), 10)
+    shown = Shown(drawing_of_gaussians(np.array([[row[name] for name in GAUSSIAN_COLUMNS]])), grid)
+    with np.errstate(all="ignore"):
+        return single(shown), np.asarray(shown)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"size": 1e9},
+        {"size": 1e20},
+        {"size": 1e150},
+        {"size": 1e-3},
+        {"aspect_ratio": 1e6},
+        {"aspect_ratio": 1e-6},
+        {"x": 1e25},
+        {"x": -1e25},
+        {"y": 1e25},
+        {"x": 1e12, "size": 1e12},
+        {"scale": 1e30},
+        {"scale": 1e-9},
+        {"scale": 0.0},
+        {"scale": -1.0},
+    ],
+    ids=str,
+)
+def test_gaussians_of_any_size_are_drawn(numbers):
+    """However large, small, thin, far or faint a Gaussian is, the fast picture is the equation's."""
+    fast, exact = single_and_double(**numbers)
+    assert np.abs(fast - exact).max() <= max(1e-6 * np.abs(exact).max(), 1e-8)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", [name for name in GAUSSIAN_COLUMNS if name != "orientation"])
+def test_a_number_that_is_not_finite_shows(name, value):
+    """The fast picture does not hide a wrong number: it is the equation's, whatever that gives."""
+    fast, exact = single_and_double(**{name: value})
+    assert np.array_equal(fast, exact.astype(np.float32), equal_nan=True)

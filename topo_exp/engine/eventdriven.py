@@ -175,6 +175,8 @@ class Wires:
     def convert(self, templates: FloatArray, factors: FloatArray, *, pack: bool) -> None:
         """Copy weights from templates (units, rows, columns), or those times their units' factors into them."""
         layout = self.layout
+        if pack:  # what is beside the weights is zero, and was so: but 0 x NaN has put NaN there
+            self.weights[:] = 0
         kernels().convert(
             self.row, layout.columns, layout.template_row, layout.template_column, templates, pack, factors
         )
@@ -206,11 +208,10 @@ def single(activity: Any) -> FloatArray:
         return activity
     if activity.single is None:
         gaussians, grid = activity.gaussians, activity.grid
-        if gaussians is None or max(gaussians[:, 5].tolist()) < 0:
-            activity.single = np.asarray(activity).astype(np.float32)
-        else:
-            activity.single = np.empty(grid.shape, np.float32)
-            kernels().draw_gaussians(activity.single, grid.x, grid.y, gaussians, FAINT)
+        picture = np.empty(grid.shape, np.float32)
+        if gaussians is None or not kernels().draw_gaussians(picture, grid.x, grid.y, gaussians, FAINT):
+            picture = np.asarray(activity).astype(np.float32)
+        activity.single = picture
     return activity.single
 
 

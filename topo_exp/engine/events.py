@@ -80,6 +80,11 @@ class Events:
             reach[b][a] = min(reach[b][a], reach[middle][a] + reach[b][middle])
         return reach
 
+    def returns_after(self, sheet: Sheet) -> float:
+        """Return the least number of ticks in which what a sheet sends to others can have an effect on itself."""
+        ways = [self._delays[p] + self._reach[sheet][p.dest] for p in sheet.outgoing if p.dest is not sheet]
+        return min(ways, default=math.inf)
+
     def ticks(self, span: float) -> int:
         """Return a span of time in ticks."""
         if span not in self._spans:
@@ -138,12 +143,18 @@ class Events:
         return True
 
     def state(self) -> State:
-        """Return all that is to come, in order."""
+        """Return all that is to come, in order of time and name: a sheet that acts ahead of time pushes early."""
         state: State = {}
-        in_order = [(tick, event) for tick in sorted(self._coming) for event in self._coming[tick]]
-        for i, (tick, (sheet, projection, activity)) in enumerate(in_order):
+        events = [(tick, _target(event), event) for tick, coming in self._coming.items() for event in coming]
+        for i, (tick, target, (_, projection, activity)) in enumerate(sorted(events, key=lambda event: event[:2])):
             state[f"events/{i:04d}/time"] = np.array(str(Fraction(tick, self.ticks_per_unit)))
-            state[f"events/{i:04d}/target"] = np.array(projection.path if projection else sheet.name)
+            state[f"events/{i:04d}/target"] = np.array(target)
             if projection:
                 state.update(pack_activity(f"events/{i:04d}/activity", activity))
         return state
+
+
+def _target(event: Event) -> str:
+    """Return the path of the projection through which something arrives, or the name of the sheet that presents."""
+    sheet, projection, _ = event
+    return projection.path if projection else sheet.name

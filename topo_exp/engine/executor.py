@@ -193,7 +193,8 @@ class Executor:
                 self._numbers[i, compiled.RATE] = rate / projection.n_units
         self._learns = bool(self._normalised or self._varying or self._numbers[:, compiled.RATE].any())
         self._delay = sim.events.ticks(self.plan.lateral_delay) if self.plan.lateral_delay is not None else 0
-        self._at_once = settling and self._delay > 0 and only_last and not self._varying
+        answered_later = not self._heard or sim.events.returns_after(sheet) > self._delay
+        self._at_once = settling and self._delay > 0 and only_last and answered_later and not self._varying
         self._together = self._at_once and not self._others and len(self._lateral) == 2 and self.plan.divisor == 0
         fn, transfer = self.plan.output_fn, self._transfer
         transfer[compiled.LOWER], transfer[compiled.GAIN], transfer[compiled.UPPER] = 0.0, 1.0, np.inf

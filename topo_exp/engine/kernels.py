@@ -901,9 +901,11 @@ def convert(
 
 
 # ----------------------------------------------------------------------------------------------------- the pictures
-@_entry("void(float32[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64)")
-def draw_gaussians(picture: FloatArray, x: FloatArray, y: FloatArray, gaussians: FloatArray, cutoff: float) -> None:
-    """Pointwise maximum of Gaussians and zero, each left out where it is under `cutoff`.
+@_entry("boolean(float32[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64)")
+def draw_gaussians(picture: FloatArray, x: FloatArray, y: FloatArray, gaussians: FloatArray, cutoff: float) -> bool:
+    """Pointwise maximum of Gaussians and zero, each left out where it is under `cutoff`; return whether it is drawn.
+
+    It is not where zero would show, all scales being negative, nor where a number is not finite: nothing would.
 
     Rows of `gaussians`: x, y, orientation, size, aspect ratio, scale, as `patterns.Gaussian` has them. x must be evenly
     spaced.
@@ -911,6 +913,14 @@ def draw_gaussians(picture: FloatArray, x: FloatArray, y: FloatArray, gaussians:
     itself changes by a constant factor: two multiplications per cell, outwards from the row's highest cell.
     """
     n_rows, n_columns = picture.shape
+    positive = False
+    for n in range(len(gaussians)):
+        positive |= gaussians[n, 5] >= 0
+        for number in gaussians[n]:
+            if not math.isfinite(number):
+                return False
+    if not positive:
+        return False
     picture[:] = 0
     step = (x[n_columns - 1] - x[0]) / (n_columns - 1) if n_columns > 1 else 1.0
     for n in range(len(gaussians)):
@@ -932,8 +942,9 @@ def draw_gaussians(picture: FloatArray, x: FloatArray, y: FloatArray, gaussians:
                 continue
             peak = gaussians[n, 0] - b * dy / a
             reach = math.sqrt(room) / a
-            first = max(math.ceil((peak - reach - x[0]) / step), 0)
-            last = min(math.floor((peak + reach - x[0]) / step), n_columns - 1)
+            # cut off before they become whole numbers, which do not go as far; and after, for NaN
+            first = max(math.ceil(min((peak - reach - x[0]) / step, n_columns)), 0)
+            last = min(math.floor(min((peak + reach - x[0]) / step, n_columns)), n_columns - 1)
             if last < first:
                 continue
             top = min(max(math.floor((peak - x[0]) / step + 0.5), first), last)
@@ -950,3 +961,4 @@ def draw_gaussians(picture: FloatArray, x: FloatArray, y: FloatArray, gaussians:
                 picture[row, column] = max(picture[row, column], np.float32(value))
                 value *= ratio
                 ratio *= bend
+    return True

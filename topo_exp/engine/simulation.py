@@ -184,14 +184,16 @@ class Simulation:
         self.start()
         self.refresh()
         ahead = sorted((when, i) for i, (when, _) in enumerate(self.actions) if i not in self._done and when <= end)
-        for when, i in () if self._frozen else ahead:
-            self._advance(when)
+        try:
+            for when, i in () if self._frozen else ahead:
+                self._advance(when)
+                self._complete()
+                self._done.add(i)
+                self.actions[i][1](self)
+                self.refresh()
+            self._advance(end)
+        finally:  # whoever catches what went wrong may look too
             self._complete()
-            self._done.add(i)
-            self.actions[i][1](self)
-            self.refresh()
-        self._advance(end)
-        self._complete()
 
     def _advance(self, end: Fraction) -> None:
         events, reached, workers = self.events, self.events.reached, self._workers
