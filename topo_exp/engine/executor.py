@@ -386,9 +386,10 @@ class Executor:
         self._fresh = self._owing = False
 
     def _take(self, i: int, projection: Projection, wires: Wires) -> None:
-        """Let the kernels find a projection's input: where the sheet's own activity is, or in a copy."""
-        if projection.input is self._activity_of and projection.src is self._sheet:
-            address = self._activity_address
+        """Let the kernels find a projection's input: where its sender's kernels left it, or in a copy."""
+        sender = projection.src.executor
+        if sender is not None and projection.input is sender._activity_of:
+            address = sender._activity_address
         else:
             wires.load(projection.input)
             address = self._own_sources[i]

@@ -42,6 +42,8 @@ class Sheet(param.Parameterized):
         """Incoming projections by name, in the order in which they were connected."""
         self.outgoing: list[Projection] = []
         self.simulation: Simulation
+        self.executor: Any = None
+        """Does this sheet's work in its place, where the engine found a faster way that gives the same result."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -187,8 +189,6 @@ class CFSheet(Sheet):
         self._activity: FloatArray = np.zeros(self.shape)
         self.mask: BoolArray | None = None
         """(rows, columns), or None for all units: the units that laterally receive input and learn."""
-        self.executor: Any = None
-        """Does this sheet's work in its place, where the engine found a faster way that gives the same result."""
         self._checked: list[Any] = []
         """Functions that are known to be good."""
         self.afferent_only = False
