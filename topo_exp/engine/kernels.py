@@ -734,26 +734,27 @@ def learn(sheet: IntArray, fields: IntArray, numbers: FloatArray) -> float:
 
 @_helper
 def _walk(field: IntArray, sums: FloatArray, factors: FloatArray, step: int) -> None:
-    """Add |v| of each destination unit to sums (step 0), or multiply v by its factor (step 1)."""
+    """Add |v| of each destination unit to sums (step 0), or multiply v by its factor (step 1).
+
+    Both arrays have PADDING more numbers than there are units: what is beside the weights is zero and may join in.
+    """
     start, base, list_of = _quads(field)
     lists, offsets = _int32(field[LISTS], 3 * field[N_LISTS]), _int32(field[OFFSETS], field[N_OFFSETS])
-    lanes = _int32(field[LANES], field[N_OFFSETS])
     for quad in range(len(start)):
         weight = field[WEIGHTS] + 4 * start[quad]
-        first, eights, fours = lists[3 * list_of[quad] : 3 * list_of[quad] + 3]
+        first, eights, fours = lists[3 * list_of[quad]], lists[3 * list_of[quad] + 1], lists[3 * list_of[quad] + 2]
         for entry in range(first, first + eights + fours):
             width = 8 if entry < first + eights else 4
-            values = _float32(weight, 4 * width)
             to = base[quad] + offsets[entry]
-            for member in range(4):
+            total, factor = sums[to : to + width], factors[to : to + width]
+            for _ in range(4):
+                values = _float32(weight, width)
                 for lane in range(width):
-                    if lanes[entry] >> (8 * member + lane) & 1:
-                        if step == 0:
-                            sums[to + lane] += abs(values[width * member + lane])
-                        else:
-                            at = width * member + lane
-                            values[at] = np.float32(values[at] * factors[to + lane])
-            weight += 16 * width
+                    if step == 0:
+                        total[lane] += abs(values[lane])
+                    else:
+                        values[lane] = np.float32(values[lane] * factor[lane])
+                weight += 4 * width
 
 
 @_entry("float64(int64[:, ::1], float32[::1], float64)")
@@ -775,13 +776,11 @@ def fold(fields: IntArray) -> None:
     field = fields[0]
     n_dest = field[N_DEST]
     scale, total = _float64(field[SCALE], n_dest), _float64(field[TOTAL], n_dest)
-    sums = np.zeros(n_dest)
-    for step in range(2):
-        _walk(field, sums, scale, step)
-        if step == 0:
-            for unit in range(n_dest):
-                if sums[unit] > 0:
-                    scale[unit] = total[unit] / sums[unit]
+    sums, factors = np.zeros(n_dest + PADDING), np.ones(n_dest + PADDING)
+    _walk(field, sums, factors, 0)
+    for unit in range(n_dest):
+        factors[unit] = total[unit] / sums[unit] if sums[unit] > 0 else scale[unit]
+    _walk(field, sums, factors, 1)
     scale[:] = 1.0
 
 
@@ -791,10 +790,10 @@ def add_up(fields: IntArray) -> None:
     field = fields[0]
     n_dest = field[N_DEST]
     scale, total = _float64(field[SCALE], n_dest), _float64(field[TOTAL], n_dest)
-    total[:] = 0
-    _walk(field, total, scale, 0)
+    sums = np.zeros(n_dest + PADDING)
+    _walk(field, sums, sums, 0)
     for unit in range(n_dest):
-        total[unit] *= scale[unit]
+        total[unit] = scale[unit] * sums[unit]
 
 
 @_entry("void(float64[::1], float64[::1], float32[::1], float64[::1])")
