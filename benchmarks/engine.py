@@ -10,6 +10,7 @@ change once more to be written.
 """
 
 import argparse
+import itertools
 import os
 import resource
 import statistics
@@ -62,12 +63,19 @@ READ = 64 << 20
 """Bytes that `reading` reads."""
 
 
+ROUNDS = 9
+
+
 def reading(size: int) -> Callable[[], None]:
-    """Return the work of reading READ bytes from a working set of `size` bytes, over and over."""
-    numbers = np.ones(max(size // 4, 1024), np.float32)
-    repeats = max(1, READ // numbers.nbytes)
+    """Return the work of reading READ bytes from a working set of `size` bytes, over and over.
+
+    Each time another one is read: how well a cache holds it depends on where in memory it came to lie.
+    """
+    sets = itertools.cycle([np.ones(max(size // 4, 1024), np.float32) for _ in range(ROUNDS)])
+    repeats = max(1, READ // (4 * max(size // 4, 1024)))
 
     def read() -> None:
+        numbers = next(sets)
         for _ in range(repeats):
             np.dot(numbers, numbers)
 
@@ -76,7 +84,7 @@ def reading(size: int) -> Callable[[], None]:
 
 def bandwidth(size: int) -> float:
     """Return bytes per second that one core reads from a working set of `size` bytes."""
-    return READ / in_turns(9, reading(size))[0]
+    return READ / in_turns(ROUNDS, reading(size))[0]
 
 
 # ------------------------------------------------------------------------------------------------------- what moves
@@ -223,7 +231,7 @@ def report_default(settled: int) -> float:
     sizes, used = moved(sim, 20)
     steps = {stage: size / 15 if stage == "settle" else size for stage, size in sizes.items()}
     readings = {stage: reading(int(step)) for stage, step in steps.items()}
-    again, *times = in_turns(9, running(sim, 200), *readings.values())
+    again, *times = in_turns(ROUNDS, running(sim, 200), *readings.values())
     floor = 0.0
     for (stage, size), spent in zip(sizes.items(), times, strict=True):
         speed = READ / spent
