@@ -108,8 +108,9 @@ for _bits in range(16):
     MEMBERS[_bits, : len(_members) + 1] = [len(_members), *_members]
 
 _CONTRACT = {"contract"}  # fused multiply-add; nothing that would hide NaN or depend on the order of compilation
-_helper = njit(nogil=True, fastmath=_CONTRACT, error_model="numpy")
-_exact = njit(nogil=True, fastmath=False, error_model="numpy")  # rounds as written; what is not set is the caller's
+_INSIDE = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_helper = njit(fastmath=_CONTRACT, **_INSIDE)
+_exact = njit(fastmath=False, **_INSIDE)  # rounds as written; what is not set would be the caller's
 _Codegen = tuple[Any, Callable[..., Any]]
 
 
@@ -456,16 +457,14 @@ def _respond(field: IntArray, strength: float) -> None:
 def _add_responses(fields: IntArray, lateral: int, total: int, start: int) -> None:
     """total = start + sum of RESPONSE over the lateral projections, or over the others; all are addresses."""
     n = fields[0, N_DEST]
-    totals = _float64(total, n)
-    before = start
+    totals, before = _float64(total, n), _float64(start, n)
+    for unit in range(n):
+        totals[unit] = before[unit]
     for p in range(len(fields)):
         if fields[p, LATERAL] == lateral:
-            so_far, response = _float64(before, n), _float64(fields[p, RESPONSE], n)
+            response = _float64(fields[p, RESPONSE], n)
             for unit in range(n):
-                totals[unit] = so_far[unit] + response[unit]
-            before = total
-    if before != total:
-        totals[:] = _float64(start, n)
+                totals[unit] += response[unit]
 
 
 @_exact
@@ -766,7 +765,7 @@ def learn_alone(fields: IntArray, activity: FloatArray, rate: float) -> float:
         if _any_negative(values.ctypes.data, len(values)):
             return -1.0
     count = _list_active(activity.ctypes.data, n_dest, learners.ctypes.data)
-    _learn(fields[0], rate, activity.ctypes.data, learners.ctypes.data, count)
+    _learn(fields[0], rate, np.int64(activity.ctypes.data), np.int64(learners.ctypes.data), count)
     return 0.0
 
 
