@@ -13,7 +13,7 @@ from topo_exp.engine.coordinates import FieldGeometry
 from topo_exp.engine.fields import DenseFields, LearningFn, ResponseFn
 from topo_exp.engine.learning import DivisiveNormalizeL1, Hebbian, KeepWeights
 from topo_exp.engine.presentation import Shown
-from topo_exp.engine.projection import CFProjection, SharedWeightCFProjection
+from topo_exp.engine.projection import CFProjection, Projection, SharedWeightCFProjection
 from topo_exp.engine.response import DotProduct
 from topo_exp.errors import StateError
 from topo_exp.typing import BoolArray, FloatArray, IntArray, State
@@ -348,3 +348,9 @@ class SharedFields:
     def respond(self, source: FloatArray) -> FloatArray:
         """Return the response of each destination unit (rows, columns) to the source activity."""
         return self.wires.respond(source)
+
+
+def fast_fields(projection: Projection) -> EventDrivenFields | SharedFields | None:
+    """Return what the kernels know of a projection, or None where its fields are dense."""
+    fields = getattr(projection, "fast" if isinstance(projection, SharedWeightCFProjection) else "fields", None)
+    return fields if isinstance(fields, EventDrivenFields | SharedFields) else None

@@ -1,108 +1,31 @@
 """Sheets that do their work in compiled calls: activations, learning, and a whole iteration at once where they may.
 
-`adopt` looks at every sheet of a simulation and gives it the fastest form that it can have; nobody has to choose. A
-sheet all of whose projections have fields of `eventdriven`, and whose output function the kernels know, gets an
-`Executor`. What is not adopted is computed densely; the results agree to single precision.
-
 What Python sees (activities, inputs, thresholds) stays the truth; buffers of the kernels are copies of it, known by the
 identity of the object that was copied. So a restored state, or a value set by hand, is simply loaded anew. Parameters
 are read when a run begins and after each scheduled action, for that is when they change.
 """
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from topo_exp.engine.compiled import kernels
-from topo_exp.engine.eventdriven import (
-    EventDrivenFields,
-    SharedFields,
-    Wires,
-    aligned,
-    has_runs,
-    supports,
-)
-from topo_exp.engine.fields import DenseFields
-from topo_exp.engine.learning import KeepWeights
-from topo_exp.engine.projection import CFProjection, Projection, SharedWeightCFProjection
-from topo_exp.engine.response import Add, Divide, DotProduct
+from topo_exp.engine.eventdriven import SharedFields, Wires, aligned, fast_fields
+from topo_exp.engine.projection import CFProjection, Projection
 from topo_exp.engine.sheet import CFSheet, SettlingCFSheet
 from topo_exp.engine.streams import NumberGenerator
-from topo_exp.engine.transfer import HalfRectify, HomeostaticResponse, PiecewiseLinear
+from topo_exp.engine.transfer import HomeostaticResponse, PiecewiseLinear
 
 if TYPE_CHECKING:
+    from topo_exp.engine.adoption import Plan
     from topo_exp.engine.simulation import Simulation
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What an executor was made for; it serves as long as this does not change."""
-
-    projections: tuple[tuple[object, ...], ...]
-    output_fn: object
-    divisor: float
-    lateral_delay: float | None
-    """Delay that all lateral projections share, or None: then nothing is done ahead of time."""
-
-    @classmethod
-    def of(cls, sheet: CFSheet) -> "Plan | None":
-        """Return the plan for a sheet, or None where the kernels do not know something about it."""
-        if len(sheet.output_fns) != 1 or type(sheet.output_fns[0]) not in (
-            HalfRectify,
-            HomeostaticResponse,
-            PiecewiseLinear,
-        ):
-            return None
-        if getattr(sheet, "mask_fn", None) is not None or sheet.mask is not None or not sheet.projections:
-            return None
-        if type(sheet) not in (CFSheet, SettlingCFSheet):
-            return None
-        divisor = _divisor(sheet)
-        fast = all(isinstance(_backend(p), EventDrivenFields | SharedFields) for p in sheet.projections.values())
-        if divisor is None or not fast:
-            return None
-        lateral = [p for p in sheet.projections.values() if p.src is sheet]
-        delays = {p.delay for p in lateral}
-        what = tuple((id(_backend(p)), _group_of(p)) for p in sheet.projections.values())
-        return cls(what, sheet.output_fns[0], divisor, delays.pop() if len(delays) == 1 else None)
-
-
-def _backend(projection: Projection) -> object:
-    if isinstance(projection, SharedWeightCFProjection):
-        return projection.fast
-    return projection.fields if isinstance(projection, CFProjection) else None
-
-
-def _group_of(projection: Projection) -> str:
-    """Return a name for the projections that are normalised together with this one; empty if it is not normalised."""
-    if not isinstance(projection, CFProjection) or isinstance(projection.weights_output_fn, KeepWeights):
-        return ""
-    return projection.norm_group or f"/{projection.name}"
-
-
-def _divisor(sheet: CFSheet) -> float | None:
-    """Return 0 if all projections add, the constant if the lateral ones divide what the others add, else None."""
-    projections = list(sheet.projections.values())
-    if all(type(p.combine) is Add for p in projections):
-        return 0.0
-    dividing = [p for p in projections if type(p.combine) is Divide]
-    adding = [p for p in projections if type(p.combine) is Add]
-    groups = {p.activity_group for p in dividing}
-    last = min(groups, default=-np.inf) > max((p.activity_group for p in adding), default=np.inf)
-    if len(groups) != 1 or not last or len(dividing) + len(adding) != len(projections):
-        return None
-    same_constant = len({p.combine.constant for p in dividing}) == 1
-    if not same_constant or any((p.src is sheet) != (p in dividing) for p in projections):
-        return None
-    return float(dividing[0].combine.constant)
 
 
 class Executor:
     """Does the work of one sheet in its place, with the compiled kernels."""
 
-    def __init__(self, sheet: CFSheet, plan: Plan) -> None:
+    def __init__(self, sheet: CFSheet, plan: "Plan") -> None:
         compiled = kernels()
         self.plan = plan
         self._kernels = compiled
@@ -153,7 +76,7 @@ class Executor:
         everything = list(sheet.projections.values())
         self._projections = [everything[i] for i in order]
         self._groups = [groups[i] for i in order]
-        self._backends: list[Any] = [_backend(p) for p in self._projections]
+        self._backends: list[Any] = [fast_fields(p) for p in self._projections]
         self._wires: list[Wires] = [backend.wires for backend in self._backends]
         self._entries = list(zip(self._projections, self._wires, self._backends, strict=True))
         self._normalised = [b for b, group in zip(self._backends, self._groups, strict=True) if group]
@@ -458,61 +381,3 @@ class Executor:
             if rate != 0 and isinstance(projection, CFProjection) and projection.input is not None:
                 backend.learn(projection.learning_fn, projection.input, sheet.activity, rate)
         sheet.normalize(np.flatnonzero(sheet.activity))
-
-
-# -------------------------------------------------------------------------------------------------------- adoption
-def adopt(sim: "Simulation") -> None:
-    """Give every sheet and projection of a simulation its fastest form; cheap where nothing changed."""
-    changed = False
-    for sheet in sim.sheets.values():
-        if not isinstance(sheet, CFSheet):
-            continue
-        for projection in sheet.projections.values():
-            if type(projection) is CFProjection:
-                _adopt_fields(projection)
-            elif type(projection) is SharedWeightCFProjection:
-                _adopt_kernel(projection)
-        plan = Plan.of(sheet)
-        if plan is None:
-            sheet.executor = None
-        elif sheet.executor is None or sheet.executor.plan != plan:
-            sheet.executor = Executor(sheet, plan)
-            changed = True
-        else:
-            sheet.executor.refresh()
-    if changed:
-        _pair_opposites(sim)
-
-
-def _adopt_fields(projection: CFProjection) -> None:
-    fields = projection.fields
-    wanted = supports(projection)
-    if wanted and isinstance(fields, DenseFields):
-        projection.fields = EventDrivenFields(projection.geometry, projection.template_mask, fields.weights())
-        for large in ("on_sheet", "gather_index"):
-            projection.geometry.__dict__.pop(large, None)
-    elif not wanted and isinstance(fields, EventDrivenFields):
-        projection.fields = DenseFields(projection.geometry, projection.mask, fields.weights(), np.float64)
-
-
-def _adopt_kernel(projection: SharedWeightCFProjection) -> None:
-    if type(projection.response_fn) is not DotProduct:
-        projection.fast = None
-    elif projection.fast is None and has_runs(projection.geometry, projection.template_mask):
-        projection.fast = SharedFields(projection)
-
-
-def _pair_opposites(sim: "Simulation") -> None:
-    """Let a projection know the earlier one whose kernel is the negative of its own, as in ON and OFF cells."""
-    seen: list[SharedWeightCFProjection] = []
-    for projection in sim.projections:
-        if not isinstance(projection, SharedWeightCFProjection) or projection.fast is None:
-            continue
-        projection.fast.opposite = None
-        for other in seen:
-            same_input = other.src is projection.src and other.dest is not projection.dest
-            same_place = np.array_equal(other.geometry.corners, projection.geometry.corners)
-            if same_input and same_place and np.array_equal(other.fast.kernel, -projection.fast.kernel):
-                projection.fast.opposite = other.fast
-                break
-        seen.append(projection)

@@ -168,9 +168,9 @@ class Simulation:
             sheet.refresh()
         self.events.lay(self.sheets)
         if self.precision == "single":
-            from topo_exp.engine import executor
+            from topo_exp.engine.adoption import adopt
 
-            executor.adopt(self)
+            adopt(self)
         responding = [sheet for sheet in self.sheets.values() if isinstance(sheet, CFSheet)]
         self._workers = {sheet: sheet.executor or sheet for sheet in responding}
 
