@@ -17,9 +17,9 @@ branch. A vector that ends beyond its run adds zeros to the units that follow, s
 
 Where all units share one kernel, the weights too are stored once per list.
 
-Precision: weights and activities are float32. Products with the members of a quad add up in float32; then responses to
-other sheets add up in double precision, in which all that is done per unit (thresholds, scales, totals) is done too,
-and responses of a sheet to itself, computed once per settling step, in float32.
+Precision: weights and activities are float32. Responses to other sheets are products and sums in double precision, as
+is all that is done per unit (thresholds, scales, totals); responses of a sheet to itself, computed once per settling
+step, are products and sums in float32.
 
 A call must not cost more than its work, so arrays travel as addresses in a table with one row per projection (columns:
 `WEIGHTS` ...), which Python fills once. Whoever calls keeps the arrays alive.
@@ -168,12 +168,13 @@ def _add_products(width: int, count: int, *, double: bool) -> Any:
             size = ir.Constant(ir.IntType(64), 4 * width)
             places = [builder.add(args[1], builder.mul(m, size)) for m in cgutils.unpack_tuple(builder, args[2])]
             values = [builder.load(_at(builder, place, width), align=4) for place in places]
-            total = _sum_of_products(builder, values, cgutils.unpack_tuple(builder, args[3]))
-            to = _at(builder, args[0], width)
+            x, to = cgutils.unpack_tuple(builder, args[3]), _at(builder, args[0], width)
             if double:
                 doubles = ir.VectorType(ir.DoubleType(), width)
-                total = builder.fpext(total, doubles)
+                values = [builder.fpext(value, doubles) for value in values]
+                x = [builder.fpext(activity, ir.DoubleType()) for activity in x]
                 to = builder.inttoptr(args[0], doubles.as_pointer())
+            total = _sum_of_products(builder, values, x)
             builder.store(builder.fadd(builder.load(to, align=4), total), to, align=4)
             return context.get_dummy_value()
 
