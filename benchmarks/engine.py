@@ -4,9 +4,10 @@ Whatever is compared is measured in turns (A B A B ...) in this process, and med
 never quiet. Times within this process are CPU time, so that being interrupted does not count; whole processes are
 measured by the clock. Times are of whole iterations of gcal_oo_or, from input to normalised weights, on one thread.
 
-The floor is what the event-driven form has to move, at the bandwidth measured here for a working set of that size:
-weights of the active units once per settling step, afferent weights of active sources once, and the weights that
-change once more to be written.
+The floor is what the event-driven form has to move, at the bandwidth measured here for a working set of that size: the
+LGN's kernels once per active source; afferent weights of active sources, and the weights that change once more to be
+written, both from among all weights, of which the last iteration used others; weights of the active units once per
+settling step, again from among all weights the first time, and then from those that are active.
 """
 
 import argparse
@@ -24,10 +25,11 @@ from typing import Any
 import numpy as np
 
 from topo_exp.engine import eventdriven
+from topo_exp.engine.eventdriven import fast_fields
 from topo_exp.engine.executor import Executor
 from topo_exp.engine.fields import DenseFields
 from topo_exp.engine.patterns import SineGrating
-from topo_exp.engine.projection import CFProjection
+from topo_exp.engine.projection import Projection
 from topo_exp.engine.simulation import Simulation
 from topo_exp.models.gcal_oo_or import GcalOoOr
 
@@ -69,9 +71,10 @@ ROUNDS = 9
 def reading(size: int) -> Callable[[], None]:
     """Return the work of reading READ bytes from a working set of `size` bytes, over and over.
 
-    Each time another one is read: how well a cache holds it depends on where in memory it came to lie.
+    Each time another one is read: how well a cache holds it depends on where in memory it came to lie. They start on a
+    cache line, as weights do.
     """
-    sets = itertools.cycle([np.ones(max(size // 4, 1024), np.float32) for _ in range(ROUNDS)])
+    sets = itertools.cycle([eventdriven.aligned(max(size // 4, 1024)) for _ in range(ROUNDS)])
     repeats = max(1, READ // (4 * max(size // 4, 1024)))
 
     def read() -> None:
@@ -93,10 +96,9 @@ def executors(sim: Simulation) -> dict[str, Executor]:
     return {name: sheet.executor for name, sheet in sim.sheets.items() if getattr(sheet, "executor", None)}
 
 
-def reached(projection: CFProjection, active: np.ndarray) -> int:
+def reached(projection: Projection, active: np.ndarray) -> int:
     """Return how many connections the given source units have through a projection."""
-    fields = projection.fields
-    layout = fields.wires.layout
+    layout = fast_fields(projection).wires.layout
     bits = np.unpackbits(layout.lanes.astype("<i4").view(np.uint8).reshape(-1, 4), axis=1).reshape(-1, 4, 8).sum(axis=2)
     reach = np.add.reduceat(np.vstack([bits, np.zeros((1, 4), int)]), layout.lists[:, 0])
     reach[layout.lists[:, 1:].sum(axis=1) == 0] = 0
@@ -107,8 +109,9 @@ def reached(projection: CFProjection, active: np.ndarray) -> int:
 
 
 def moved(sim: Simulation, iterations: int) -> tuple[dict[str, float], float]:
-    """Go through some iterations step by step; return bytes moved per iteration by stage, and connections used."""
+    """Go through some iterations step by step; return bytes moved per iteration by stage, and V1's connections used."""
     v1 = sim["V1"]
+    kernels = [p for p in sim.projections if p.is_shared and fast_fields(p).opposite is None]
     lateral = [p for p in v1.projections.values() if p.src is v1]
     afferent = [p for p in v1.projections.values() if p.src is not v1]
     step = lateral[0].delay
@@ -119,7 +122,7 @@ def moved(sim: Simulation, iterations: int) -> tuple[dict[str, float], float]:
         for n in range(4, round(1 / step)):
             sim.run(round(begin + n * step, 6))
             used_now = sum(reached(p, v1.activity) for p in lateral)
-            total["settle"] += 4 * used_now
+            total["settle, first step" if n == 4 else "settle"] += 4 * used_now
             used += used_now
         for p in afferent:
             own = reached(p, p.input)
@@ -127,6 +130,7 @@ def moved(sim: Simulation, iterations: int) -> tuple[dict[str, float], float]:
             used += own
             total["learn"] += 8 * own * np.count_nonzero(v1.activity) / v1.activity.size
         total["learn"] += sum(8 * reached(p, v1.activity) for p in lateral) * (v1.activity > 0).mean()
+        total["LGN"] += sum(4 * reached(p, p.input) for p in kernels)
         sim.run(begin + 1)
     return {stage: size / iterations for stage, size in total.items()}, used / iterations
 
@@ -229,14 +233,15 @@ def report_default(settled: int) -> float:
     row("iteration, dense NumPy, float32", f"{slow * 1e3:.1f} ms", f"ratio {slow / fast:.0f}")
     row("reference's compiled path (33 ms when idle)", f"{33e-3 / fast:.0f} x", "not measured here")
     sizes, used = moved(sim, 20)
-    steps = {stage: size / 15 if stage == "settle" else size for stage, size in sizes.items()}
-    readings = {stage: reading(int(step)) for stage, step in steps.items()}
+    shared = sum(fast_fields(p).wires.weights.nbytes for p in sim.projections if p.is_shared)
+    sets = dict.fromkeys(sizes, weights) | {"settle": sizes["settle"] / 15, "LGN": shared / 4}
+    readings = {stage: reading(int(size)) for stage, size in sets.items()}
     again, *times = in_turns(ROUNDS, running(sim, 200), *readings.values())
     floor = 0.0
     for (stage, size), spent in zip(sizes.items(), times, strict=True):
         speed = READ / spent
         floor += size / speed
-        row(f"bytes, {stage}", f"{size / 1e6:.2f} MB", f"at {speed / 1e9:.0f} GB/s for {steps[stage] / 1e6:.2f} MB")
+        row(f"bytes, {stage}", f"{size / 1e6:.2f} MB", f"at {speed / 1e9:.0f} GB/s from {sets[stage] / 1e6:.2f} MB")
     row("floor", f"{floor * 1e3:.3f} ms", f"iteration / floor {again / 200 / floor:.1f}")
     for stage, share in sorted(shares(sim, 500).items(), key=lambda item: -item[1]):
         row(f"share, {stage}", f"{100 * share:.1f} %")
