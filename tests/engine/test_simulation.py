@@ -232,6 +232,22 @@ def test_a_silent_sheet_is_a_warning():
     assert "silent" in sim.diagnostics()["V1"]
 
 
+def respond_to(sim, **options):
+    """Return the responses to a grating and to nothing."""
+    with sim.frozen():
+        return sim.respond({"Retina": [SineGrating(), Constant(scale=0)]}, **options)
+
+
+def test_responses_are_those_of_the_sheets_that_are_asked_for():
+    """All sheets respond unless some are named; which ones are named changes no response."""
+    every, one = (respond_to(Gcal(cortex_density=8).build(), sheets=sheets) for sheets in (None, ["LGNOn"]))
+    assert list(every) == ["Retina", "LGNOn", "LGNOff", "V1"]
+    assert list(one) == ["LGNOn"]
+    assert every["LGNOn"][0].any()
+    assert not every["LGNOn"][1].any()
+    assert np.array_equal(one["LGNOn"], every["LGNOn"])
+
+
 @pytest.mark.parametrize(
     ("mistake", "error", "says"),
     [
@@ -241,6 +257,7 @@ def test_a_silent_sheet_is_a_warning():
         (lambda s: s.connect("Retina", "V1", CFProjection(name="Afferent")), ModelError, "second 'Afferent'"),
         (lambda s: s.set_precision("double"), ParameterError, "precision"),
         (lambda s: s.respond({"Retina": [Constant()]}), ModelError, "frozen"),
+        (lambda s: respond_to(s, sheets=["V2"]), UnknownNameError, "Known are: Retina, V1"),
         (lambda s: (s.run(until=2), s.run(until=1)), ParameterError, "must not lie behind"),
         (lambda s: (s.run(until=2), s.schedule(1, print)), ParameterError, "must lie ahead"),
         (lambda s: (s.run(until=1), s.add(CFSheet(name="V2"))), ModelError, "before the first run"),
