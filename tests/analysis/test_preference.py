@@ -32,7 +32,11 @@ def test_cyclic_average_of_a_von_mises_curve(centre, kappa, period):
     assert found.selectivity == pytest.approx(i1(kappa) / i0(kappa), abs=1e-9)
 
 
-@given(st.lists(st.floats(0, 10), min_size=2, max_size=12), st.floats(-20, 20), st.floats(0.1, 7))
+RESPONSES = st.lists(st.just(0.0) | st.floats(1e-100, 10), min_size=2, max_size=12)
+"""Responses whose products are normal numbers."""
+
+
+@given(RESPONSES, st.floats(-20, 20), st.floats(0.1, 7))
 def test_cyclic_average_turns_with_its_values(responses, turn, period):
     """Adding a constant to all values turns the preference by it and keeps the selectivity."""
     r, v = np.array(responses), even(len(responses), period)
