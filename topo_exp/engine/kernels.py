@@ -100,12 +100,12 @@ PADDING = 8
 MEMBERS = np.zeros((16, 5), np.int64)
 """How many members of a quad are active, and which, by the bits that tell it."""
 
-TOGETHER = 4
-"""Presentations that a sheet can settle to at once, so that its weights are read once for all of them."""
-
 for _bits in range(16):
     _members = [member for member in range(4) if _bits >> member & 1]
     MEMBERS[_bits, : len(_members) + 1] = [len(_members), *_members]
+
+TOGETHER = 4
+"""Presentations that a sheet can settle to at once, so that its weights are read once for all of them."""
 
 _CONTRACT = {"contract"}  # fused multiply-add; nothing that would hide NaN or depend on the order of compilation
 _INSIDE = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
