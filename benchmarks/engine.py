@@ -185,7 +185,7 @@ built: list[Simulation] = []
 def dense_twin(sim: Simulation, **parameters: Any) -> Simulation:
     """Return the same network in the same state, computed densely by NumPy with float32 weights and arithmetic."""
     twin = GcalOoOr(**parameters).build()
-    twin.set_precision("reference")
+    twin.engine = "reference"
     twin.restore(sim.state())
     for projection in twin["V1"].projections.values():
         weights = projection.fields.weights()

@@ -124,7 +124,7 @@ def run_spec(output_dir: Path, **changes: Any) -> RunSpec:
         "times": (0.0, 5.0, 10.0),
         "analyses": {"activity": fake_analysis},
         "on_analysis_error": "fail",
-        "precision": "single",
+        "engine": "compiled",
         "directory_name": "202611221137_fake",
         "output_dir": output_dir,
         "command": "python -m topo_exp model=fake",

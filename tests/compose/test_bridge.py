@@ -72,11 +72,11 @@ def test_parameters_reach_the_simulation() -> None:
     assert spec_of({"cortex_density": 3}).build()["V1"].shape == (3, 3)
 
 
-def test_precision_reaches_the_simulation() -> None:
+def test_engine_reaches_the_simulation() -> None:
     """The option of the engine is set on the simulation, and is no parameter of the model."""
-    spec = spec_of({"precision": "reference"})
-    assert spec.build().precision == "reference"
-    assert "precision" not in spec.parameters
+    spec = spec_of({"engine": "reference"})
+    assert spec.build().engine == "reference"
+    assert "engine" not in spec.parameters
 
 
 def test_seeds_are_listed() -> None:

@@ -14,7 +14,7 @@ from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.transfer import HalfRectify
 
 Build = Callable[[str], Simulation]
-"""Returns a network in "single" or "reference" precision."""
+"""Returns a network in "compiled" or "reference" engine."""
 
 TOLERANCE = 2e-6
 """What single precision, 6e-8, may have grown to in five iterations of settling and learning."""
@@ -63,8 +63,8 @@ def network(
     afferent projection. `more` adds to what is built. Everything is declared anew for each network.
     """
 
-    def build(precision: str) -> Simulation:
-        sim = Simulation("small", precision=precision)
+    def build(engine: str) -> Simulation:
+        sim = Simulation("small", engine=engine)
         seen = {"nominal_density": 10.0, "nominal_bounds": box(0.55), "input_generator": spot(), **fresh(retina)}
         sim.add(GeneratorSheet(name="Retina", **seen))
         settling = {"tsettle": 3} if issubclass(sheet, SettlingCFSheet) else {}
@@ -95,9 +95,9 @@ def _makes(value: Any) -> bool:
 
 
 # --- what is held of every network ------------------------------------------------------------------------------------
-def assert_precisions_agree(build: Build, *, moments: tuple[float, ...] = (0.12, 1.12, 4.12, 5.0)) -> None:
+def assert_engines_agree(build: Build, *, moments: tuple[float, ...] = (0.12, 1.12, 4.12, 5.0)) -> None:
     """Hold activity, thresholds and weights in single precision to those in reference precision, and both alive."""
-    single, reference = build("single"), build("reference")
+    single, reference = build("compiled"), build("reference")
     alive = False
     for moment in moments:
         single.run(moment)
@@ -138,7 +138,7 @@ def differences(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> list[str]
 
 def assert_restores(build: Build, *, moment: float = 2.4, until: float = 4.0) -> None:
     """Hold a network that takes over a stored state to the bits of the one that it was stored from."""
-    first, second = build("single"), build("single")
+    first, second = build("compiled"), build("compiled")
     first.run(moment)
     stored = {key: np.array(value) for key, value in first.state().items()}
     assert not [key for key, value in stored.items() if value.dtype.hasobject]
@@ -151,7 +151,7 @@ def assert_restores(build: Build, *, moment: float = 2.4, until: float = 4.0) ->
 
 def assert_frozen_leaves_no_trace(build: Build, *, moments: tuple[float, ...] = (0.0, 2.0), until: float = 4.0) -> None:
     """Hold a network that ran and was shown patterns while frozen to the bits of one that was left alone."""
-    alone, looked = build("single"), build("single")
+    alone, looked = build("compiled"), build("compiled")
     alone.run(until)
     retinas = [name for name, sheet in looked.sheets.items() if sheet.is_generator]
     for moment in moments:
@@ -169,7 +169,7 @@ def assert_frozen_leaves_no_trace(build: Build, *, moments: tuple[float, ...] = 
 
 def assert_script_rebuilds(build: Build, *, until: float = 3.0) -> None:
     """Hold the network that its own source builds to the same bits."""
-    sim = build("single")
+    sim = build("compiled")
     names: dict[str, Any] = {}
     exec(sim.script_repr(), names)  # noqa: S102  # executing it is what the source is for
     for each in (sim, names["sim"]):
@@ -178,7 +178,7 @@ def assert_script_rebuilds(build: Build, *, until: float = 3.0) -> None:
 
 
 CONTRACTS = {
-    "precisions agree": assert_precisions_agree,
+    "engines agree": assert_engines_agree,
     "a stored state goes on": assert_restores,
     "frozen leaves no trace": assert_frozen_leaves_no_trace,
     "its script rebuilds it": assert_script_rebuilds,

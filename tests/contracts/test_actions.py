@@ -73,7 +73,7 @@ def test_actions_do_something(name):
         network(afferent=rate, more=lambda sim: sim.schedule(2, EXAMPLES_AND_OTHERS[name]())),
         network(afferent=rate),
     )
-    with_action, without = changed("single"), plain("single")
+    with_action, without = changed("compiled"), plain("compiled")
     for until, same in ((1.9, True), (4.0, False)):
         with_action.run(until)
         without.run(until)
@@ -85,7 +85,7 @@ def test_actions_do_something(name):
 @pytest.mark.parametrize("moment", [2.0, 2.5, 3.5])
 def test_states_after_an_action_are_restored_bit_for_bit(name, moment):
     """What an action did is in the state: right after it, while the old input is on its way, and later."""
-    whole, first, second = (scheduled(name)("single") for _ in range(3))
+    whole, first, second = (scheduled(name)("compiled") for _ in range(3))
     whole.run(4)
     first.run(moment)
     second.restore(first.state())
@@ -97,7 +97,7 @@ def test_states_after_an_action_are_restored_bit_for_bit(name, moment):
 @pytest.mark.parametrize("name", [name for name in EXAMPLES_AND_OTHERS if name != "a user's own"])
 def test_a_simulation_goes_back_before_an_action(name):
     """A state from before an action, restored into the simulation that has gone past it, leads to the same end."""
-    sim, whole = scheduled(name)("single"), scheduled(name)("single")
+    sim, whole = scheduled(name)("compiled"), scheduled(name)("compiled")
     whole.run(4)
     sim.run(1.5)
     state = {key: value.copy() for key, value in sim.state().items()}
@@ -110,7 +110,7 @@ def test_a_simulation_goes_back_before_an_action(name):
 
 def test_a_measurement_sees_what_was_restored():
     """Responses measured right after restoring are those that would have been measured where the state was stored."""
-    first, second = scheduled("SetParameter")("single"), scheduled("SetParameter")("single")
+    first, second = scheduled("SetParameter")("compiled"), scheduled("SetParameter")("compiled")
     first.run(2.5)
     second.restore(first.state())
     measured = []
@@ -123,7 +123,7 @@ def test_a_measurement_sees_what_was_restored():
 
 def test_a_measurement_sees_what_was_set_by_hand():
     """A parameter that was set between two runs holds for a measurement too."""
-    by_hand, built = network()("single"), network(inhibition={"strength": 0.0})("single")
+    by_hand, built = network()("compiled"), network(inhibition={"strength": 0.0})("compiled")
     by_hand.start()
     by_hand["V1"].projections["Inhibition"].strength = 0.0
     measured = []
@@ -135,7 +135,7 @@ def test_a_measurement_sees_what_was_set_by_hand():
 
 def meddle(sim, *, restored):
     """Do what an analysis might: set parameters, functions and weights, shrink fields, restore another state."""
-    other = network()("single")
+    other = network()("compiled")
     other.run(3)
     sim["V1"].tsettle = 1
     sim["V1"].projections["Afferent"].response_fn = functions.squared
@@ -150,10 +150,10 @@ def meddle(sim, *, restored):
 
 
 @pytest.mark.parametrize("restored", [False, True])
-@pytest.mark.parametrize("precision", ["single", "reference"])
-def test_whatever_was_done_while_frozen_is_taken_back(precision, restored):
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+def test_whatever_was_done_while_frozen_is_taken_back(engine, restored):
     """Parameters, functions, weights, bounds and states that were set while frozen are what they were before."""
-    meddled, alone = network()(precision), network()(precision)
+    meddled, alone = network()(engine), network()(engine)
     for sim in (meddled, alone):
         sim.run(2)
     before = meddled.state()
@@ -167,7 +167,7 @@ def test_whatever_was_done_while_frozen_is_taken_back(precision, restored):
 
 def test_actions_wait_while_frozen():
     """A run while frozen passes the time of an action without it, and it happens when that time comes in earnest."""
-    sim, happened = network()("single"), []
+    sim, happened = network()("compiled"), []
     sim.schedule(2, lambda s: happened.append(s.time))
     sim.run(1)
     with sim.frozen():
@@ -193,7 +193,7 @@ def test_actions_wait_while_frozen():
 )
 def test_actions_that_cannot_be_done_say_so(action, error, says):
     """An action that names nothing, or what cannot change any more, is refused with the way to do it."""
-    sim = network()("single")
+    sim = network()("compiled")
     sim.schedule(1, action)
     with pytest.raises(error, match=says):
         sim.run(1)
@@ -201,7 +201,7 @@ def test_actions_that_cannot_be_done_say_so(action, error, says):
 
 def test_an_error_in_an_action_passes_through():
     """What a user's action raises is what the user sees."""
-    sim = network()("single")
+    sim = network()("compiled")
     sim.schedule(1, lambda s: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         sim.run(1)

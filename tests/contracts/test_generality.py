@@ -1,4 +1,4 @@
-"""Whatever a network is made of, both precisions compute the same, and states, scripts and measurements are exact."""
+"""Whatever a network is made of, both engines compute the same, and states, scripts and measurements are exact."""
 
 from collections.abc import Callable
 from typing import Any
@@ -303,7 +303,7 @@ def test_both_paths_take_part():
     sheets = {}
     for name in NETWORKS:
         if name != "own combination":
-            sim = NETWORKS[name]("single")
+            sim = NETWORKS[name]("compiled")
             sim.start()
             sheets[name] = sim["V1"].executor is not None
     assert sheets["nothing special"]

@@ -140,10 +140,10 @@ def test_normalisations_keep_every_promise(name, rule, contract):
     CONTRACTS[contract](network(afferent=projection))
 
 
-@pytest.mark.parametrize("precision", ["single", "reference"])
-def test_silent_units_learn_by_rules_that_let_them(precision):
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+def test_silent_units_learn_by_rules_that_let_them(engine):
     """A plain function is called with all units, and changes those too that were silent; none outside their fields."""
-    sim = network(lateral={"learning_fn": functions.decay_everywhere, "weights_output_fn": KeepWeights()})(precision)
+    sim = network(lateral={"learning_fn": functions.decay_everywhere, "weights_output_fn": KeepWeights()})(engine)
     before = sim["V1"].projections["Lateral"].weights
     sim.run(1)
     projection = sim["V1"].projections["Lateral"]
@@ -157,12 +157,12 @@ def test_silent_units_learn_by_rules_that_let_them(precision):
 def test_a_rate_below_zero_is_refused():
     """A learning rate is never negative: a rule that takes weights away says so itself."""
     with pytest.raises(ParameterError, match=r"CFProjection\.learning_rate"):
-        network(afferent={"learning_rate": -0.1})("single")
+        network(afferent={"learning_rate": -0.1})("compiled")
 
 
-@pytest.mark.parametrize("precision", ["single", "reference"])
-def test_a_drawn_rate_below_zero_is_refused(precision):
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+def test_a_drawn_rate_below_zero_is_refused(engine):
     """The same holds for one that is drawn, when it is drawn."""
-    sim = network(afferent={"learning_rate": UniformRandom(lbound=-2, ubound=-1)})(precision)
+    sim = network(afferent={"learning_rate": UniformRandom(lbound=-2, ubound=-1)})(engine)
     with pytest.raises(ParameterError, match=r"V1/Afferent\.learning_rate: must be .* \(got -1\."):
         sim.run(1)

@@ -96,7 +96,7 @@ def test_numbers_of_equal_names_in_one_sheet_do_not_share_a_stream():
 
     def drawn(*seeds: int) -> list[list[float]]:
         fatigues = [functions.Fatigue(share=UniformRandom(seed=seed)) for seed in seeds]
-        network(cortex={"output_fns": fatigues})("single").run(2)
+        network(cortex={"output_fns": fatigues})("compiled").run(2)
         return [fatigue.shares for fatigue in fatigues]
 
     assert drawn(1, 2)[1] == drawn(3, 2)[1]

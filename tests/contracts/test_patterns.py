@@ -145,7 +145,7 @@ def test_weights_begin_as_the_pattern_says(name, projection):
 def test_weights_may_vary_from_unit_to_unit():
     """Numbers of a weight pattern that vary are drawn anew for each unit, in row-major order."""
     turned = SineGrating(orientation=uniform_over(math.pi, seed=5), frequency=3.0)
-    sim = network(afferent={"weights_generator": turned, "learning_rate": 0.0})("single")
+    sim = network(afferent={"weights_generator": turned, "learning_rate": 0.0})("compiled")
     fields = sim["V1"].projections["Afferent"].weights
     middle = [fields[8 * 4 + column] for column in (2, 3, 4, 5)]
     assert all(np.abs(a - b).max() > 0.01 for i, a in enumerate(middle) for b in middle[:i])

@@ -46,11 +46,11 @@ def test_derived_projections_keep_every_promise(contract):
     CONTRACTS[contract](network(projection=functions.SaturatingProjection))
 
 
-@pytest.mark.parametrize("precision", ["single", "reference"])
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_what_a_projection_tells_fits_together(name, precision):
+def test_what_a_projection_tells_fits_together(name, engine):
     """Weights, connection fields, mask, counts and activity are of one piece, before and after a run."""
-    sim = network(projection=KINDS[name], afferent=EXAMPLES[name])(precision)
+    sim = network(projection=KINDS[name], afferent=EXAMPLES[name])(engine)
     for until in (0, 2):
         sim.run(until)
         found, sheet = sim["V1"].projections["Afferent"], sim["V1"]
@@ -70,12 +70,12 @@ def test_what_a_projection_tells_fits_together(name, precision):
 
 
 @pytest.mark.parametrize(
-    "precision",
-    ["single", "reference"],
+    "engine",
+    ["compiled", "reference"],
 )
-def test_what_was_read_does_not_change_later(precision):
+def test_what_was_read_does_not_change_later(engine):
     """Activities that were read stay as they are while the simulation goes on."""
-    sim = network()(precision)
+    sim = network()(engine)
     sim.run(1)
     read = [sim["V1"].activity, sim["Retina"].activity, sim["V1"].projections["Afferent"].activity]
     copies = [array.copy() for array in read]
@@ -84,11 +84,11 @@ def test_what_was_read_does_not_change_later(precision):
         np.testing.assert_array_equal(array, copy)
 
 
-@pytest.mark.parametrize("precision", ["single", "reference"])
-def test_joint_groups_sum_to_one_together(precision):
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+def test_joint_groups_sum_to_one_together(engine):
     """Projections of one group share one sum, at the start and after learning; others have their own."""
     joint = {"norm_group": "lateral"}
-    sim = network(lateral=joint, inhibition=joint)(precision)
+    sim = network(lateral=joint, inhibition=joint)(engine)
     for until in (0, 3):
         sim.run(until)
         sums = {name: np.abs(p.weights).sum(axis=(1, 2)) for name, p in sim["V1"].projections.items()}
@@ -121,12 +121,12 @@ def test_a_dot_product_is_computed_over_the_field():
 def test_impossible_projections_are_refused_before_anything_runs(changes, error, says):
     """A declaration that cannot work is refused, by the projection's name, while the network is built or started."""
     with pytest.raises(error, match=says):
-        network(afferent=changes)("single").start()
+        network(afferent=changes)("compiled").start()
 
 
 def test_fields_can_only_shrink():
     """Bounds that are larger, or the same, change nothing; smaller ones keep weights where both have them."""
-    sim = network(afferent={"cf_shape": Constant()}, retina={"input_generator": spot()})("single")
+    sim = network(afferent={"cf_shape": Constant()}, retina={"input_generator": spot()})("compiled")
     sim.run(2)
     found = sim["V1"].projections["Afferent"]
     before = found.weights

@@ -111,7 +111,7 @@ def test_an_own_response_of_a_shared_kernel_is_obeyed():
     """A projection with one kernel for all responds by its response function, on the kernel cropped at the edges."""
 
     def respond(fn):
-        sim = network(projection=SharedWeightCFProjection, afferent={"response_fn": fn})("single")
+        sim = network(projection=SharedWeightCFProjection, afferent={"response_fn": fn})("compiled")
         sim.run(0.12)
         return sim["V1"].projections["Afferent"], sim["Retina"].activity
 

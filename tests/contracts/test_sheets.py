@@ -74,11 +74,11 @@ def test_a_mask_is_the_neighbourhood_of_what_is_active():
     np.testing.assert_array_equal(activity, copy)
 
 
-@pytest.mark.parametrize("precision", ["single", "reference"])
-def test_masked_units_receive_and_learn_nothing(precision):
-    """Units outside the mask keep their weights, and their activity goes out, in both precisions."""
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+def test_masked_units_receive_and_learn_nothing(engine):
+    """Units outside the mask keep their weights, and their activity goes out, in both engines."""
     mask = NeighborhoodMask(threshold=0.3, radius=0.13)
-    sim = network(cortex={"mask_fn": mask, "mask_init_time": 1}, lateral={"strength": 1.5})(precision)
+    sim = network(cortex={"mask_fn": mask, "mask_init_time": 1}, lateral={"strength": 1.5})(engine)
     before = {name: p.weights for name, p in sim["V1"].projections.items()}
     sim.run(1)
     outside = ~sim["V1"].mask.ravel()
@@ -89,10 +89,10 @@ def test_masked_units_receive_and_learn_nothing(precision):
         assert not p.activity.ravel()[outside].any() or name == "Afferent"
 
 
-@pytest.mark.parametrize("precision", ["single", "reference"])
-def test_settling_that_gets_shorter_ends(precision):
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+def test_settling_that_gets_shorter_ends(engine):
     """Where fewer activations than have been are asked for within an iteration, it ends with the next one."""
-    sim = network(cortex={"tsettle": 6})(precision)
+    sim = network(cortex={"tsettle": 6})(engine)
     sim.schedule(1.28, SetParameter(path="V1", parameter="tsettle", value=2))
     sim.run(1.5)
     assert sim["V1"].new_iteration
@@ -114,8 +114,8 @@ def test_names_that_look_made_up_are_kept():
 def test_what_remembers_belongs_to_one_sheet():
     """An output function that remembers something is refused for a second sheet, or a second simulation."""
     shared = HomeostaticResponse()
-    network(cortex={"output_fns": [shared]})("single").start()
+    network(cortex={"output_fns": [shared]})("compiled").start()
     with pytest.raises(ModelError, match=r"V1\.output_fns\[0\]: must belong to this sheet alone"):
-        network(cortex={"output_fns": [shared]})("single").start()
+        network(cortex={"output_fns": [shared]})("compiled").start()
     with pytest.raises(ModelError, match=r"V1\.output_fns\[1\]: must belong to this sheet alone"):
-        network(cortex={"output_fns": lambda: [HalfRectify(), *[HomeostaticResponse()] * 2][1:]})("single").start()
+        network(cortex={"output_fns": lambda: [HalfRectify(), *[HomeostaticResponse()] * 2][1:]})("compiled").start()

@@ -14,7 +14,7 @@ from topo_exp.engine.sheet import CFSheet
 from topo_exp.engine.transfer import Adaptive
 from topo_exp.errors import ModelError, NumericalError
 
-BOTH = pytest.mark.parametrize("precision", ["single", "reference"])
+BOTH = pytest.mark.parametrize("engine", ["compiled", "reference"])
 
 
 def on_afferent(**changes):
@@ -131,31 +131,31 @@ WRONG_SIGNATURES = {
 
 @BOTH
 @pytest.mark.parametrize("name", WRONG_RESULTS)
-def test_results_of_the_wrong_shape_are_named(name, precision):
+def test_results_of_the_wrong_shape_are_named(name, engine):
     """What a function returns is looked at before it is used: shape and kind of numbers, with the name of its place."""
     build, says = WRONG_RESULTS[name]
     with pytest.raises(ModelError, match=says):
-        build(precision).run(1)
+        build(engine).run(1)
 
 
 @BOTH
 @pytest.mark.parametrize("name", WRONG_SIGNATURES)
-def test_functions_of_other_arguments_are_named_before_anything_runs(name, precision):
+def test_functions_of_other_arguments_are_named_before_anything_runs(name, engine):
     """A function that cannot be called as it will be is refused while building or starting, with both signatures."""
     build, says = WRONG_SIGNATURES[name]
     with pytest.raises(ModelError, match=says):
-        build()(precision).start()
+        build()(engine).start()
 
 
 @BOTH
-def test_functions_that_are_set_later_are_looked_at_too(precision):
+def test_functions_that_are_set_later_are_looked_at_too(engine):
     """A function that was exchanged between two runs, or by a scheduled action, is refused as early as possible."""
-    sim = network()(precision)
+    sim = network()(engine)
     sim.run(1)
     sim["V1"].projections["Afferent"].learning_fn = lambda weights: weights
     with pytest.raises(ModelError, match=r"V1/Afferent\.learning_fn: must be callable"):
         sim.run(2)
-    sim = network()(precision)
+    sim = network()(engine)
     sim.schedule(2, SetParameter(path="V1/Lateral", parameter="response_fn", value=lambda x: x))
     with pytest.raises(ModelError, match=r"V1/Lateral\.response_fn: must be callable"):
         sim.run(3)
@@ -176,9 +176,9 @@ def variadic(*given):
         lambda weights, inputs, activity, rate, decay=1.0: functions.oja(weights, inputs, activity, rate),
     ],
 )
-def test_every_way_to_write_a_function_is_good(fn, precision):
+def test_every_way_to_write_a_function_is_good(fn, engine):
     """Functions, partial ones, ones that take anything and ones with more arguments that have defaults are taken."""
-    sim, plain = on_afferent(learning_fn=fn)(precision), on_afferent(learning_fn=functions.oja)(precision)
+    sim, plain = on_afferent(learning_fn=fn)(engine), on_afferent(learning_fn=functions.oja)(engine)
     for each in (sim, plain):
         each.run(2)
     weights = [each["V1"].projections["Afferent"].weights for each in (sim, plain)]
@@ -186,9 +186,9 @@ def test_every_way_to_write_a_function_is_good(fn, precision):
 
 
 @BOTH
-def test_functions_of_numpy_are_good_output_functions(precision):
+def test_functions_of_numpy_are_good_output_functions(engine):
     """A function of numpy's own serves as an output function, in the script too."""
-    sim = on_cortex(np.tanh)(precision)
+    sim = on_cortex(np.tanh)(engine)
     names = {}
     exec(sim.script_repr(), names)  # noqa: S102  # executing it is what the source is for
     for each in (sim, names["sim"]):
@@ -208,9 +208,9 @@ def test_functions_of_numpy_are_good_output_functions(precision):
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*(invalid value|divide by zero|overflow):RuntimeWarning")
-def test_what_is_no_number_is_found_with_place_and_time(build, where, precision):
+def test_what_is_no_number_is_found_with_place_and_time(build, where, engine):
     """NaN or infinity from a function is found when somebody asks, and the message has place, count and time."""
-    sim = build(precision)
+    sim = build(engine)
     sim.run(2)
     with pytest.raises(NumericalError, match=rf"({where}): must be finite numbers \(got \d+ of \d+ .* at time 2\)"):
         sim.check_finite()
@@ -218,26 +218,26 @@ def test_what_is_no_number_is_found_with_place_and_time(build, where, precision)
 
 @BOTH
 @pytest.mark.parametrize("where", ["learning_fn", "response_fn", "weights_output_fn", "combine"])
-def test_what_a_function_raises_passes_through(where, precision):
+def test_what_a_function_raises_passes_through(where, engine):
     """A user's own exception is what the user sees, with nothing around it."""
 
     def fail(*arguments):
         raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine") as caught:
-        on_afferent(**{where: fail})(precision).run(1)
+        on_afferent(**{where: fail})(engine).run(1)
     assert caught.value.__cause__ is None
 
 
 def test_a_function_without_a_name_cannot_be_written():
     """A script needs every function's name, and says of which one it has none and where to define it."""
     with pytest.raises(ModelError, match=r"script_repr: must be able to name every function \(got <function"):
-        on_cortex(lambda x: x)("single").script_repr()
+        on_cortex(lambda x: x)("compiled").script_repr()
 
 
 def test_a_sheet_of_a_users_own_is_looked_at_too():
     """Checks hold for derived sheets as well."""
     with pytest.raises(ModelError, match=r"V1\.output_fns\[0\]"):
-        network(sheet=functions.HalvingSheet, cortex={"output_fns": [np.ravel]})("single").run(1)
+        network(sheet=functions.HalvingSheet, cortex={"output_fns": [np.ravel]})("compiled").run(1)
     with pytest.raises(ModelError, match=r"V1\.output_fns\[0\]"):
-        network(sheet=CFSheet, cortex={"output_fns": [np.ravel]})("single").run(1)
+        network(sheet=CFSheet, cortex={"output_fns": [np.ravel]})("compiled").run(1)

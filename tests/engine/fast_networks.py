@@ -36,9 +36,9 @@ class Network:
     tsettle: int = 6
     output: str = "homeostatic"
 
-    def build(self, precision: str) -> Simulation:
-        """Return the network in "single" or "reference" precision."""
-        sim = Simulation("network", precision=precision)
+    def build(self, engine: str) -> Simulation:
+        """Return the network in "compiled" or "reference" engine."""
+        sim = Simulation("network", engine=engine)
         spots = [
             Gaussian(
                 x=uniform_over(0.5, seed=1 + i),
@@ -189,9 +189,9 @@ def _add_settling(sim: Simulation, name: str, output: Callable[..., object], **p
         sim.connect(src, name, field)
 
 
-def feedback(precision: str, *, lateral: float, others: float) -> Simulation:
+def feedback(engine: str, *, lateral: float, others: float) -> Simulation:
     """Return two sheets that talk to each other with the delay `others`, the lower of which settles with `lateral`."""
-    sim = Simulation("feedback", precision=precision)
+    sim = Simulation("feedback", engine=engine)
     sim.add(GeneratorSheet(name="Retina", nominal_density=8, input_generator=_spot()))
     _add_settling(sim, "Low", HalfRectify(), tsettle=4, strict_tsettle=3)
     sim["Low"].projections["FromLow"].delay = lateral
@@ -204,9 +204,9 @@ def feedback(precision: str, *, lateral: float, others: float) -> Simulation:
     return sim
 
 
-def two_ways(precision: str) -> Simulation:
+def two_ways(engine: str) -> Simulation:
     """Return two sheets that send to a third one at the same time, of which the fast path takes the second only."""
-    sim = Simulation("two ways", precision=precision)
+    sim = Simulation("two ways", engine=engine)
     sim.add(GeneratorSheet(name="Retina", nominal_density=8, input_generator=_spot()))
     for name, output in (("Dense", lambda x: np.maximum(x, 0)), ("Fast", HalfRectify())):
         _add_settling(sim, name, output, tsettle=3, strict_tsettle=2)

@@ -15,7 +15,7 @@ from topo_exp.engine.patterns import SineGrating
 
 def compare(network: Network, iterations: int, tolerance: float) -> None:
     """Run a network both ways, and hold every activity, threshold and weight to the tolerance."""
-    fast, dense = network.build("single"), network.build("reference")
+    fast, dense = network.build("compiled"), network.build("reference")
     for until in range(1, iterations + 1):
         fast.run(until)
         dense.run(until)
@@ -47,7 +47,7 @@ def test_many_random_networks_agree(network):
 
 def test_the_default_network_takes_the_fast_path():
     """A network of the GCAL family is computed by executors throughout, and the reference precision by none."""
-    fast, dense = Network().build("single"), Network().build("reference")
+    fast, dense = Network().build("compiled"), Network().build("reference")
     fast.run(1)
     dense.run(1)
     assert all(isinstance(fast[name].executor, Executor) for name in ("Relay0", "Relay1", "V1"))
@@ -70,8 +70,8 @@ def test_fast_learning_folds_before_scales_vanish():
 def test_what_the_fast_path_cannot_take_goes_the_dense_way(what):
     """A user's rule, signed weights, a mask with holes and a user's output function give the dense path's result."""
 
-    def build(precision):
-        sim = Network().build(precision)
+    def build(engine):
+        sim = Network().build(engine)
         projection = sim["V1"].projections["Lateral1"]
         if what == "learning_fn":
             projection.learning_fn = lambda w, inputs, activity, rate: Hebbian()(w, inputs, activity, 2 * rate)
@@ -86,7 +86,7 @@ def test_what_the_fast_path_cannot_take_goes_the_dense_way(what):
             sim["V1"].output_fns = [lambda x: np.maximum(x - 0.02, 0) ** 1.1]
         return sim
 
-    fast, dense = build("single"), build("reference")
+    fast, dense = build("compiled"), build("reference")
     fast.run(3)
     dense.run(3)
     assert distance(fast["V1"].activity, dense["V1"].activity) < 1e-4
@@ -99,7 +99,7 @@ def test_what_the_fast_path_cannot_take_goes_the_dense_way(what):
 
 def test_a_rule_that_changes_while_running_changes_the_path():
     """A learning rule that is exchanged between two runs is obeyed, though the fast path does not know it."""
-    fast, dense = Network().build("single"), Network().build("reference")
+    fast, dense = Network().build("compiled"), Network().build("reference")
     for sim in (fast, dense):
         sim.run(2)
         sim["V1"].projections["Afferent0"].learning_fn = EuclideanHebbian()
@@ -110,7 +110,7 @@ def test_a_rule_that_changes_while_running_changes_the_path():
 
 def test_fields_that_shrink_while_running_agree():
     """After `change_bounds` the fast path goes on with the smaller fields."""
-    fast, dense = Network().build("single"), Network().build("reference")
+    fast, dense = Network().build("compiled"), Network().build("reference")
     for sim in (fast, dense):
         sim.run(2)
         assert sim["V1"].projections["Lateral1"].change_bounds(BoundingBox(radius=0.2))
@@ -121,7 +121,7 @@ def test_fields_that_shrink_while_running_agree():
 
 def test_negative_input_is_learned_the_dense_way():
     """Where a source is active below zero, sums are not linear any more, and learning is still right."""
-    fast, dense = Network(relays=1).build("single"), Network(relays=1).build("reference")
+    fast, dense = Network(relays=1).build("compiled"), Network(relays=1).build("reference")
     for sim in (fast, dense):
         sim["Relay0"].output_fns = [lambda x: x]
         sim.run(3)
@@ -133,7 +133,7 @@ def test_negative_input_is_learned_the_dense_way():
 
 def test_afferent_measurement_agrees():
     """Presentations give the same responses on both paths, settled or stopped at the afferent input."""
-    fast, dense = Network().build("single"), Network().build("reference")
+    fast, dense = Network().build("compiled"), Network().build("reference")
     gratings = [SineGrating(frequency=2.0, phase=phase) for phase in (0.0, 1.0, 2.0)]
     for sim in (fast, dense):
         sim.run(3)
@@ -153,7 +153,7 @@ def test_afferent_measurement_agrees():
 )
 def test_a_sheet_does_not_run_ahead_of_what_others_answer(lateral, others):
     """Where another sheet answers the last activation before, when or after a sheet learns, both paths agree."""
-    fast, dense = (feedback(precision, lateral=lateral, others=others) for precision in ("single", "reference"))
+    fast, dense = (feedback(engine, lateral=lateral, others=others) for engine in ("compiled", "reference"))
     for until in (1, 2.15, 3):
         fast.run(until)
         dense.run(until)
@@ -177,20 +177,20 @@ def assert_responses_agree(fast, dense):
 def test_whoever_looks_finds_the_response_to_the_last_activity(laterals, kept):
     """Learning or not, between and within iterations, frozen or with rates of zero, lateral responses are there."""
 
-    def build(precision):
+    def build(engine):
         network = Network(
             lateral_radii=(0.17, 0.3, 0.25)[:laterals],
             lateral_strengths=(1.0, -1.0, 0.3)[:laterals],
             lateral_rates=(0.0, 0.3, 0.2)[:laterals],
             joint=False,
         )
-        sim = network.build(precision)
+        sim = network.build(engine)
         for projection in sim["V1"].projections.values() if kept else ():
             projection.weights_output_fn = KeepWeights()
             projection.learning_rate = 0.0
         return sim
 
-    sims = build("single"), build("reference")
+    sims = build("compiled"), build("reference")
     for i, until in enumerate((1, 2, 2.25, 3, 4.2, 5)):
         for sim in sims:
             sim.plastic = i % 3 != 1
@@ -209,7 +209,7 @@ def test_whoever_looks_finds_the_response_to_the_last_activity(laterals, kept):
 
 def test_a_scheduled_action_finds_the_response_to_the_last_activity():
     """An action in the middle of a run sees what would have been there had the run stopped."""
-    sims = Network().build("single"), Network().build("reference")
+    sims = Network().build("compiled"), Network().build("reference")
     seen = []
     for sim in sims:
         sim.plastic = False
@@ -221,7 +221,7 @@ def test_a_scheduled_action_finds_the_response_to_the_last_activity():
 
 def test_after_an_exception_the_response_to_the_last_activity_is_there():
     """Whoever catches an exception from a function of the model sees lateral responses that belong to the activity."""
-    sims = [feedback(precision, lateral=0.05, others=0.4) for precision in ("single", "reference")]
+    sims = [feedback(engine, lateral=0.05, others=0.4) for engine in ("compiled", "reference")]
     for sim in sims:
         sim.plastic = False
         sim.run(1)

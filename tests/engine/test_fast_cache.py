@@ -13,7 +13,7 @@ from topo_exp.engine import compiled
 
 RUN = """
 from tests.engine.fast_networks import Network
-sim = Network().build("single")
+sim = Network().build("compiled")
 sim.run(3)
 print(sim["V1"].activity.tobytes().hex())
 """
@@ -62,7 +62,7 @@ def test_eight_cold_processes_at_once_agree(tmp_path):
     ]
     results = {process.communicate(timeout=280)[0].strip() for process in processes}
     assert all(process.returncode == 0 for process in processes)
-    sim = Network().build("single")
+    sim = Network().build("compiled")
     sim.run(3)
     assert results == {sim["V1"].activity.tobytes().hex()}
     cached = sorted(tmp_path.rglob("*.nb?"))

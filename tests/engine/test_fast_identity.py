@@ -29,7 +29,7 @@ def assert_same(one, other):
 @pytest.mark.parametrize("stops", [(3, 7), (0.5, 0.55, 2.3, 7), tuple(np.arange(0.05, 7.01, 0.05).round(2))])
 def test_slicing_a_run_changes_no_bit(network, stops):
     """A run in one go, and one that stops between or within iterations, end in the same state."""
-    whole, sliced = network.build("single"), network.build("single")
+    whole, sliced = network.build("compiled"), network.build("compiled")
     whole.run(7)
     for stop in stops:
         sliced.run(float(stop))
@@ -40,7 +40,7 @@ def test_slicing_a_run_changes_no_bit(network, stops):
 def test_a_stored_state_continues_bit_for_bit(moment, monkeypatch):
     """State goes through a file into a new simulation, between or within iterations and folds, and the run goes on."""
     monkeypatch.setattr("topo_exp.engine.eventdriven.FOLD_AFTER", 3)
-    whole, first, second = (NETWORK.build("single") for _ in range(3))
+    whole, first, second = (NETWORK.build("compiled") for _ in range(3))
     whole.run(9)
     first.run(moment)
     file = io.BytesIO()
@@ -53,7 +53,7 @@ def test_a_stored_state_continues_bit_for_bit(moment, monkeypatch):
 
 def test_looking_changes_no_bit():
     """Measuring on a frozen simulation, and reading weights, leave the trajectory as it was."""
-    alone, measured = NETWORK.build("single"), NETWORK.build("single")
+    alone, measured = NETWORK.build("compiled"), NETWORK.build("compiled")
     alone.run(6)
     for until in range(1, 7):
         measured.run(until)
@@ -67,7 +67,7 @@ def test_looking_changes_no_bit():
 @pytest.mark.parametrize("network", [NETWORK, Network(cortex_density=13, width=1.3, output="linear", joint=False)])
 def test_presentations_together_are_those_alone(network, duration, monkeypatch):
     """A list of presentations gets, to the bit, the responses that each one gets by itself."""
-    sim = network.build("single")
+    sim = network.build("compiled")
     sim.run(4)
     settled = []
     together = sim["V1"].executor.settle_together
@@ -90,7 +90,7 @@ def test_presentations_together_are_those_alone(network, duration, monkeypatch):
 
 def test_interleaved_simulations_do_not_touch_each_other():
     """Two simulations that run in turns end like one that ran alone."""
-    alone, one, other = NETWORK.build("single"), NETWORK.build("single"), Network(tsettle=4).build("single")
+    alone, one, other = NETWORK.build("compiled"), NETWORK.build("compiled"), Network(tsettle=4).build("compiled")
     alone.run(6)
     for until in range(1, 7):
         one.run(until)
@@ -98,12 +98,12 @@ def test_interleaved_simulations_do_not_touch_each_other():
     assert_same(alone, one)
 
 
-def test_a_state_crosses_precisions():
+def test_a_state_crosses_engines():
     """A state that the fast path stored is understood by the reference precision, and the other way round."""
-    fast, dense = NETWORK.build("single"), NETWORK.build("reference")
+    fast, dense = NETWORK.build("compiled"), NETWORK.build("reference")
     fast.run(5)
     dense.restore(fast.state())
-    back = NETWORK.build("single")
+    back = NETWORK.build("compiled")
     back.restore(dense.state())
     for sim in (dense, back):
         for name, projection in sim["V1"].projections.items():
@@ -115,7 +115,7 @@ def test_a_state_crosses_precisions():
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_stored_state_puts_right_what_a_wrong_number_has_spoilt(source, value):
     """An input that is no finite number is found, and restoring a state from before it leaves no trace of it."""
-    spoilt, whole = NETWORK.build("single"), NETWORK.build("single")
+    spoilt, whole = NETWORK.build("compiled"), NETWORK.build("compiled")
     spoilt.run(2)
     state = spoilt.state()
     wrong = np.zeros(spoilt[source].shape)
@@ -133,7 +133,7 @@ def test_a_stored_state_puts_right_what_a_wrong_number_has_spoilt(source, value)
 @pytest.mark.parametrize("end", [0.5, 0.6, 1.4])
 def test_what_is_to_come_is_stored_in_the_same_order_however_it_came_about(end):
     """Of two sheets that send at one time one acts ahead of time in a whole run, and none in a sliced one."""
-    whole, sliced = two_ways("single"), two_ways("single")
+    whole, sliced = two_ways("compiled"), two_ways("compiled")
     whole.run(end)
     for stop in np.arange(0.05, end + 0.01, 0.05).round(2):
         sliced.run(float(stop))
@@ -143,7 +143,7 @@ def test_what_is_to_come_is_stored_in_the_same_order_however_it_came_about(end):
 @pytest.mark.parametrize("moment", [0.2, 0.45, 1.45, 2])
 def test_a_stored_state_with_feedback_continues_bit_for_bit(moment):
     """Where another sheet answers while a sheet settles, a run that is stored and restored is still the same run."""
-    whole, first, second = (feedback("single", lateral=0.1, others=0.05) for _ in range(3))
+    whole, first, second = (feedback("compiled", lateral=0.1, others=0.05) for _ in range(3))
     whole.run(4)
     first.run(moment)
     second.restore(first.state())

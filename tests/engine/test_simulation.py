@@ -255,7 +255,7 @@ def test_responses_are_those_of_the_sheets_that_are_asked_for():
         (lambda s: s.add(CFSheet(name="V1")), ModelError, "second 'V1'"),
         (lambda s: s.connect("Retina", "Retina", CFProjection(name="p")), ModelError, "must lead to a CFSheet"),
         (lambda s: s.connect("Retina", "V1", CFProjection(name="Afferent")), ModelError, "second 'Afferent'"),
-        (lambda s: s.set_precision("double"), ParameterError, "precision"),
+        (lambda s: setattr(s, "engine", "double"), ParameterError, "engine"),
         (lambda s: s.respond({"Retina": [Constant()]}), ModelError, "frozen"),
         (lambda s: respond_to(s, sheets=["V2"]), UnknownNameError, "Known are: Retina, V1"),
         (lambda s: (s.run(until=2), s.run(until=1)), ParameterError, "must not lie behind"),

@@ -18,7 +18,7 @@ VARIANTS = ("L_c100", "AL_c100", "GCL_c100", "GCAL_c100", "GCAL_waves5")
 
 
 def reference(sim: Simulation) -> Simulation:
-    sim.set_precision("reference")
+    sim.engine = "reference"
     return sim
 
 

@@ -106,3 +106,12 @@ def test_metrics_are_replaced_without_duplicates(tmp_path):
     replace_metrics(path, [(5.0, "a", 1.0), (0.0, "b", 2.0)])
     replace_metrics(path, [(5.0, "a", 3.0), (0.0, "a", 4.0)])
     assert path.read_text() == "time,name,value\n0.0,a,4.0\n0.0,b,2.0\n5.0,a,3.0\n"
+
+
+@pytest.mark.parametrize(("word", "engine"), [("single", "compiled"), ("reference", "reference")])
+def test_a_record_that_names_a_precision_names_an_engine(run, tmp_path, word, engine):
+    """Runs recorded when the option was called precision load, and say which engine simulated."""
+    text = (run.directory / "run.yaml").read_text(encoding="utf-8")
+    assert "  engine: compiled\n" in text
+    write_text(tmp_path / "run.yaml", text.replace("  engine: compiled\n", f"  precision: {word}\n"))
+    assert load_run(tmp_path).engine == engine

@@ -125,7 +125,7 @@ def build_again(run: "RunHandle") -> "Simulation":
 
     loaded = _recorded_model(run)
     values = checked(loaded.cls, run.parameters, where=loaded.label)
-    return build_simulation(make_model(loaded, values), run.metadata["options"]["precision"])
+    return build_simulation(make_model(loaded, values), run.engine)
 
 
 def _recorded_model(run: "RunHandle") -> "LoadedModel":

@@ -67,7 +67,7 @@ def make_spec(settings: Settings) -> RunSpec:
     given = {name: given[name] for name in naming.ordered(given, abbreviations)}
     return RunSpec(
         model=loaded.name,
-        build=functools.partial(build_simulation, model, options["precision"]),
+        build=functools.partial(build_simulation, model, options["engine"]),
         parameters=parameters,
         given=given,
         seeds={name: value for name, value in parameters.items() if _is_seed(name, value)},
@@ -77,7 +77,7 @@ def make_spec(settings: Settings) -> RunSpec:
         before=hooks["before"],
         after=hooks["after"],
         on_analysis_error=options["on_analysis_error"],
-        precision=options["precision"],
+        engine=options["engine"],
         directory_name=naming.directory_name(
             loaded.name,
             given,
@@ -108,8 +108,8 @@ def make_spec(settings: Settings) -> RunSpec:
     )
 
 
-def build_simulation(model: Any, precision: str = "single") -> "Simulation":
-    """Build the simulation of a model and set its arithmetic.
+def build_simulation(model: Any, engine: str = "compiled") -> "Simulation":
+    """Build the simulation of a model and choose its engine.
 
     Raises:
         ModelError: `build()` returns something else.
@@ -122,8 +122,8 @@ def build_simulation(model: Any, precision: str = "single") -> "Simulation":
             f"{type(model).__name__}.build: must return a Simulation (got {type(sim).__name__}). "
             "End it with `return sim`."
         )
-    if precision != "single":
-        sim.set_precision(precision)
+    if engine != "compiled":
+        sim.engine = engine
     return sim
 
 

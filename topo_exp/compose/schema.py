@@ -96,11 +96,11 @@ class RunOptions(param.Parameterized):
         allow_None=True,
         doc="Name of the MLflow experiment. Default: MLFLOW_EXPERIMENT_NAME, else the model's name.",
     )
-    precision = param.Selector(
-        default="single",
-        objects=["single", "reference"],
-        doc="Arithmetic of the engine: the fast path in single precision, or the slow one that rounds exactly as the "
-        "reference simulator does.",
+    engine = param.Selector(
+        default="compiled",
+        objects=["compiled", "reference"],
+        doc="Implementation that simulates: compiled, fast and in single precision; or reference, slow, which rounds "
+        "exactly as the reference simulator does.",
     )
     on_analysis_error = param.Selector(
         default="fail",

@@ -104,7 +104,7 @@ class _Source:
 def script_of(sim: "Simulation") -> str:
     """Return Python source that, executed, builds the same network with the same parameters as `sim`."""
     source = _Source()
-    body = [f"sim = {source._name(type(sim))}({sim.name!r}, seed={sim.seed!r}, precision={sim.precision!r})", ""]
+    body = [f"sim = {source._name(type(sim))}({sim.name!r}, seed={sim.seed!r}, engine={sim.engine!r})", ""]
     body += [f"sim.add({source.of(sheet)})" for sheet in sim.sheets.values()]
     body.append("")
     for projection in sim.projections_in_order:

@@ -28,18 +28,19 @@ Action = Callable[["Simulation"], None]
 REFERENCE_SEED = (500, 500)
 """Seed of the stream from which the reference draws all initial weights."""
 
-PRECISIONS = ("single", "reference")
+ENGINES = ("compiled", "reference")
 
 
 class Simulation:
     """A network of sheets and the time it has reached.
 
-    `seed` starts the stream that all initial weights are drawn from. `precision` is "single" for the fast engine, or
-    "reference" for dense arithmetic in double precision with weights rounded to float32 as the reference rounds them.
+    `seed` starts the stream that all initial weights are drawn from. `engine` is "compiled", fast and in
+    single precision, or "reference": dense, in double precision, with weights rounded to float32 as the reference
+    simulator rounds them.
     """
 
     def __init__(
-        self, name: str = "Simulation", *, seed: int | tuple[int, ...] = REFERENCE_SEED, precision: str = "single"
+        self, name: str = "Simulation", *, seed: int | tuple[int, ...] = REFERENCE_SEED, engine: str = "compiled"
     ) -> None:
         self.name = name
         self.seed = seed
@@ -64,20 +65,24 @@ class Simulation:
         self._kept: list[State] = []
         self._started = False
         self._frozen = False
-        self.set_precision(precision)
+        self.engine = engine
 
     # --- building ---------------------------------------------------------------------------------------------------
 
-    def set_precision(self, precision: str) -> None:
-        """Choose between "single" and "reference" precision, before anything runs."""
-        if precision not in PRECISIONS:
+    @property
+    def engine(self) -> str:
+        """The implementation that simulates: "compiled" or "reference". Set it before the first run."""
+        return self._engine
+
+    @engine.setter
+    def engine(self, engine: str) -> None:
+        if engine not in ENGINES:
             raise ParameterError(
-                f"Simulation.precision: must be one of {PRECISIONS} (got {precision!r}). "
-                f"{nearest(precision, PRECISIONS)}"
+                f"Simulation.engine: must be one of {ENGINES} (got {engine!r}). {nearest(engine, ENGINES)}"
             )
         if self._started:
-            raise ModelError("Simulation.precision: must be chosen before the first run (it has begun). Build it anew.")
-        self.precision = precision
+            raise ModelError("Simulation.engine: must be chosen before the first run (it has begun). Build it anew.")
+        self._engine = engine
 
     def add(self, sheet: Sheet) -> Sheet:
         """Add a sheet to the network, and return it."""
@@ -167,7 +172,7 @@ class Simulation:
         for sheet in self.sheets.values():
             sheet.refresh()
         self.events.lay(self.sheets)
-        if self.precision == "single":
+        if self.engine == "compiled":
             from topo_exp.engine.adoption import adopt
 
             adopt(self)

@@ -50,6 +50,14 @@ class RunHandle:
         return self.metadata["parameters"]
 
     @property
+    def engine(self) -> str:
+        """The implementation that simulated: "compiled" or "reference"; records of version 0.1.0 name its precision."""
+        options = self.metadata["options"]
+        if "engine" in options:
+            return str(options["engine"])
+        return {"single": "compiled", "reference": "reference"}[options["precision"]]
+
+    @property
     def times(self) -> tuple[float, ...]:
         """Analysis times that are recorded."""
         return tuple(entry["time"] for entry in self.metadata["recorded"])

@@ -213,7 +213,7 @@ def _first_words(directory: Path, spec: RunSpec) -> dict[str, Any]:
         "sweep": spec.sweep,
         "experiment": spec.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or spec.model,
         "options": {
-            "precision": spec.precision,
+            "engine": spec.engine,
             "before": [_function_name(function) for function in spec.before],
             "after": [_function_name(function) for function in spec.after],
             "on_analysis_error": spec.on_analysis_error,

@@ -44,8 +44,8 @@ class RunSpec:
     """Functions called on the simulation after its last analysis, inside the record."""
     on_analysis_error: Literal["fail", "continue"]
     """Whether the run goes on after an analysis has failed."""
-    precision: Literal["single", "reference"]
-    """Arithmetic of the engine; `build` applies it, here it is for the record."""
+    engine: Literal["compiled", "reference"]
+    """Implementation that simulates; `build` applies it, here it is for the record."""
 
     directory_name: str
     """Name of the run directory, already composed and bounded; `-2`, `-3` ... is appended where it is taken."""
