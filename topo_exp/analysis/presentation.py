@@ -126,7 +126,7 @@ def measurement(
             own = dict(bound.arguments)
             sim = own.pop(subject)
             shown = Presentation(**{**defaults, **{name: own.pop(name) for name in shared if name in own}})
-            return measure(sim, shown, **own)  # type: ignore[arg-type]  # the signature has bound them
+            return measure(sim, shown, **own)  # type: ignore[call-arg]  # the signature has bound them
 
         functools.update_wrapper(flat, measure)
         vars(flat).update(__signature__=signature, of=measure)
