@@ -89,14 +89,17 @@ def test_every_picture_is_drawn(simulation):
             assert draw().axes
 
 
-def test_activity_tells_what_the_sheets_do():
-    """Mean, maximum and sparseness are those of each sheet's activity; a silent sheet has no sparseness."""
+def test_activity_gives_numbers_of_the_sheets_that_are_asked_for():
+    """With `numbers`, mean, maximum and sparseness are those of each sheet's activity; silence has no sparseness."""
     sim = topo_exp.build("tiny")
-    silent = activity(sim)
+    assert not activity(sim).metrics
+    silent = activity(sim, numbers="measured")
+    assert {name.partition("/")[0] for name in silent.metrics} == {"V1"}
     assert silent.metrics["V1/activity_mean"] == 0
     assert math.isnan(silent.metrics["V1/activity_sparseness"])
     sim.run(until=3)
-    found = activity(sim)
+    found = activity(sim, numbers="all")
+    assert {name.partition("/")[0] for name in found.metrics} == {"Retina", "V1"}
     np.testing.assert_array_equal(found.maps["V1_activity"], sim["V1"].activity)
     assert found.metrics["V1/activity_max"] == sim["V1"].activity.max()
     assert found.metrics["V1/activity_sparseness"] == pytest.approx(sparseness(sim["V1"].activity))

@@ -38,25 +38,25 @@ RESPONSES = st.lists(st.just(0.0) | st.floats(1e-100, 10), min_size=2, max_size=
 
 @given(RESPONSES, st.floats(-20, 20), st.floats(0.1, 7))
 def test_cyclic_average_turns_with_its_values(responses, turn, period):
-    """Adding a constant to all values turns the preference by it and keeps the selectivity."""
+    """Adding a constant to all values turns the preference by it and keeps the selectivity; silence has neither."""
     r, v = np.array(responses), even(len(responses), period)
     a, b = p.vector_average(r, v, period=period), p.vector_average(r, v + turn, period=period)
-    assert b.selectivity == pytest.approx(a.selectivity, abs=1e-9)
-    assert 0 <= b.preference < period
+    assert b.selectivity == pytest.approx(a.selectivity, abs=1e-9, nan_ok=True)
+    assert 0 <= b.preference < period or (not r.any() and np.isnan(b.preference))
     if a.selectivity > 1e-6:
         assert distance(b.preference, a.preference + turn, period) < 1e-6 * period
 
 
 @pytest.mark.parametrize("method", ["vector_average", "maximum", "von_mises", "von_mises_two"])
 def test_silent_flat_and_single_responses(method):
-    """Selectivity is 0 for a silent and for a flat unit, near 1 for one that answers to a single value."""
+    """A silent unit has no preference; selectivity is 0 for a flat unit, near 1 for one that answers to one value."""
     values = even(8)
     r = np.zeros((8, 3))
     r[:, 1] = 1.0
     r[5, 2] = 2.0
     found = p.method_named(method)(r, values, period=np.pi)
-    assert found.preference[0] == 0
-    assert found.selectivity[0] == 0
+    assert np.isnan(found.preference[0])
+    assert np.isnan(found.selectivity[0])
     assert found.selectivity[1] == pytest.approx(0, abs=2e-3)  # a fitted concentration stays above 1e-3
     assert found.preference[2] == pytest.approx(values[5], abs=1e-6)
     assert found.selectivity[2] > 0.95
@@ -65,8 +65,8 @@ def test_silent_flat_and_single_responses(method):
 def test_linear_average_and_peak_share():
     """A linear feature's preference is the weighted mean; selectivity is the peak's share above the even share."""
     found = p.vector_average([[1.0, 0.0], [3.0, 0.0], [0.0, 0.0]], [10.0, 20.0, 40.0])
-    np.testing.assert_allclose(found.preference, [17.5, 0.0])
-    np.testing.assert_allclose(found.selectivity, [(3 * 3 / 4 - 1) / 2, 0.0])
+    np.testing.assert_allclose(found.preference, [17.5, np.nan])
+    np.testing.assert_allclose(found.selectivity, [(3 * 3 / 4 - 1) / 2, np.nan])
 
 
 def test_maximum_takes_the_first_of_equals():

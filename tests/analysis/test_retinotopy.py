@@ -75,7 +75,9 @@ def test_tiny_grids_have_no_numbers_that_need_neighbours():
         found = r.order(np.zeros(shape), np.zeros(shape), np.arange(shape[1]) * 0.1, np.zeros(1), BOX)
         assert np.isnan(found["magnification"])
         assert np.isnan(found["smoothness"])
-        assert found["folds"] == 0
+        assert np.isnan(found["folds"])
+        assert np.isnan(found["folded_fraction"])
+        assert np.isnan(found["coverage"])
     with pytest.raises(ParameterError, match="cx and cy"):
         r.folds(np.zeros((2, 2)), np.zeros((2, 3)))
 

@@ -169,12 +169,9 @@ def test_the_gamma_of_a_png_becomes_that_of_screens(tmp_path, gamma, exponent):
 def test_a_colour_profile_is_converted_to_srgb(tmp_path):
     """A picture of another profile has the levels of the converted colours, one of sRGB those that it stores."""
     srgb, lab = (ImageCms.ImageCmsProfile(ImageCms.createProfile(kind)) for kind in ("sRGB", "LAB"))
-    data = bytearray(srgb.tobytes())
-    position = data.find(b"rXYZ")
-    red, = struct.unpack(">I", data[position + 4 : position + 8])
-    plain = saved(tmp_path, Image.fromarray(COLOURS), icc_profile=bytes(data))
+    plain = saved(tmp_path, Image.fromarray(COLOURS), icc_profile=srgb.tobytes())
     np.testing.assert_allclose(plain, LUMA, atol=0.6 / 255)
-    swapped = other_profile(bytes(data))
+    swapped = other_profile(srgb.tobytes())
     found = saved(tmp_path, Image.fromarray(COLOURS), "b.png", icc_profile=swapped)
     profile = ImageCms.ImageCmsProfile(io.BytesIO(swapped))
     shown = ImageCms.profileToProfile(Image.fromarray(COLOURS), profile, srgb, outputMode="RGB")
@@ -182,7 +179,6 @@ def test_a_colour_profile_is_converted_to_srgb(tmp_path):
     assert abs(found - LUMA).max() > 0.05
     unfit = saved(tmp_path, Image.fromarray(bytes_of(RAMP)), "c.png", icc_profile=lab.tobytes())
     np.testing.assert_allclose(unfit[0], RAMP, atol=0.5 / 255)  # of another kind than the picture: no meaning
-    assert red
 
 
 def other_profile(srgb):
@@ -239,6 +235,7 @@ def test_a_broken_image_ends_the_command_before_the_run(tmp_path):
         capture_output=True,
         text=True,
         timeout=120,
+        check=False,
     )
     assert done.returncode == 2
     assert "._a.png" in done.stderr
