@@ -166,3 +166,70 @@ def test_unknown_method_is_refused():
     """An unknown method is answered with the nearest name."""
     with pytest.raises(UnknownNameError, match="vector_average"):
         p.method_named("vector_averag")
+
+
+METHODS = ["vector_average", "maximum", "von_mises", "von_mises_two"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("factor", [1e-6, 0.3, 1e4])
+def test_weak_responses_count_as_strong_ones(method, factor):
+    """Preference and selectivity depend on the shape of the tuning curve, not on its height."""
+    values = even(8)
+    r = np.stack([curve(values, 0.4, 2.0), curve(values, 2.0, 5.0)], axis=1)
+    strong, weak = (p.method_named(method)(f * r, values, period=np.pi) for f in (1.0, factor))
+    np.testing.assert_allclose(weak.preference, strong.preference, atol=1e-5)
+    np.testing.assert_allclose(weak.selectivity, strong.selectivity, atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [1e-9, 1.0, 50.0])
+def test_peak_share_is_that_of_theory(factor):
+    """n equal responses share 0, a single one 1, a peak of twice the others (2n/(n+1) - 1)/(n - 1); none have none."""
+    r = factor * np.array([[1, 1, 2, 0, -1], [1, 0, 1, 0, -2], [1, 0, 1, 0, -1], [1, 0, 1, 0, -3]], float)
+    np.testing.assert_allclose(p.peak_share(r), [0, 1, (2 * 4 / 5 - 1) / 3, np.nan, np.nan], atol=1e-12)
+    np.testing.assert_allclose(p.peak_share(r[:1]), [1, 1, 1, np.nan, np.nan])
+
+
+@given(st.lists(st.floats(-5, 5), min_size=2, max_size=8), st.floats(-3, 3))
+def test_a_linear_preference_lies_among_the_values(responses, start):
+    """Whatever is inhibited, a linear preference is between the smallest and the largest value, or there is none."""
+    values = start + np.arange(len(responses)) ** 1.5
+    found = p.vector_average(responses, values)
+    assert np.isnan(found.preference) == (max(responses) <= 0)
+    assert np.isnan(found.preference) or values[0] <= found.preference <= values[-1]
+    assert np.isnan(found.selectivity) or 0 <= found.selectivity <= 1
+
+
+def test_inhibition_is_no_preference_for_a_linear_feature():
+    """Responses below 0 weigh nothing: the preference is that of the values that excite the unit."""
+    values = [1.0, 2.0, 4.0, 6.0]
+    found = p.vector_average([1.0, 0.5, -0.4, -0.9], values)
+    assert found.preference == pytest.approx((1 * 1 + 0.5 * 2) / 1.5)
+    assert found == pytest.approx(p.vector_average([1.0, 0.5, 0.0, 0.0], values))
+    assert p.vector_average([0.5, -1.0, -1.0, -1.0], values) == pytest.approx((1.0, 1.0))
+
+
+def test_inhibition_points_to_the_opposite_of_a_cyclic_feature():
+    """A response below 0 to one orientation counts as one above 0 to that at right angles."""
+    found = p.vector_average([0.0, 0.0, 0.0, -2.0, 1.0, 0.0, 0.0, 0.0], even(8), period=np.pi)
+    expected = p.vector_average([0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 2.0], even(8), period=np.pi)
+    np.testing.assert_allclose(found, expected)
+
+
+@pytest.mark.parametrize("responses", [[0.0, 0.0, 0.0, 0.0], [-1.0, -2.0, -1.0, 0.0], [1.0, np.nan, 0.0, 2.0]])
+@pytest.mark.parametrize("period", [None, np.pi])
+@pytest.mark.parametrize("method", ["vector_average", "maximum"])
+def test_without_a_response_there_is_no_preference(responses, period, method):
+    """Silent, inhibited and broken units have neither preference nor selectivity."""
+    found = p.method_named(method)(np.array(responses), even(4), period=period)
+    assert np.isnan(found.preference)
+    assert np.isnan(found.selectivity)
+    assert not p.responding(np.array(responses))
+
+
+def test_a_silent_unit_has_no_peak():
+    """The fit of a silent unit has amplitude 0, and neither place nor width."""
+    fit = p.fit_von_mises(np.zeros(6), even(6), period=np.pi)
+    assert fit.amplitude == 0
+    assert np.isnan([fit.concentration, fit.centre]).all()
+    assert np.isnan(fit.residual)
