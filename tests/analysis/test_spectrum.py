@@ -150,20 +150,36 @@ RING = np.array([0.3, 6.2, 1.1, 0.1, -0.004, 5e-5])
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "accepted"),
     [
-        {0: -0.3, 3: 0.5},  # a gap in place of a ring
-        {1: 0.5},  # a ring below the first wavenumber
-        {1: 26.0},  # a ring beyond the last one
+        ({}, True),
+        ({0: -0.3}, False),  # a gap in place of a ring
+        ({0: 0.0}, False),  # no ring
+        ({1: 0.9}, False),  # a ring below the first wavenumber
+        ({1: 24.1}, False),  # a ring beyond the last one
+        ({1: 1.1}, True),
+        ({1: 23.9}, True),
     ],
-    ids=["height", "below", "beyond"],
 )
-def test_a_fit_is_accepted_only_as_a_ring_within_the_spectrum(wrong: dict) -> None:
-    """A fit of negative height, or outside the wavenumbers, must not be taken for the ring of a map."""
+def test_a_fit_is_accepted_only_as_a_ring_within_the_spectrum(
+    monkeypatch: pytest.MonkeyPatch, wrong: dict, accepted: bool
+) -> None:
+    """A fit of no positive height, or outside the wavenumbers, must not be taken for the ring of a map."""
+    import scipy.optimize
+
     coefficients = RING.copy()
     coefficients[list(wrong)] = list(wrong.values())
-    assert np.isfinite(_fit(K, ring_shape(K, *RING), form="polar")).all()
-    assert np.isnan(_fit(K, ring_shape(K, *coefficients), form="polar")).all()
+    monkeypatch.setattr(scipy.optimize, "leastsq", lambda *_, **__: (coefficients.copy(), None, {}, "", 1))
+    found = _fit(K, ring_shape(K, *RING), form="polar")
+    assert found.tolist() == coefficients.tolist() if accepted else np.isnan(found).all()
+
+
+@pytest.mark.parametrize(("n", "accepted"), [(6, False), (7, True)])
+def test_nothing_is_fitted_to_few_or_equal_amplitudes(n: int, accepted: bool) -> None:
+    """Six amplitudes do not determine six coefficients and a check; equal ones have no ring."""
+    k = np.arange(1.0, n + 1)
+    assert np.isfinite(_fit(k, ring_shape(k, 1, 3, 1, 0.1, 0, 0), form="polar")).all() == accepted
+    assert np.isnan(_fit(K, np.full(K.shape, 0.2), form="polar")).all()
 
 
 @pytest.mark.parametrize(("status", "fitted"), [(1, True), (2, True), (3, True), (4, True), (0, False), (5, False)])
