@@ -43,7 +43,7 @@ def same(first, second):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_no_part_leaves_a_trace(simulation, part):
-    """After each part of the default analysis the simulation is what it was, bit for bit, events and streams too."""
+    """After each part of the default analysis the simulation is restored, bit for bit, events and streams too."""
     before = simulation.state()
     PARTS[part](simulation)
     assert same(before, simulation.state())
@@ -68,14 +68,14 @@ def test_no_measurement_leaves_a_trace(simulation, measure):
 
 
 def test_measuring_twice_gives_the_same(simulation):
-    """A measurement depends on the simulation alone, not on what was measured before."""
+    """A measurement depends on the simulation alone, not on earlier measurements."""
     first = standard_gaussian(simulation)
     orientation_map(simulation, phases=3)
     assert standard_gaussian(simulation).maps.identical(first.maps)
 
 
 def test_parts_apply_where_they_should(simulation):
-    """Orientation is measured only in settling sheets; the other parts have something to say about every model."""
+    """Orientation is measured only in settling sheets; the other parts apply to every model."""
     found = {name: part(simulation) for name, part in PARTS.items()}
     assert bool(found["orientation_map"]) == (simulation.name == "gcal_oo_or")
     assert all(result for name, result in found.items() if name != "orientation_map")

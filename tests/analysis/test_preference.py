@@ -146,7 +146,7 @@ def test_wrap_never_returns_the_period():
 
 
 @pytest.mark.parametrize(
-    ("call", "what"),
+    ("call", "named"),
     [
         (lambda: p.vector_average(np.ones((3, 2)), [0, 1]), "values"),
         (lambda: p.vector_average(np.ones(2), [0, 1], period=0), "period"),
@@ -156,9 +156,9 @@ def test_wrap_never_returns_the_period():
         (lambda: p.half_width(np.ones(4), [0, 1, 2, 4], period=8), "evenly"),
     ],
 )
-def test_impossible_requests_are_refused(call, what):
-    """What cannot be answered is refused by the name of the argument."""
-    with pytest.raises(ParameterError, match=what):
+def test_impossible_requests_are_refused(call, named):
+    """A request without an answer is refused by the name of the argument."""
+    with pytest.raises(ParameterError, match=named):
         call()
 
 
@@ -192,7 +192,7 @@ def test_peak_share_is_that_of_theory(factor):
 
 @given(st.lists(st.floats(-5, 5), min_size=2, max_size=8), st.floats(-3, 3))
 def test_a_linear_preference_lies_among_the_values(responses, start):
-    """Whatever is inhibited, a linear preference is between the smallest and the largest value, or there is none."""
+    """With any responses below 0, a linear preference is between the smallest and the largest value, or there is none."""
     values = start + np.arange(len(responses)) ** 1.5
     found = p.vector_average(responses, values)
     assert np.isnan(found.preference) == (max(responses) <= 0)

@@ -33,7 +33,7 @@ def test_stripes_have_their_period_and_no_pinwheels():
 
 
 def test_uniform_map_has_no_scale():
-    """A map of one orientation has no hypercolumns; what depends on them is not defined, its bias is 1."""
+    """A map of one orientation has no hypercolumns; numbers in hypercolumns are not defined, its bias is 1."""
     found = quality(np.full((16, 16), 0.3), np.ones((16, 16)), X[:16], X[:16][::-1])
     assert np.isnan(found["hypercolumn_distance"])
     assert np.isnan(found["pinwheel_density"])
@@ -154,8 +154,8 @@ def test_pinwheels_are_apart_as_their_positions_say():
 
 
 @pytest.mark.parametrize(("turns", "fitted"), [(1, 0.0), (8, 1.0)])
-def test_quality_says_whether_the_spectrum_was_fitted(turns, fitted):
-    """A metric and an attribute say where the hypercolumn distance is from: the fit, or the centroid of few cycles."""
+def test_quality_records_whether_the_spectrum_was_fitted(turns, fitted):
+    """A metric and an attribute record the source of the hypercolumn distance: the fit, or the centroid of few cycles."""
     preference = random_turns(turns)
     measured = recorded(preference)
     found = orientation_quality({"orientation_map": measured})

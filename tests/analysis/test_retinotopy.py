@@ -51,7 +51,7 @@ def test_random_positions_are_not_smooth_and_folded():
 
 
 def test_folds_are_counted_where_the_grid_turns_back():
-    """What is folded over lies upside down; a swap of two units crosses the cells between their neighbours."""
+    """A part that is folded over lies upside down; a swap of two units crosses the cells between their neighbours."""
     folded = np.where(CX > 0.2, 0.4 - CX, CX)  # the last three columns come back
     flipped = r.folds(folded, CY)
     assert flipped[:, -2:].all()

@@ -84,7 +84,7 @@ def test_the_plane_has_zero_in_its_middle_and_rows_that_fall(n: int) -> None:
 
 
 def test_oblong_maps_have_the_wavelength_of_their_hypercolumns() -> None:
-    """The distance must come out in sheet units whatever the map's shape and unit of length."""
+    """The distance must come out in sheet units for any shape and unit of length."""
     z = ring_field((120, 120), wavelength=10, width=0.1, seed=1)[:40, :70]
     found = map_spectrum(np.angle(z) / 2 % np.pi, np.arange(70) * 0.02, -np.arange(40) * 0.02)
     assert found.side == pytest.approx(1.4)
@@ -102,7 +102,7 @@ def test_the_fit_recovers_its_own_shape() -> None:
 
 @pytest.mark.parametrize("form", ["polar", "scalar"])
 def test_a_uniform_map_has_no_hypercolumns(form: str) -> None:
-    """A map without structure must say so with NaN rather than fail: a silent sheet is a result."""
+    """A map without structure must give NaN rather than fail: a silent sheet is a result."""
     x = centres(24)
     found = map_spectrum(np.zeros((24, 24)), x, -x, form=form)
     assert isinstance(found, Spectrum)

@@ -130,7 +130,7 @@ def test_values_must_rise(measure):
 
 
 def test_every_tuning_can_be_drawn():
-    """Each measurement's pictures are drawn from what it found."""
+    """Each measurement's pictures are drawn from its maps."""
     sim = gabor_simulation(PREFERRED)
     for found in (
         tuning.orientation_tuning(sim, contrasts=(50, 100), phases=4),

@@ -44,7 +44,7 @@ def masked(mask, fill=(np.nan, np.nan), preference=STRIPES):
 @pytest.mark.parametrize("fill", FILLS.values(), ids=FILLS)
 @pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
 def test_stripes_around_units_without_a_value_are_stripes(mask, fill):
-    """Plane stripes have no pinwheel, their period, and the bias of the units that are left, whatever is missing."""
+    """Plane stripes have no pinwheel, their period, and the bias of the units that are left."""
     found = masked(mask, fill)
     assert found["pinwheels"] == found["pinwheels_by_winding"] == found["pinwheel_density"] == 0
     assert found["hypercolumn_distance"] == pytest.approx(1 / 3, rel=0.05)
@@ -278,7 +278,7 @@ def test_quality_counts_all_units_where_it_is_asked_to():
 
 @pytest.mark.parametrize("fill", [0.0, np.nan])
 def test_quality_of_a_recorded_map_follows_its_responses(fill):
-    """Units that never responded count as the option says, whichever value their preference was recorded with."""
+    """Units that never responded count as the option demands, whichever value their preference was recorded with."""
     recorded = xr.Dataset(
         {
             "orientation_preference": (("y", "x"), np.where(HOLE, fill, STRIPES)),

@@ -74,7 +74,7 @@ def test_one_bit_is_black_or_white(tmp_path):
 
 @pytest.mark.parametrize("bits", [1, 8, 16])
 def test_a_negative_is_inverted(tmp_path, bits):
-    """A TIFF that says that white is zero shows the ramp, not its negative."""
+    """A TIFF whose white is zero shows the ramp, not its negative."""
     ramp = bytes_of(RAMP, 2**bits - 1, np.uint16 if bits == 16 else np.uint8)
     data = np.packbits(ramp.astype(bool), axis=1) if bits == 1 else ramp
     write_tiff(tmp_path / "a.tif", 2**bits - 1 - ramp if bits > 1 else ~data, ramp.shape, bits=bits, photometric=0)
@@ -124,7 +124,7 @@ def test_colours_have_the_luma_of_bt_601(tmp_path):
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
 def test_transparency_is_on_a_black_ground(tmp_path, mode):
-    """A transparent pixel is black whatever colour it hides, and half of it half as bright."""
+    """A transparent pixel is black, whichever colour it hides; one at half is half as bright."""
     rgba = np.array([[[200, 200, 200, 255], [200, 200, 200, 0], [200, 200, 200, 128]]], np.uint8)
     image = Image.fromarray(rgba).convert("RGBA" if mode == "PA" else mode)
     found = saved(tmp_path, image.quantize(4) if mode == "PA" else image)
