@@ -192,7 +192,7 @@ def test_peak_share_is_that_of_theory(factor):
 
 @given(st.lists(st.floats(-5, 5), min_size=2, max_size=8), st.floats(-3, 3))
 def test_a_linear_preference_lies_among_the_values(responses, start):
-    """With any responses below 0, a linear preference is between the smallest and the largest value, or there is none."""
+    """A linear preference is between the smallest and the largest value, or there is none, with any inhibition."""
     values = start + np.arange(len(responses)) ** 1.5
     found = p.vector_average(responses, values)
     assert np.isnan(found.preference) == (max(responses) <= 0)

@@ -155,7 +155,7 @@ def test_pinwheels_are_apart_as_their_positions_say():
 
 @pytest.mark.parametrize(("turns", "fitted"), [(1, 0.0), (8, 1.0)])
 def test_quality_records_whether_the_spectrum_was_fitted(turns, fitted):
-    """A metric and an attribute record the source of the hypercolumn distance: the fit, or the centroid of few cycles."""
+    """A metric and an attribute record whether the hypercolumn distance is that of the fit or of the centroid."""
     preference = random_turns(turns)
     measured = recorded(preference)
     found = orientation_quality({"orientation_map": measured})
