@@ -201,7 +201,7 @@ def reference(function: object) -> str:
         return function
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", repr(function))
     try:
-        file = inspect.getsourcefile(function)  # type: ignore[arg-type]  # a TypeError is handled
+        file = inspect.getsourcefile(inspect.unwrap(function))  # type: ignore[arg-type]  # not that of a decorator
     except TypeError:
         file = None
     if module in (None, "__main__") or str(module).startswith("topo_exp_user_"):
