@@ -10,11 +10,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from tests.contracts.networks import CONTRACTS, network, spot
+from tests.contracts.networks import CONTRACTS, differences, network, spot
 from topo_exp.engine.coordinates import BoundingBox
+from topo_exp.engine.cortex import SettlingCFSheet
 from topo_exp.engine.projection import CFProjection
-from topo_exp.engine.sheet import GeneratorSheet
-from topo_exp.engine.simulation import Simulation
 from topo_exp.runner.run import execute
 from topo_exp.testing import run_spec
 
@@ -51,7 +50,7 @@ def test_the_documented_extensions_keep_every_promise(extensions: ModuleType, co
 
 def test_the_documented_rule_remembers_in_states(extensions: ModuleType) -> None:
     """The threshold of the BCM rule is part of the state, one number for each unit, and follows the activity."""
-    sim = network(afferent={"learning_fn": lambda: extensions.BCM()})("compiled")
+    sim = network(afferent={"learning_fn": lambda: extensions.BCM(smoothing=0.9)})("compiled")
     (key,) = (key for key in sim.state() if "threshold" in key and "Afferent" in key)
     before = sim.state()[key]
     assert before.shape == (sim["V1"].activity.size,)
@@ -72,32 +71,33 @@ def test_the_documented_projection_saturates(extensions: ModuleType) -> None:
 
 
 def test_the_documented_scheme_sends_settled_activity_only(extensions: ModuleType) -> None:
-    """A sheet above receives one activation in an iteration, the last one of several."""
+    """A sheet above receives nothing of a second iteration before V1 has settled, and then its last activation."""
+    sim = network(sheet=extensions.RelaySheet)("compiled")
+    sim.add(SettlingCFSheet(name="V2", nominal_density=8.0, tsettle=0))
+    sim.connect("V1", "V2", CFProjection(name="Up", nominal_bounds=BoundingBox(radius=0.3)))
+    up = sim["V2"].projections["Up"]
+    sim.run(1)
+    settled = sim["V1"].activity.copy()
+    sim.run(1.16)  # the first activation of the second iteration would have arrived at 1.15
+    assert (sim["V1"].activity != settled).any()
+    np.testing.assert_array_equal(np.asarray(up.input), settled)
+    sim.run(2)
+    np.testing.assert_array_equal(np.asarray(up.input), sim["V1"].activity)
 
-    def build(sheet: type) -> Simulation:
-        sim = network(sheet=sheet)("compiled")
-        sim.add(sheet(name="V2", nominal_density=8.0, tsettle=0))
-        sim.connect("V1", "V2", CFProjection(name="Up", nominal_bounds=BoundingBox(radius=0.3)))
-        return sim
 
-    from topo_exp.engine.cortex import SettlingCFSheet
-
-    settled, early = build(extensions.RelaySheet), build(SettlingCFSheet)
-    for sim in (settled, early):
-        sim.run(1.13)  # V1 has been activated once in the second iteration
-    assert early["V2"].projections["Up"].input is not None
-    for sim in (settled, early):
+def test_the_documented_backend_computes_the_same(extensions: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A simulation with the timed workers has the bits of the reference engine, and its workers have taken time."""
+    made = []
+    monkeypatch.setattr(
+        "topo_exp.engine.simulation.adopt", lambda *given: made.append(extensions.adopt(*given)) or made[-1]
+    )
+    timed, reference = network()("compiled"), network()("reference")
+    for sim in (timed, reference):
         sim.run(2)
-    found = np.asarray(settled["V2"].projections["Up"].input)
-    np.testing.assert_array_equal(found, settled["V1"].activity)
-
-
-def test_the_documented_backend_computes_and_measures(extensions: ModuleType) -> None:
-    """The timed workers are one for each sheet that receives input."""
-    sim = network()("reference")
-    workers = extensions.adopt(sim.network, sim.events)
+    assert differences(timed.state(), reference.state()) == []
+    (workers,) = made
     assert [sheet.name for sheet in workers] == ["V1"]
-    assert isinstance(sim["Retina"], GeneratorSheet)
+    assert all(worker.seconds > 0 for worker in workers.values())
 
 
 def test_the_documented_recorder_prints_metrics(
