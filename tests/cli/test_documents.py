@@ -25,7 +25,8 @@ ACTIVITY = topo_exp.analysis.activity
 def commands() -> Iterator[tuple[str, str]]:
     """List the command lines of all documents, each with the name of its document."""
     for document in DOCUMENTS:
-        for line in re.findall(r"python -m topo_exp ?(.*)", document.read_text(encoding="utf-8")):
+        text = re.sub(r"<!--.*?-->", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+        for line in re.findall(r"python -m topo_exp ?(.*)", text):
             command = re.split(r"`|&|;| #|$", line)[0].strip()
             command = re.sub(r"\$\w+", "1", command)  # a variable of the shell
             if not PLACEHOLDER.search(re.sub(r"Output/\.\.\.", "Output", command)):
@@ -74,11 +75,11 @@ def test_a_documented_command_is_accepted(
     program_of_a_reader: Callable[..., Outcome], document: str, command: str
 ) -> None:
     """Each command of the documents passes all checks that come before a run; of a sweep, its first and last run."""
-    words = shlex.split(command)
+    words = [word for word in shlex.split(command) if not word.startswith("hydra/launcher=")]  # needs its plugin
     if words and "=" not in words[0] and not words[0].startswith("-"):  # a command beside running, on a directory
         assert program_of_a_reader(words[0], "--help").code == 0
         words = [word for word in words if "=" in word and "/" not in word.partition("=")[0]]
-    if "--help" in words:
+    if {"--help", "--explain"} & set(words):
         outcomes = [program_of_a_reader(*words)]
     else:
         swept = points([word for word in words if word != "-m"])
