@@ -1,4 +1,4 @@
-"""How do I run a model of my own, with a learning rule of my own?
+"""How do I run my own model, with my own learning rule?
 
 Write a class with parameters and a method `build`, in a file of its own, and name the file:
 
@@ -6,7 +6,7 @@ Write a class with parameters and a method `build`, in a file of its own, and na
     python -m topo_exp model=examples/02_my_model.py orientation_spread=0.2 'times=[0,100,1000]'
     python -m topo_exp -m model=examples/02_my_model.py orientation_spread=0.1,0.5,1.5 'times=[0,1000]'
 
-All parameters stand on the command line, with their bounds; nothing has to be registered.
+All parameters can be set on the command line, within their bounds; the class needs no registration.
 """
 
 import math
@@ -24,27 +24,37 @@ from topo_exp.typing import FloatArray
 
 
 def oja(weights: FloatArray, inputs: FloatArray, activity: FloatArray, rate: float) -> FloatArray:
-    """Let each unit find the principal component of its inputs, Δw = rate y (x - y w).
+    """Move the weights of each unit towards the principal component of its inputs, Δw = rate y (x - y w).
 
-    Oja 1982, J. Math. Biol. 15:267, doi:10.1007/BF00275687, equation 3. `weights` and `inputs` are (units, rows,
-    columns), `activity` is (units,); the rule keeps the length of each unit's weights near 1, so that nothing has to
-    normalise them.
+    The rule keeps the length of each unit's weights near 1, so that no normalisation is needed.
+
+    Args:
+        weights: Weights w, (units, rows, columns).
+        inputs: Activity x of the source under each field, (units, rows, columns).
+        activity: Activity y of the units, (units,).
+        rate: Learning rate of one connection.
+
+    Returns:
+        The new weights, (units, rows, columns).
+
+    References:
+        Oja 1982, J. Math. Biol. 15:267, doi:10.1007/BF00275687, equation 3.
     """
     y = activity[:, None, None]
     return weights + rate * y * (inputs - y * weights)
 
 
 class PreferredOrientation(param.Parameterized):
-    """A sheet of linear units that all come to prefer the orientation that the inputs have most often.
+    """A sheet of linear units that all learn the orientation that is most frequent in the inputs.
 
-    Expected outcome: every receptive field becomes a bar in the direction `orientation`, the sharper the smaller
-    `orientation_spread` is.
+    Expected outcome: every receptive field becomes a bar in the direction `orientation`. The smaller
+    `orientation_spread` is, the narrower is the bar.
     """
 
     cortex_density = param.Number(6.0, bounds=(1, 50), doc="Units of V1 per unit of length.")
     orientation = param.Number(math.pi / 4, bounds=(0, math.pi), doc="Mean orientation of the inputs, in radians.")
     orientation_spread = param.Number(0.3, bounds=(0, math.pi), doc="Width of the range of orientations, in radians.")
-    learning_rate = param.Number(1.0, bounds=(0, None), doc="Rate of the projection; each connection gets its share.")
+    learning_rate = param.Number(1.0, bounds=(0, None), doc="Learning rate of a whole field.")
     seed = param.Integer(1, bounds=(0, None), doc="Seed of the inputs and of the initial weights.")
 
     def build(self) -> Simulation:
