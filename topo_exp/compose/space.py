@@ -28,6 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from topo_exp.compose.overrides import parsed
 from topo_exp.errors import ConfigError, TopoExpError, UnknownNameError, nearest
+from topo_exp.sweep.nodes import RESERVED
 from topo_exp.sweep.ranges import values_of
 from topo_exp.sweep.sampling import DISTRIBUTIONS, distribution
 from topo_exp.sweep.space import Sweep
@@ -84,7 +85,7 @@ class SweepWords:
             ConfigError: They do not describe a space.
         """
         given: dict[str, object] = {**self.varying, **{name: [value] for name, value in self.constant.items()}}
-        kept = {name: entry for name, entry in (node or {}).items() if name not in given}
+        kept = {name: entry for name, entry in (node or {}).items() if name in RESERVED or name not in given}
         settings = kept.get("settings")
         if isinstance(settings, Mapping):
             kept["settings"] = {name: entry for name, entry in settings.items() if name not in given}
@@ -187,19 +188,21 @@ def _plain(value: Any, name: str) -> Value:
     Raises:
         OmegaConfBaseException: It refers to another setting.
     """
-    unquoted = _unquoted(value)
+    unquoted = _unquoted(value, name)
     if "${" in str(unquoted):
         unquoted = OmegaConf.to_container(OmegaConf.create({"value": unquoted}), resolve=True)["value"]  # type: ignore[index,call-overload]
     return plain(unquoted, name)
 
 
-def _unquoted(value: Any) -> Any:
+def _unquoted(value: Any, name: str) -> Any:
     if isinstance(value, QuotedString):
         return value.text
     if isinstance(value, list):
-        return [_unquoted(item) for item in value]
+        return [_unquoted(item, name) for item in value]
     if isinstance(value, dict):
-        return {_unquoted(key): _unquoted(item) for key, item in value.items()}
+        return {_unquoted(key, name): _unquoted(item, name) for key, item in value.items()}
+    if isinstance(value, HydraSweep):
+        raise ConfigError(f"{name}: a function must stand alone after the = (got it in a list). Write all values.")
     return value
 
 
@@ -213,7 +216,7 @@ def _parsed(word: str, parser: OverridesParser) -> Override:
         if isinstance(error.__cause__, TopoExpError):
             raise error.__cause__ from error
         raise ConfigError(
-            f"{key.lstrip('+')}: {called[0]} must stand alone after the = (got {word!r}). Give a list instead."
+            f"{key.lstrip('+')}: {called[0]} must stand alone after the = (got {word!r}). Write all values."
         ) from error
     except ConfigError as error:
         unknown = re.search(r"Unknown function '(\w+)'", str(error))
