@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import param
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from topo_exp.compose.space import NODE, split_words
+from topo_exp.compose.space import NODE, space_of, split_words
 from topo_exp.errors import ConfigError, TopoExpError, UnknownNameError
 from topo_exp.sweep.point import Point
 from topo_exp.sweep.space import Sweep
@@ -170,6 +171,22 @@ def test_words_that_are_not_settings_are_kept_as_they_are() -> None:
     assert split.others == ["hydra/launcher=basic", "hydra.verbose=true", "~tag", "b=${a}"]
     assert split.constant == {"a": 3}
     assert split.base == ["a=3", "sweep.sample=3", *split.others]
+
+
+@pytest.mark.parametrize(
+    ("given_settings", "expected"),
+    [
+        ({"a": [1, 2], "times": [0, 100]}, Sweep(a=[1, 2], times=[[0, 100]])),
+        ({"times": [[0, 1], [0, 2]], "analysis": ["x"]}, Sweep(times=[[0, 1], [0, 2]], analysis=[["x"]])),
+        ({"times": 0.1, "analysis": []}, Sweep(times=0.1, analysis=[[]])),
+        ({"bounds": (0, 1), "words": [["a"], ["b", "c"]]}, Sweep(bounds=[[0, 1]], words=[["a"], ["b", "c"]])),
+        ({"a": range(3)}, Sweep(a=[0, 1, 2])),
+    ],
+)
+def test_a_list_is_one_value_of_a_setting_that_takes_lists(given_settings: dict[str, Any], expected: Sweep) -> None:
+    """So that `times=[0, 100]` in Python is what it is on the command line."""
+    declarations = {"a": param.Number(1), "bounds": param.Range((0, 2)), "words": param.List([])}
+    assert space_of(given_settings, declarations) == expected
 
 
 def test_a_shuffled_list_has_the_same_points() -> None:

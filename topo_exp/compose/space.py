@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import param
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, QuotedString
@@ -40,6 +41,8 @@ NODE = "sweep"
 RANGES = ("linspace", "geomspace")
 """Functions for lists of values that Hydra's grammar does not have."""
 
+_LISTS = ("times", "analysis")
+_LIST_KINDS = (param.List, param.Tuple, param.ListSelector, param.Array)
 _TEXTS = ("sweep.exclude", "sweep.csv", "sweep.record")
 _CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*\(")
 
@@ -92,6 +95,28 @@ class SweepWords:
         own = kept.get("settings", {})
         reserved = {**own, **given} if isinstance(own, Mapping) else given
         return Sweep.from_data({**kept, "settings": reserved}, base=base)
+
+
+def space_of(settings: Mapping[str, object], declarations: Mapping[str, param.Parameter]) -> Sweep:
+    """Make the space of settings given in Python, as `Sweep(settings)` does, except where a setting takes a list.
+
+    For such a setting, `times` for example, a list is one value, and a list of lists gives the values.
+
+    Args:
+        settings: Name -> value or values.
+        declarations: Name -> declaration, of the model's parameters and the run's options.
+
+    Raises:
+        ConfigError: A name or value is not a setting's.
+    """
+    given = {}
+    for name, values in settings.items():
+        takes_list = name in _LISTS or isinstance(declarations.get(name), _LIST_KINDS)
+        is_one = isinstance(values, list | tuple) and not (
+            values and all(isinstance(item, list | tuple) for item in values)
+        )
+        given[name] = [values] if takes_list and is_one else values
+    return Sweep(given)
 
 
 def split_words(words: Iterable[str], *, config_loader: ConfigLoader | None = None) -> SweepWords:

@@ -28,7 +28,8 @@ class Point(Mapping[str, Value]):
 
     def __getitem__(self, name: str) -> Value:
         """Return a copy of a value."""
-        return copy.deepcopy(self._settings[name])
+        value = self._settings[name]
+        return copy.deepcopy(value) if isinstance(value, list | dict) else value
 
     def __iter__(self) -> Iterator[str]:
         """List the names, in order."""

@@ -12,7 +12,7 @@ from topo_exp.sweep.point import Point
 from topo_exp.sweep.ranges import LARGEST
 from topo_exp.sweep.sampling import Design, distribution, is_distribution
 from topo_exp.sweep.tables import csv_points, recorded_points
-from topo_exp.sweep.values import Value, digest, key_of, shown
+from topo_exp.sweep.values import Value, digest, identity, shown
 
 
 class Sweep:
@@ -236,5 +236,5 @@ class Sweep:
         for point in self.points:
             if name in point:
                 value = point[name]
-                unique.setdefault(key_of({name: value}), value)
+                unique.setdefault(identity(value), value)
         return list(unique.values())

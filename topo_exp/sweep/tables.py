@@ -86,13 +86,32 @@ def recorded_points(path: Path) -> list[Point]:
     Raises:
         ConfigError: There is no record, or it is damaged.
     """
-    record = read_yaml(path)
-    listed = record.get("points")
-    if not isinstance(listed, list) or not all(isinstance(entry, dict) and "settings" in entry for entry in listed):
-        raise ConfigError(f"{path}: must be the record of a sweep (got no list of points). Give the sweep's directory.")
+    return points_in(read_yaml(path), path)
+
+
+def points_in(record: Mapping[str, Any], path: Path) -> list[Point]:
+    """Take the points out of a sweep's record.
+
+    Args:
+        record: Content of the file.
+        path: The file, for errors.
+
+    Raises:
+        ConfigError: It has no points, or a point is damaged.
+    """
+    listed, constant, order = record.get("points"), record.get("constant"), record.get("order")
+    if (
+        not isinstance(listed, list)
+        or not isinstance(constant, dict)
+        or not isinstance(order, list)
+        or not all(isinstance(entry, dict) and isinstance(entry.get("settings"), dict) for entry in listed)
+    ):
+        raise ConfigError(f"{path}: must be the record of a sweep (got no points). Give the sweep's directory.")
     points = []
     for place, entry in enumerate(listed):
-        point = Point(entry["settings"], where=f"{path}: points[{place}]")
+        settings = {**constant, **entry["settings"]}
+        ordered = {name: settings[name] for name in order if name in settings}
+        point = Point(ordered, where=f"{path}: points[{place}]")
         if point.key != entry.get("key"):
             raise ConfigError(
                 f"{path}: points[{place}] must have the key of its settings, {point.key} (got {entry.get('key')!r}). "

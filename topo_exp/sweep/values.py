@@ -88,8 +88,7 @@ def key_of(settings: Mapping[str, Value]) -> str:
 
     Numbers that are equal have one key (3 and 3.0); a truth value is not a number.
     """
-    words = sorted(f"{name}={literal(_normal(value))}" for name, value in settings.items())
-    return digest(words)
+    return digest(sorted(f"{name}={identity(value)}" for name, value in settings.items()))
 
 
 def digest(texts: Iterable[str]) -> str:
@@ -99,7 +98,12 @@ def digest(texts: Iterable[str]) -> str:
 
 def same(first: Value, second: Value) -> bool:
     """Return True if two values are one: equal numbers are, a number and a truth value are not, nan and nan are."""
-    return literal(_normal(first)) == literal(_normal(second))
+    return identity(first) == identity(second)
+
+
+def identity(value: Value) -> str:
+    """Write a value so that equal values, as `same` defines them, have one text."""
+    return literal(_normal(value))
 
 
 def shown(value: object) -> str:
