@@ -45,7 +45,7 @@ def drain(directory: Path, keys: list[str], seed: int) -> None:
         at_work.with_suffix(f".{os.getpid()}").write_text(str(os.getpid()))
         at_work.with_suffix(f".{os.getpid()}").replace(at_work)
         with lease.beating(0.02):
-            time.sleep(numbers.uniform(0, 0.15))
+            time.sleep(numbers.uniform(0.02, 0.15))
         at_work.unlink()
         if not lease.finish(f"run-{lease.key}-{lease.attempt}"):
             say(f"{lease.key} was finished twice")
