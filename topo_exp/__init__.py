@@ -3,14 +3,15 @@
     sim = topo_exp.build("tiny", cortex_density=3)             a network
     sim.run(until=100)                                         developed for 100 iterations
     run = topo_exp.run("tiny", times=[0, 100], tag="first")    the same as a recorded run
-    run = topo_exp.load_run("Output/202611221137_tiny")        a run that is over
+    run = topo_exp.load_run("Output/202611221137_tiny")        a recorded run
 
-Every name below is found when first used, so that importing this package loads next to nothing.
+Each public name is imported when it is first used, so that importing this package loads no large library.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from topo_exp.about import VERSION
 from topo_exp.errors import TopoExpError, nearest
 
 if TYPE_CHECKING:
@@ -18,19 +19,19 @@ if TYPE_CHECKING:
     from topo_exp.analysis.result import Result
     from topo_exp.compose.interface import build, run
     from topo_exp.engine.simulation import Simulation
-    from topo_exp.runner.handle import RunHandle, load_run
+    from topo_exp.record.handle import RunHandle, load_run
     from topo_exp.sweep.space import Sweep
 
 __all__ = ["Result", "RunHandle", "Simulation", "Sweep", "TopoExpError", "analysis", "build", "load_run", "run"]
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _WHERE = {
     "Result": "topo_exp.analysis.result",
-    "RunHandle": "topo_exp.runner.handle",
+    "RunHandle": "topo_exp.record.handle",
     "Simulation": "topo_exp.engine.simulation",
     "Sweep": "topo_exp.sweep.space",
     "build": "topo_exp.compose.interface",
-    "load_run": "topo_exp.runner.handle",
+    "load_run": "topo_exp.record.handle",
     "run": "topo_exp.compose.interface",
 }
 

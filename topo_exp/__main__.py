@@ -4,33 +4,15 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from topo_exp.errors import (
-    ConfigError,
-    GeometryError,
-    MissingDependencyError,
-    ModelError,
-    ParameterError,
-    TopoExpError,
-    UnknownNameError,
-    nearest,
-)
-
-DONE, FAILED, MISTAKEN, INTERRUPTED = 0, 1, 2, 130
-MISTAKES = (ConfigError, UnknownNameError, ParameterError, GeometryError, ModelError, MissingDependencyError)
-"""What can be mended and tried again, as nothing was run."""
-
-COMMANDS = {
-    "sync": "Fill in what MLflow lacks, from run directories.",
-    "ui": "Open MLflow's pages in a browser, on this machine only.",
-    "analyse": "Apply analyses to the stored states of finished runs.",
-}
-"""What there is beside running: one function of the same name in `topo_exp.cli.commands` each."""
+from topo_exp.about import VERSION
+from topo_exp.cli.words import COMMANDS, DONE, EXPLAIN, FAILED, INTERRUPTED, exit_code
+from topo_exp.errors import ConfigError, TopoExpError, nearest
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says.
+    """Run the command line.
 
-    Arguments:
+    Args:
         arguments: the words after the program's name; those of this process if None.
 
     Returns:
@@ -40,54 +22,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(words)(words)
     except TopoExpError as error:
-        _say(error)
+        _print_error(error)
         return exit_code(error)
-    except BrokenPipeError:  # whoever was reading, `head` perhaps, has seen enough
+    except BrokenPipeError:  # the reading program, such as `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except KeyboardInterrupt:
-        _say("interrupted")
+        _print_error("interrupted")
         return INTERRUPTED
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else FAILED if error.code else DONE
 
 
-def exit_code(error: TopoExpError) -> int:
-    """Tell a user's mistake from a run that failed."""
-    return MISTAKEN if isinstance(error, MISTAKES) else FAILED
-
-
 def _dispatch(words: Sequence[str]) -> Callable[[list[str]], int]:
     first = words[0] if words else ""
     if first in COMMANDS:
-        from topo_exp.cli import commands
+        from topo_exp.cli.commands import run_command
 
-        return commands.call
+        return run_command
     if first == "--version":
-        return _version
+        return _print_version
     if {"--help", "-h"} & set(words):
-        from topo_exp.cli import help
+        from topo_exp.cli.help import print_help
 
-        return help.show
+        return print_help
+    if EXPLAIN in words:
+        from topo_exp.cli.explain import print_forms
+
+        return print_forms
     if first and first[0] not in "-~+" and "=" not in first:
         raise ConfigError(
             f"command line: must start with a command or with name=value (got {first!r}). "
             f"{nearest(first, COMMANDS)} To run a model write model={first}."
         )
-    from topo_exp.cli import run
+    from topo_exp.cli.run import run_models
 
-    return run.call
+    return run_models
 
 
-def _version(words: Sequence[str]) -> int:
-    import topo_exp
-
-    print(f"topo-exp {topo_exp.__version__}")
+def _print_version(words: Sequence[str]) -> int:
+    print(f"topo-exp {VERSION}")
     return DONE
 
 
-def _say(what: object) -> None:
-    print(f"topo_exp: {what}", file=sys.stderr)
+def _print_error(text: object) -> None:
+    print(f"topo_exp: {text}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The errors that speak to users.
+"""The errors of the package.
 
-Each is a `TopoExpError` and also the builtin it resembles, so that both kinds of `except` work. The text of every
-one reads `where: rule (got value). Fix.`
+Each class is a `TopoExpError` and also the builtin that it resembles, so that both kinds of `except` work. The text of
+each error reads `where: rule (got value). Fix.`
 """
 
 import difflib
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 
 class TopoExpError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base class of all errors that this package raises deliberately."""
 
 
 class ParameterError(TopoExpError, ValueError):
@@ -17,7 +17,7 @@ class ParameterError(TopoExpError, ValueError):
 
 
 class UnknownNameError(TopoExpError, LookupError):
-    """A name that nothing answers to: a parameter, sheet, projection, model or analysis."""
+    """A name that does not exist: of a parameter, sheet, projection, model or analysis."""
 
 
 class GeometryError(TopoExpError, ValueError):
@@ -25,11 +25,11 @@ class GeometryError(TopoExpError, ValueError):
 
 
 class ModelError(TopoExpError, TypeError):
-    """A model, or a function given to one, that does not keep to its interface."""
+    """A model, or a function given to one, that does not have the required interface."""
 
 
 class AnalysisError(TopoExpError, RuntimeError):
-    """An analysis that failed, or returned something else than a Result."""
+    """An analysis that failed, or did not return a Result."""
 
 
 class NumericalError(TopoExpError, ArithmeticError):
@@ -45,7 +45,7 @@ class RecordError(TopoExpError, OSError):
 
 
 class RunError(TopoExpError, RuntimeError):
-    """A run that ended before its last time; its directory says why."""
+    """A run that ended before its last time; its directory records the reason."""
 
 
 class MissingDependencyError(TopoExpError, ImportError):
@@ -57,7 +57,12 @@ class ConfigError(TopoExpError, ValueError):
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Say which of `names` was probably meant by `name`, as a sentence that completes an error message."""
+    """Suggest the nearest of the known names, as a sentence that completes an error message.
+
+    Args:
+        name: The unknown name.
+        names: The known names.
+    """
     known = sorted(names)
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     if close:

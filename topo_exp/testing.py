@@ -1,18 +1,21 @@
-"""Doubles for tests, of this package and of whoever extends it."""
+"""Doubles for tests, of this package and of extensions of it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from topo_exp.errors import NumericalError, StateError
+from topo_exp.runner.options import OPTIONS, RunOptions
 from topo_exp.runner.spec import RunSpec
 from topo_exp.typing import FloatArray, State
+from topo_exp.view.recorder import MlflowRecorder
 
 if TYPE_CHECKING:
     from topo_exp.engine.simulation import Simulation
@@ -30,23 +33,52 @@ class FakeSheet:
         self.is_generator = False
 
 
+@dataclass(frozen=True)
+class FakeForm:
+    """A row of `Simulation.explain()`.
+
+    Args:
+        sheet: Destination.
+        projection: Name of the projection.
+        form: "compiled" or "dense".
+        reason: The reason for the dense form.
+        weights: Number of weights.
+        megabytes: Memory of the weights.
+    """
+
+    sheet: str = "V1"
+    projection: str = "Afferent"
+    form: str = "compiled"
+    reason: str = ""
+    weights: int = 100
+    megabytes: float = 0.001
+
+
 class FakeSimulation:
     """A simulation without a network: time passes, and one sheet's activity follows a random walk.
 
-    It has what the runner and an analysis of activity ask of a simulation, and is bit-identical for equal seeds,
-    however its run is cut in pieces.
+    It has the attributes that the runner and an analysis of activity use, and its results depend on the seed alone, not
+    on the slices in which it is run.
 
     Args:
-        seed: Of the random walk.
+        seed: Seed of the random walk.
         rows: Height and width of the sheet V1, in units.
-        seconds_per_iteration: Time that each iteration is made to take.
-        breaks_at: Time from which `check_finite` finds an activity that is no number; None for never.
+        seconds_per_iteration: Time that each iteration takes at least.
+        breaks_at: Time from which `check_finite` raises; None for never.
+        forms: Rows that `explain` returns.
     """
 
     def __init__(
-        self, *, seed: int = 0, rows: int = 4, seconds_per_iteration: float = 0.0, breaks_at: float | None = None
+        self,
+        *,
+        seed: int = 0,
+        rows: int = 4,
+        seconds_per_iteration: float = 0.0,
+        breaks_at: float | None = None,
+        forms: Sequence[FakeForm] = (),
     ) -> None:
         self.name = "fake"
+        self.engine = "compiled"
         self.time = 0.0
         self.sheets = {"V1": FakeSheet("V1", (rows, rows))}
         self.n_connections = rows**4
@@ -55,13 +87,13 @@ class FakeSimulation:
         self._seed = seed
         self._seconds = seconds_per_iteration
         self._breaks_at = breaks_at
-        self._frozen = False
+        self._forms = tuple(forms)
 
     def __getitem__(self, name: str) -> FakeSheet:
         return self.sheets[name]
 
     def run(self, until: float) -> None:
-        """Let time pass."""
+        """Advance the time."""
         while np.floor(self.time) + 1 <= until:
             self.time = float(np.floor(self.time) + 1)
             step = np.random.default_rng([self._seed, int(self.time)]).normal(size=self["V1"].shape)
@@ -72,7 +104,7 @@ class FakeSimulation:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Put everything back on leaving."""
+        """Restore the state at the end of the block."""
         before, activity = self.time, self["V1"].activity.copy()
         try:
             yield
@@ -80,11 +112,11 @@ class FakeSimulation:
             self.time, self["V1"].activity = before, activity
 
     def state(self) -> State:
-        """Return everything."""
+        """Return the complete state."""
         return {"time": np.array(self.time), "V1.activity": self["V1"].activity.copy()}
 
     def restore(self, state: State) -> None:
-        """Become what `state` says."""
+        """Take on a state."""
         if state["V1.activity"].shape != self["V1"].shape:
             raise StateError(
                 f"V1: activity must have shape {self['V1'].shape} (got {state['V1.activity'].shape}). "
@@ -94,51 +126,57 @@ class FakeSimulation:
         self["V1"].activity = state["V1.activity"].copy()
 
     def script_repr(self) -> str:
-        """Return source that builds the same."""
+        """Return source that builds an equal simulation."""
         return f"from topo_exp.testing import FakeSimulation\n\nsim = FakeSimulation(seed={self._seed})\n"
 
     def check_finite(self) -> None:
-        """Raise as a real simulation does when numbers have gone bad."""
+        """Raise as a real simulation does when a number is not finite."""
         if self._breaks_at is not None and self.time >= self._breaks_at:
             raise NumericalError(f"V1: activity must be finite (got nan at time {self.time:g}). Lower a learning rate.")
 
     def diagnostics(self) -> dict[str, int | float | str]:
-        """Count results that deserve a warning."""
+        """Return no finding."""
         return {}
+
+    def explain(self) -> tuple[FakeForm, ...]:
+        """Return the given rows."""
+        return self._forms
 
 
 def run_spec(output_dir: Path, **changes: Any) -> RunSpec:
-    """Describe a short run of a `FakeSimulation`, complete but for what `changes` says.
+    """Describe a short run of a `FakeSimulation`.
 
     Args:
-        output_dir: Where its directory is made.
-        **changes: Fields of RunSpec; `sim` stands for the arguments of FakeSimulation.
+        output_dir: Directory in which its run directory is made.
+        **changes: Fields of RunSpec and of RunOptions that replace those of the short run; `sim` for the arguments of
+            FakeSimulation.
     """
     arguments = changes.pop("sim", {})
     build = cast("Callable[[], Simulation]", lambda: FakeSimulation(**arguments))
+    options: dict[str, Any] = {
+        "output_dir": output_dir,
+        "times": (0.0, 5.0, 10.0),
+        "script_repr": "last",
+        "progress": False,
+        "tracking": "none",
+    }
+    options.update({name: changes.pop(name) for name in list(changes) if name in {*OPTIONS} - {"before", "after"}})
     fields: dict[str, Any] = {
         "model": "fake",
         "build": build,
         "parameters": {"rows": 4, "seed": 0, **arguments},
         "given": arguments,
-        "times": (0.0, 5.0, 10.0),
+        "options": RunOptions(**options),
         "analyses": {"activity": fake_analysis},
-        "on_analysis_error": "fail",
-        "engine": "compiled",
+        "views": (MlflowRecorder,) if options["tracking"] == "mlflow" else (),
         "directory_name": "202611221137_fake",
-        "output_dir": output_dir,
         "command": "python -m topo_exp model=fake",
-        "script_repr": "last",
-        "snapshot": "last",
-        "progress": False,
-        "verbose": False,
-        "tracking": "none",
     }
     return RunSpec(**{**fields, **changes})
 
 
 def fake_analysis(sim: Simulation) -> Any:
-    """Measure the activity of V1: its mean, its map and its picture."""
+    """Measure the activity of V1: its mean and maximum, its map and its picture."""
     from functools import partial
 
     import xarray as xr

@@ -1,12 +1,13 @@
 """Types that several parts share."""
 
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray: TypeAlias = NDArray[np.floating]
-"""An array of real numbers; the shape is told where it is used."""
+"""An array of real numbers; the shape is stated where it is used."""
 
 IntArray: TypeAlias = NDArray[np.integer]
 """An array of whole numbers."""
@@ -15,4 +16,7 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 """An array of truth values, such as a mask."""
 
 State: TypeAlias = dict[str, NDArray]
-"""Everything that a simulation is at one moment, by name; no object arrays, so it needs no pickle."""
+"""The complete state of a simulation at one time, by name; no object arrays, so that it needs no pickle."""
+
+Data: TypeAlias = "bool | int | float | str | Sequence[Data] | Mapping[str, Data] | None"
+"""Plain data, as YAML and the command line hold them."""

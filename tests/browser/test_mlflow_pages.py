@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from topo_exp.runner.handle import load_run
+from topo_exp.record.handle import load_run
 
 CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [

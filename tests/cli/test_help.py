@@ -6,9 +6,10 @@ import pytest
 
 from tests.cli.conftest import Outcome
 from topo_exp import __version__
-from topo_exp.__main__ import COMMANDS
+from topo_exp.cli.words import COMMANDS
 from topo_exp.compose.loading import load_model, model_names
-from topo_exp.compose.schema import GROUPS, RunOptions, declared
+from topo_exp.compose.schema import GROUPS, declared
+from topo_exp.runner.options import OPTIONS
 
 Program = Callable[..., Outcome]
 
@@ -18,7 +19,7 @@ def test_help_lists_models_commands_choices_and_options(program: Program) -> Non
     outcome = program("--help")
     assert outcome.code == 0
     words = set(outcome.out.replace("=", " ").split())
-    shown = {name for name, option in declared(RunOptions).items() if (option.precedence or 0) >= 0}
+    shown = {name for name, option in OPTIONS.items() if (option.precedence or 0) >= 0}
     assert {*model_names(), *COMMANDS, *GROUPS, *shown, "cortex_density"} <= words
     assert "sweep_id" not in words
     assert max(map(len, outcome.out.splitlines())) <= 110

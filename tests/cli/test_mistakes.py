@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from topo_exp.__main__ import COMMANDS, exit_code
+from topo_exp.cli.words import COMMANDS, exit_code
 from topo_exp.errors import (
     ConfigError,
     GeometryError,
@@ -75,6 +75,8 @@ MISTAKES = [
     (["analyse"], "Missing argument"),
     (["analyse", "nowhere"], "nowhere"),
     (["ui", "--nonsense"], "--nonsense"),
+    (["--explain", "-m", "cortex_density=3,4"], "--explain must stand with settings of one run only (got -m)"),
+    (["--explain", "cortex_densty=3"], "Did you mean 'cortex_density'"),
 ]
 
 
@@ -95,11 +97,13 @@ def test_a_mistake_is_told_and_leaves_nothing(
     assert not list(tmp_path.glob("Output/*"))
 
 
-def test_the_program_and_its_commands_agree() -> None:
-    """Every command of the table exists."""
-    from topo_exp.cli.commands import commands
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_program_and_its_commands_agree(name: str) -> None:
+    """Every command of the table exists under its name, with its text."""
+    from topo_exp.cli.commands import command_named
 
-    assert set(commands.commands) == set(COMMANDS)
+    command = command_named(name)
+    assert (command.name, command.short_help) == (name, COMMANDS[name])
 
 
 @pytest.mark.parametrize(

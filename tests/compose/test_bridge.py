@@ -43,14 +43,16 @@ def setup(sim: Simulation) -> None:
 def spec_of(config: Mapping[str, Any], *, given: tuple[str, ...] = ()) -> RunSpec:
     """Make the description of a run of `tiny`."""
     composed = {"model": "tiny", "timestamp": "2026-11-22T11:37", **config}
-    return make_spec(Settings(config=composed, given=given, command="command", texts={"config.yaml": ""}))
+    return make_spec(
+        Settings(config=composed, given=dict.fromkeys(given), command="command", texts={"config.yaml": ""})
+    )
 
 
 def test_a_model_alone_makes_a_run() -> None:
     """Every option has a default."""
     spec = spec_of({})
     assert spec.model == "tiny"
-    assert spec.times[-1] == 10000
+    assert spec.options.times[-1] == 10000
     assert dict(spec.given) == {}
     assert set(spec.parameters) == {"retina_density", "cortex_density"}
     assert spec.directory_name == "202611221137_tiny"
@@ -148,10 +150,10 @@ def test_a_run_is_kept_where_the_option_or_the_environment_says(
     """The option goes first, then TOPO_EXP_OUTPUT, then Output below the working directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TOPO_EXP_OUTPUT", raising=False)
-    assert spec_of({}).output_dir == tmp_path / "Output"
+    assert spec_of({}).options.output_dir == tmp_path / "Output"
     monkeypatch.setenv("TOPO_EXP_OUTPUT", str(tmp_path / "environment"))
-    assert spec_of({}).output_dir == tmp_path / "environment"
-    assert spec_of({"output_dir": "here"}).output_dir == tmp_path / "here"
+    assert spec_of({}).options.output_dir == tmp_path / "environment"
+    assert spec_of({"output_dir": "here"}).options.output_dir == tmp_path / "here"
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_python_and_command_line_describe_the_same_run() -> None:
     words = ["model=tiny", "analysis=[]", "times=[0,1]", "tag='a b'", "cortex_density=3", "timestamp='202611221137'"]
     shell = make_spec(compose_settings(words))
     script = specify("tiny", analysis=[], times=[0, 1], tag="a b", cortex_density=3, timestamp="202611221137")
-    for name in ("model", "parameters", "given", "times", "directory_name", "output_dir", "command", "tag", "seeds"):
+    for name in ("model", "parameters", "given", "settings", "options", "directory_name", "command", "seeds"):
         assert getattr(shell, name) == getattr(script, name), name
     assert shell.config.keys() == script.config.keys()
 
@@ -93,8 +93,8 @@ def test_what_python_users_have_at_hand_is_accepted(tmp_path: Path) -> None:
         analysis=["default", measure],
         before=(measure,),
     )
-    assert spec.times == (0.0, 10.0)
-    assert spec.output_dir == tmp_path
+    assert spec.options.times == (0.0, 10.0)
+    assert spec.options.output_dir == tmp_path
     assert list(spec.analyses)[-1] == "measure"
     assert spec.analysis_config["measure"] == {"_target_": f"{__name__}.measure"}
     assert "cortex_density=3.0 retina_density=24" in spec.command
@@ -110,7 +110,7 @@ def test_words_of_the_command_line_can_be_added() -> None:
     """`overrides` reaches what has no argument of its own."""
     spec = specify("tiny", overrides=["analysis.fields=null", "tag=x"])
     assert "fields" not in spec.analyses
-    assert spec.tag == "x"
+    assert spec.options.tag == "x"
     assert spec.command.endswith("analysis.fields=null tag=x")
 
 
@@ -153,7 +153,11 @@ def test_own_configuration_files_are_found(tmp_path: Path) -> None:
 def test_an_experiment_is_chosen_by_name() -> None:
     """An experiment file sets what is not given otherwise."""
     spec = specify("tiny", experiment="tiny_sizes", cortex_density=3)
-    assert (spec.times, spec.tag, dict(spec.given)) == ((0.0, 100.0, 500.0), "sizes", {"cortex_density": 3})
+    assert (spec.options.times, spec.options.tag, dict(spec.given)) == (
+        (0.0, 100.0, 500.0),
+        "sizes",
+        {"cortex_density": 3},
+    )
     assert "experiment=tiny_sizes" in spec.command
 
 
@@ -161,10 +165,10 @@ def test_an_experiment_is_chosen_by_name() -> None:
 def test_any_text_can_be_given(tag: str) -> None:
     """A text from Python is taken as it is, and the command repeats it."""
     spec = specify("tiny", analysis=[], tag=tag)
-    assert spec.tag == tag
+    assert spec.options.tag == tag
     words = shlex.split(spec.command)[3:]
     again = specify("tiny", analysis=[], overrides=[word for word in words if word.startswith("tag=")])
-    assert again.tag == tag
+    assert again.options.tag == tag
 
 
 def test_map_quality_shares_the_measurement_of_the_default_analysis() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from topo_exp.compose.overrides import as_written, command, for_hydra, keys, literal
+from topo_exp.compose.overrides import as_written, command_line, for_hydra, literal, names_set, written_settings
 from topo_exp.errors import ConfigError
 
 texts = st.text(st.sampled_from("ab1_ .,:='\"\\${}[]()+~-/\té€😀"), max_size=12)
@@ -49,7 +49,7 @@ def test_what_the_grammar_cannot_hold_is_refused(value: Any) -> None:
 @given(words=st.lists(texts | nasty, max_size=4))
 def test_a_command_is_safe_in_a_shell(words: list[str]) -> None:
     """A shell splits the command into the same words again."""
-    assert shlex.split(command(words)) == ["python", "-m", "topo_exp", *words]
+    assert shlex.split(command_line(words)) == ["python", "-m", "topo_exp", *words]
 
 
 @pytest.mark.parametrize(
@@ -117,4 +117,17 @@ def test_records_show_words_as_they_were_written() -> None:
 
 def test_keys_are_listed_once_in_their_order() -> None:
     """The names that are set, not those that are deleted."""
-    assert keys(["b=1", "+a=2", "~c", "++b=3"]) == ["b", "a"]
+    assert names_set(["b=1", "+a=2", "~c", "++b=3"]) == ["b", "a"]
+
+
+def test_choices_are_kept_as_they_are_written() -> None:
+    """A choice of files has the value of its word; a list of one name is the name."""
+    words = ["+times=[0,1]", "analysis=[default]", "a=1", "analysis.fields.scale=2", "experiment=small", "~b"]
+    assert written_settings(words) == {
+        "times": "[0,1]",
+        "analysis": "default",
+        "a": "1",
+        "analysis.fields.scale": "2",
+        "experiment": "small",
+    }
+    assert written_settings(["analysis=[default,tuning]"]) == {"analysis": ["default", "tuning"]}

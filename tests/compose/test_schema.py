@@ -7,9 +7,6 @@ import param
 import pytest
 
 from topo_exp.compose.schema import (
-    STANDARD_TIMES,
-    RunOptions,
-    analysis_times,
     checked,
     conf_directory,
     declared,
@@ -18,6 +15,8 @@ from topo_exp.compose.schema import (
     rule,
 )
 from topo_exp.errors import ParameterError, UnknownNameError
+from topo_exp.runner.options import OPTIONS
+from topo_exp.runner.times import STANDARD_TIMES, analysis_times
 
 
 class Family(param.Parameterized):
@@ -70,7 +69,7 @@ class Family(param.Parameterized):
 )
 def test_a_value_becomes_what_its_declaration_asks_for(name: str, value: Any, expected: Any) -> None:
     """What a command line can express is converted, and keeps its value."""
-    result = checked(Family, {name: value}, where="Family")[name]
+    result = checked(declared(Family), {name: value}, where="Family")[name]
     assert result == expected
     assert type(result) is type(expected)
 
@@ -106,7 +105,7 @@ def test_a_value_becomes_what_its_declaration_asks_for(name: str, value: Any, ex
 def test_a_bad_value_is_told_with_parameter_rule_and_value(name: str, value: Any, rule_told: str) -> None:
     """The message names where, what is allowed, and what was given."""
     with pytest.raises(ParameterError) as error:
-        checked(Family, {name: value}, where="Family")
+        checked(declared(Family), {name: value}, where="Family")
     assert str(error.value).startswith(f"Family.{name}: must be {rule_told}")
     assert "(got " in str(error.value)
 
@@ -114,14 +113,14 @@ def test_a_bad_value_is_told_with_parameter_rule_and_value(name: str, value: Any
 def test_an_unknown_name_is_told_with_the_nearest() -> None:
     """A name that is not declared is refused."""
     with pytest.raises(UnknownNameError, match="Did you mean 'number'"):
-        checked(Family, {"numbr": 1}, where="Family")
+        checked(declared(Family), {"numbr": 1}, where="Family")
 
 
 def test_a_private_parameter_cannot_be_set() -> None:
     """A parameter whose name starts with an underscore is none of the user's."""
     assert "_private" not in declared(Family)
     with pytest.raises(UnknownNameError):
-        checked(Family, {"_private": 1}, where="Family")
+        checked(declared(Family), {"_private": 1}, where="Family")
 
 
 def test_parameters_keep_the_order_of_their_declaration() -> None:
@@ -137,7 +136,7 @@ def test_parameters_keep_the_order_of_their_declaration() -> None:
 
 def test_defaults_are_plain_data() -> None:
     """What goes into a configuration has no tuples."""
-    assert defaults(Family)["pair"] == [0.0, 1.0]
+    assert defaults(declared(Family))["pair"] == [0.0, 1.0]
 
 
 def test_plain_data_stay_and_others_are_described() -> None:
@@ -146,13 +145,13 @@ def test_plain_data_stay_and_others_are_described() -> None:
     assert plain(object) == repr(object)
 
 
-@pytest.mark.parametrize("name", sorted(declared(RunOptions)))
+@pytest.mark.parametrize("name", sorted(OPTIONS))
 def test_every_option_is_documented(name: str) -> None:
     """An option has a description that ends like a sentence, and its default obeys its own rule."""
-    option = declared(RunOptions)[name]
+    option = OPTIONS[name]
     assert option.doc.endswith(".")
     assert rule(option)
-    assert checked(RunOptions, {name: option.default})[name] == option.default
+    assert checked(OPTIONS, {name: option.default})[name] == option.default
 
 
 @pytest.mark.parametrize(

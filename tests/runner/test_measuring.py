@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from tests.runner.doubles import numbers
+from tests.doubles import finished_run, numbers
 from tests.runner.test_run import failed, spec
+from topo_exp.after.analyse import analyse_runs
 from topo_exp.analysis.result import Result, of_maps, over_time
-from topo_exp.runner.analyse import analyse
-from topo_exp.runner.handle import load_run
-from topo_exp.runner.run import execute
+from topo_exp.record.handle import load_run
 from topo_exp.testing import FakeSimulation, draw_matrix, fake_analysis, run_spec
 
 
@@ -50,7 +49,7 @@ def no_simulation(run):
 
 def test_analyses_of_maps_are_given_those_of_their_time(tmp_path):
     """An analysis of maps finds the maps of the same time, wherever it stands among the analyses."""
-    run = execute(spec(tmp_path, analyses=ALL))
+    run = finished_run(spec(tmp_path, analyses=ALL))
     activity = run.maps["activity"]["activity"]
     expected = activity.max(["y", "x"]) - activity.min(["y", "x"])
     assert run.metrics["V1/contrast"].tolist() == expected.values.tolist()
@@ -59,21 +58,21 @@ def test_analyses_of_maps_are_given_those_of_their_time(tmp_path):
 
 def test_analyses_over_time_are_recorded_at_each_time(tmp_path):
     """What is said at the end about each time stands at that time, in the order that metrics.csv always has."""
-    run = execute(spec(tmp_path, analyses=ALL))
+    run = finished_run(spec(tmp_path, analyses=ALL))
     mean = run.metrics["V1/activity_mean"]
     assert run.metrics["V1/drift"].tolist() == (mean - mean.iloc[-1]).tolist()
     assert list(run.figures["V1/drift"]) == [10.0]
     rows = [line.split(",")[:2] for line in (run.directory / "metrics.csv").read_text().splitlines()[1:]]
     assert rows == sorted(rows, key=lambda row: (float(row[0]), row[1]))
     assert run.metadata["seconds"]["analysis"].keys() == ALL.keys()
-    again = execute(spec(tmp_path, analyses=ALL))
+    again = finished_run(spec(tmp_path, analyses=ALL))
     assert (again.directory / "metrics.csv").read_bytes() == (run.directory / "metrics.csv").read_bytes()
 
 
 def test_analyses_of_maps_find_nothing_without_a_word(tmp_path):
     """Where there are no such maps, the run is as if they were not there."""
-    run = execute(spec(tmp_path / "with", analyses={"numbers": numbers, "drift": drift, "contrast": contrast}))
-    without = execute(spec(tmp_path / "without"))
+    run = finished_run(spec(tmp_path / "with", analyses={"numbers": numbers, "drift": drift, "contrast": contrast}))
+    without = finished_run(spec(tmp_path / "without"))
     assert (run.directory / "metrics.csv").read_bytes() == (without.directory / "metrics.csv").read_bytes()
     assert run.metadata["warnings"] == run.metadata["errors"] == 0
 
@@ -87,7 +86,7 @@ def test_whoever_looks_at_maps_cannot_change_them(tmp_path):
         return Result()
 
     analyses = {"activity": fake_analysis, "vandal": vandal, "contrast": contrast}
-    run = execute(spec(tmp_path, analyses=analyses))
+    run = finished_run(spec(tmp_path, analyses=analyses))
     assert not (run.maps["activity"]["activity"] == 7.0).any()
     assert run.metrics["V1/contrast"].iloc[-1] > 0
 
@@ -106,7 +105,7 @@ def test_an_analysis_over_time_that_fails_leaves_the_other_results(tmp_path, pol
         error, run = failed(described)
         assert "broken: failed over time (got KeyError: 'no such map')" in str(error)
     else:
-        run = execute(described)
+        run = finished_run(described)
         assert run.metadata["errors"] == 1
     assert list(run.metrics.index) == [0.0, 5.0, 10.0]
     assert "in broken" in (run.directory / "run.log").read_text()
@@ -128,10 +127,10 @@ def test_an_analysis_over_time_that_returns_something_else_is_told(tmp_path, ret
 
 def test_analysing_afterwards_finds_what_the_run_would_have_found(tmp_path):
     """Maps that the run has recorded do: no simulation is built, and no state need be kept."""
-    at_once = execute(run_spec(tmp_path / "at once", analyses=ALL, snapshot="none"))
-    later = execute(run_spec(tmp_path / "later", snapshot="none"))
+    at_once = finished_run(run_spec(tmp_path / "at once", analyses=ALL, snapshot="none"))
+    later = finished_run(run_spec(tmp_path / "later", snapshot="none"))
     analyses = {"contrast": contrast, "drift": drift}
-    (done,) = analyse(later.directory, analyses, build=no_simulation)
+    (done,) = analyse_runs(later.directory, analyses, build=no_simulation)
     assert str(done) == "6 metric values, 3 maps, 1 pictures at 3 times"
     assert (later.directory / "metrics.csv").read_bytes() == (at_once.directory / "metrics.csv").read_bytes()
     found = load_run(later.directory)
@@ -140,13 +139,13 @@ def test_analysing_afterwards_finds_what_the_run_would_have_found(tmp_path):
 
 def test_analysing_afterwards_takes_maps_measured_then(tmp_path):
     """Maps measured from a kept state go before those that were there, and both are compared over time."""
-    run = execute(run_spec(tmp_path))
+    run = finished_run(run_spec(tmp_path))
 
     def doubled(sim):
         found = fake_analysis(sim)
         return Result(maps=found.maps * 2)
 
-    list(analyse(run.directory, {"contrast": contrast, "activity": doubled, "drift": drift}, build=build))
+    list(analyse_runs(run.directory, {"contrast": contrast, "activity": doubled, "drift": drift}, build=build))
     found = load_run(run.directory)
     assert found.metrics["V1/contrast"].notna().tolist() == [False, False, True]
     activity = found.maps["activity"]["activity"]
@@ -170,5 +169,5 @@ def test_progress_is_given_to_whoever_takes_it(tmp_path):
         given.append(progress)
         return Result()
 
-    execute(spec(tmp_path, times=(0.0,), analyses={"measure": measure, "other": other}))
+    finished_run(spec(tmp_path, times=(0.0,), analyses={"measure": measure, "other": other}))
     assert given == [0.5]

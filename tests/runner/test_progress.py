@@ -6,14 +6,14 @@ import pty
 import subprocess
 import sys
 
-from tests.runner.doubles import ROOT
+from tests.doubles import ROOT
 from topo_exp.analysis.responses import Cost
-from topo_exp.runner.progress import Progress
+from topo_exp.runner.progress import ProgressDisplay
 
 SHOWN = """if True:
     import sys, time
     from pathlib import Path
-    from tests.runner.doubles import numbers
+    from tests.doubles import numbers
     from topo_exp.analysis.responses import Cost
     from topo_exp.analysis.result import Result
     from topo_exp.runner.run import execute
@@ -72,7 +72,7 @@ def test_without_progress_the_terminal_stays_quiet(tmp_path):
 
 def test_the_log_tells_rate_and_remaining_time(caplog):
     """A line says how far the run is, how fast, and how long simulating the rest will take."""
-    progress = Progress(100.0, live=False, label="fake")
+    progress = ProgressDisplay(100.0, live=False, label="fake")
     with caplog.at_level(logging.INFO):
         progress.advanced(50.0, iterations=50.0, seconds=5.0)
         progress.analysed(50.0)
@@ -81,7 +81,7 @@ def test_the_log_tells_rate_and_remaining_time(caplog):
 
 def test_the_log_hears_of_a_long_measurement(caplog, monkeypatch):
     """Without a bar, a measurement of minutes leaves lines in the log, and one of seconds does not."""
-    progress = Progress(100.0, live=False, label="fake")
+    progress = ProgressDisplay(100.0, live=False, label="fake")
     with caplog.at_level(logging.INFO):
         progress.measuring("map")(Cost(18, 72, 1.0))
         assert not caplog.messages

@@ -14,11 +14,10 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.runner.doubles import ended, numbers, script
+from tests.doubles import ended, finished_run, numbers, script
 from topo_exp.analysis.result import Result
 from topo_exp.errors import AnalysisError, GeometryError, NumericalError, RecordError, RunError
-from topo_exp.runner.handle import load_run
-from topo_exp.runner.run import execute
+from topo_exp.record.handle import load_run
 from topo_exp.testing import FakeSimulation, run_spec
 
 
@@ -30,8 +29,8 @@ def spec(path, **changes):
 def failed(run_spec):
     """Carry out a run that must fail; return its error and the handle to its directory."""
     with pytest.raises(RunError) as caught:
-        execute(run_spec)
-    return caught.value, load_run(run_spec.output_dir / run_spec.directory_name)
+        finished_run(run_spec)
+    return caught.value, load_run(run_spec.options.output_dir / run_spec.directory_name)
 
 
 def only_directory(path):
@@ -45,7 +44,7 @@ def test_a_run_leaves_a_complete_directory(tmp_path):
     source = tmp_path / "my_model.py"
     source.write_text("# a model\n")
     config = {"config.yaml": "a: 1\n", "overrides.yaml": "- a=1\n", "hydra.yaml": "b: 2\n"}
-    run = execute(
+    run = finished_run(
         run_spec(tmp_path / "Output", model_source=source, config=config, snapshot="all", figure_formats=("png", "pdf"))
     )
     files = {path.relative_to(run.directory).as_posix() for path in run.directory.rglob("*") if path.is_file()}
@@ -72,7 +71,7 @@ def test_a_run_leaves_a_complete_directory(tmp_path):
 
 def test_two_equal_runs_find_the_same(tmp_path):
     """Metrics, maps, pictures and states of equal runs are equal byte for byte."""
-    first, second = (execute(run_spec(tmp_path, figure_formats=("png", "svg", "pdf"))) for _ in range(2))
+    first, second = (finished_run(run_spec(tmp_path, figure_formats=("png", "svg", "pdf"))) for _ in range(2))
     assert first.directory != second.directory
     results = [
         path.relative_to(first.directory)
@@ -89,7 +88,7 @@ def test_two_equal_runs_find_the_same(tmp_path):
 
 def test_metrics_are_written_exactly(tmp_path):
     """metrics.csv has one line per time and name, sorted, with all digits of each number."""
-    run = execute(
+    run = finished_run(
         spec(
             tmp_path,
             times=(0.0, 0.5, 3.0),
@@ -106,10 +105,10 @@ def test_metrics_are_written_exactly(tmp_path):
 
 def test_slices_change_nothing(tmp_path, monkeypatch):
     """However often a run is looked after, it finds the same."""
-    monkeypatch.setattr("topo_exp.runner.run.SLICE_SECONDS", 0.0)
-    fine = execute(spec(tmp_path, times=(0.0, 40.0)))
-    monkeypatch.setattr("topo_exp.runner.run.SLICE_SECONDS", 100.0)
-    coarse = execute(spec(tmp_path, times=(0.0, 40.0)))
+    monkeypatch.setattr("topo_exp.runner.loop.SLICE_SECONDS", 0.0)
+    fine = finished_run(spec(tmp_path, times=(0.0, 40.0)))
+    monkeypatch.setattr("topo_exp.runner.loop.SLICE_SECONDS", 100.0)
+    coarse = finished_run(spec(tmp_path, times=(0.0, 40.0)))
     assert fine.metrics.equals(coarse.metrics)
 
 
@@ -123,7 +122,7 @@ def test_everything_printed_or_logged_is_in_the_log(tmp_path, capsys):
             warnings.simplefilter("default")
             warnings.warn("warned by the user", stacklevel=1)
 
-    run = execute(spec(tmp_path, before=(talk,)))
+    run = finished_run(spec(tmp_path, before=(talk,)))
     log, terminal = (run.directory / "run.log").read_text(), capsys.readouterr()
     assert all(f"{way} by the user" in log for way in ("printed", "logged", "warned"))
     assert terminal.out == "printed by the user\n"
@@ -134,7 +133,7 @@ def test_everything_printed_or_logged_is_in_the_log(tmp_path, capsys):
 
 def test_verbose_shows_the_log_on_the_terminal(tmp_path, capsys):
     """With verbose, what is logged is also shown."""
-    execute(spec(tmp_path, verbose=True))
+    finished_run(spec(tmp_path, verbose=True))
     assert "built fake: 256 connections" in capsys.readouterr().err
 
 
@@ -144,7 +143,7 @@ def test_logging_is_put_back(tmp_path):
 
     root = logging.getLogger()
     before = (list(root.handlers), root.level, sys.stdout, sys.stderr, signal.getsignal(signal.SIGTERM))
-    execute(spec(tmp_path))
+    finished_run(spec(tmp_path))
     assert (list(root.handlers), root.level, sys.stdout, sys.stderr, signal.getsignal(signal.SIGTERM)) == before
 
 
@@ -155,7 +154,7 @@ def test_before_and_after_are_called_inside_the_record(tmp_path):
     def look(sim):
         seen.append(sim.time)
 
-    run = execute(spec(tmp_path, before=(look,), after=(look,)))
+    run = finished_run(spec(tmp_path, before=(look,), after=(look,)))
     assert seen == [0.0, 10.0]
     assert run.metadata["options"]["before"][0].endswith("look")
 
@@ -167,7 +166,7 @@ def test_a_refused_model_leaves_nothing_behind(tmp_path):
         raise GeometryError("V1.Afferent: the field must cover a cell (got 0.2 cells). Use a larger one.")
 
     with pytest.raises(GeometryError, match=r"0\.2 cells"):
-        execute(spec(tmp_path, build=refuse))
+        finished_run(spec(tmp_path, build=refuse))
     assert not list(tmp_path.iterdir())
 
 
@@ -176,7 +175,7 @@ def test_a_run_that_would_fill_the_disk_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(FakeSimulation, "run", lambda self, until: pytest.fail("a step was simulated"))
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10_000))
     with pytest.raises(RecordError, match=r"needed for snapshots \(got 0 MB free\)"):
-        execute(spec(tmp_path, sim={"rows": 20}))
+        finished_run(spec(tmp_path, sim={"rows": 20}))
     assert not list(tmp_path.iterdir())
 
 
@@ -191,7 +190,7 @@ def test_a_disk_that_fills_up_ends_the_run(tmp_path, monkeypatch):
     real_savez = np.savez
     monkeypatch.setattr("numpy.savez", savez)
     with pytest.raises(RecordError, match=r"000005\.00\.npz: must be writable \(got: No space left on device\)\. Free"):
-        execute(spec(tmp_path, snapshot="all"))
+        finished_run(spec(tmp_path, snapshot="all"))
     run = load_run(only_directory(tmp_path))
     assert run.status == "failed"
     assert list(run.checkpoints()) == [0.0, 5.0]
@@ -207,7 +206,7 @@ def test_the_experiment_is_the_model_unless_named(tmp_path, monkeypatch, named, 
     monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
     if environment:
         monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", environment)
-    assert execute(spec(tmp_path, experiment=named, times=(0.0,))).metadata["experiment"] == expected
+    assert finished_run(spec(tmp_path, experiment_name=named, times=(0.0,))).metadata["experiment"] == expected
 
 
 def test_a_failing_model_is_recorded(tmp_path):
@@ -240,7 +239,7 @@ def test_an_analysis_that_fails_leaves_the_other_results(tmp_path, policy):
         assert isinstance(error.__cause__, AnalysisError)
         assert list(run.metrics.index) == [0.0, 5.0]
     else:
-        run = execute(described)
+        run = finished_run(described)
         assert run.status == "done"
         assert run.metadata["errors"] == 2
         assert list(run.metrics.index) == [0.0, 5.0, 10.0]
@@ -263,7 +262,7 @@ def test_a_figure_that_fails_is_not_lost(tmp_path, policy):
         error, run = failed(described)
         assert "pale, time 0: figure 'pale/one' could not be drawn" in str(error)
     else:
-        run = execute(described)
+        run = finished_run(described)
         assert run.metadata["errors"] == 1
     assert "ValueError: no colours left" in (run.directory / "run.log").read_text()
 
@@ -292,7 +291,7 @@ def test_results_by_name_are_kept_by_name(tmp_path):
     import xarray as xr
 
     maps = xr.Dataset({"a": ("x", [1.0])})
-    run = execute(
+    run = finished_run(
         spec(tmp_path, analyses={"many": lambda sim: {"left": Result(maps=maps), "right": Result(maps=maps)}})
     )
     assert list(run.maps) == ["many.left", "many.right"]
@@ -310,7 +309,7 @@ def test_numbers_gone_bad_end_the_run_with_the_last_good_state_kept(tmp_path):
 @pytest.mark.parametrize(("keep", "times"), [("none", []), ("last", [10.0]), ("all", [0.0, 5.0, 10.0])])
 def test_states_are_kept_as_asked(tmp_path, keep, times):
     """snapshot=none keeps no state, last the last one, all every one."""
-    run = execute(spec(tmp_path, snapshot=keep))
+    run = finished_run(spec(tmp_path, snapshot=keep))
     assert list(run.checkpoints()) == times
     assert all(float(run.state(time)["time"]) == time for time in times)
 
@@ -318,7 +317,7 @@ def test_states_are_kept_as_asked(tmp_path, keep, times):
 @pytest.mark.parametrize(("keep", "files"), [("none", []), ("first", ["network.py"]), ("last", ["network.py"])])
 def test_the_script_is_kept_as_asked(tmp_path, keep, files):
     """script_repr says whether network.py is written; it is Python that builds the network."""
-    run = execute(spec(tmp_path, script_repr=keep))
+    run = finished_run(spec(tmp_path, script_repr=keep))
     assert [path.name for path in run.directory.glob("network*")] == files
     for name in files:
         compile((run.directory / name).read_text(), name, "exec")
@@ -328,7 +327,7 @@ def test_the_script_is_kept_as_asked(tmp_path, keep, files):
 def test_a_copy_of_the_finished_directory_is_put_where_asked(tmp_path, form):
     """The copy has the finished record; the second run of that name gets a copy of its own."""
     for output in ("one", "two"):
-        execute(spec(tmp_path / output, metadata_dir=tmp_path / "kept", compress_metadata=form))
+        finished_run(spec(tmp_path / output, metadata_dir=tmp_path / "kept", compress_metadata=form))
     name = "202611221137_fake"
     suffix = f".{form}" if form else ""
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == sorted(
@@ -344,7 +343,7 @@ def test_a_metadata_dir_that_cannot_be_is_told_by_name(tmp_path):
     """The error names the option that is to be changed, and nothing is run."""
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordError, match=r"metadata_dir .*file/kept: .*Choose another metadata_dir"):
-        execute(spec(tmp_path / "Output", metadata_dir=tmp_path / "file" / "kept"))
+        finished_run(spec(tmp_path / "Output", metadata_dir=tmp_path / "file" / "kept"))
     assert not (tmp_path / "Output").exists()
 
 
@@ -356,13 +355,13 @@ def test_an_output_dir_that_cannot_be_stops_the_run_before_it_starts(tmp_path):
         raise AssertionError("built")
 
     with pytest.raises(RecordError, match="output_dir"):
-        execute(spec(tmp_path / "file", build=build))
+        finished_run(spec(tmp_path / "file", build=build))
 
 
 def test_findings_worth_a_warning_are_warned_of_once(tmp_path, monkeypatch, capsys):
     """A silent sheet is reported when it falls silent, and not again while it stays so."""
     monkeypatch.setattr(FakeSimulation, "diagnostics", lambda self: {"V1 silent": self.time >= 5})
-    run = execute(spec(tmp_path))
+    run = finished_run(spec(tmp_path))
     assert run.metadata["warnings"] == 1
     assert capsys.readouterr().err == "warning: time 5: V1 silent: True\n"
 
@@ -383,7 +382,7 @@ def test_a_directory_is_described_by_its_git(tmp_path, monkeypatch):
     model.write_text("rate = 2\n")
     (tmp_path / "notes.txt").write_text("")
     output = tmp_path.parent / f"{tmp_path.name}_output"
-    run = execute(spec(output, model_source=model))
+    run = finished_run(spec(output, model_source=model))
     code = run.metadata["code"]["model"]
     assert code["dirty"] is True
     assert len(code["commit"]) == 40
@@ -395,10 +394,9 @@ def test_a_directory_is_described_by_its_git(tmp_path, monkeypatch):
 STOPPED = """if True:
     import sys
     from pathlib import Path
-    from tests.runner.doubles import numbers
-    from topo_exp.runner.run import execute
+    from tests.doubles import finished_run, numbers
     from topo_exp.testing import run_spec
-    execute(run_spec(Path(sys.argv[1]), analyses={"numbers": numbers}, times=(0.0, 5.0, 1e6),
+    finished_run(run_spec(Path(sys.argv[1]), analyses={"numbers": numbers}, times=(0.0, 5.0, 1e6),
                      sim={"seconds_per_iteration": 0.01}))
 """
 
@@ -448,7 +446,7 @@ def test_a_spec_is_not_changed_by_its_run(tmp_path):
     """The same description can be carried out twice."""
     described = spec(tmp_path)
     copy = replace(described)
-    execute(described)
+    finished_run(described)
     assert described == copy
-    assert execute(described).directory.name == f"{described.directory_name}-2"
-    assert isinstance(described.output_dir, Path)
+    assert finished_run(described).directory.name == f"{described.directory_name}-2"
+    assert isinstance(described.options.output_dir, Path)

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from topo_exp.runner.processes import process_start
+from topo_exp.record.processes import process_start
 from topo_exp.sweep.ledger import Ledger
 
 

@@ -13,20 +13,21 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from topo_exp.cli.sweeper import register as register_sweeper
+from topo_exp.cli.sweeper import register_sweeper
 from topo_exp.compose.bridge import make_spec
 from topo_exp.compose.composition import (
     CONFIG_NAME,
     VERSION_BASE,
     compose_settings,
-    explained,
+    composition_errors,
     group_test,
     settings_of,
 )
 from topo_exp.compose.overrides import for_hydra
 from topo_exp.compose.schema import conf_directory
-from topo_exp.compose.source import register
+from topo_exp.compose.source import register_config_source
 from topo_exp.errors import ConfigError, TopoExpError
+from topo_exp.runner.outcome import Outcome
 
 WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd")
 """Hydra's flags that are followed by a word of their own."""
@@ -39,7 +40,13 @@ COMPLETION = ("--shell-completion", "-sc", "--hydra-help", "--experimental-rerun
 
 @dataclass(frozen=True)
 class CommandLine:
-    """The words of a command line, sorted."""
+    """The words of a command line, sorted.
+
+    Args:
+        flags: Flags of Hydra, with their values.
+        overrides: Settings.
+        directories: Further directories of configuration files, as `--config-dir` names them.
+    """
 
     flags: list[str]
     overrides: list[str]
@@ -47,7 +54,7 @@ class CommandLine:
 
     @classmethod
     def read(cls, words: Sequence[str]) -> "CommandLine":
-        """Tell flags from overrides, wherever they stand; Hydra wants all flags first."""
+        """Separate flags from overrides, at any place; Hydra requires all flags first."""
         flags: list[str] = []
         overrides: list[str] = []
         directories = []
@@ -69,70 +76,94 @@ class CommandLine:
         return cls(flags, overrides, directories)
 
     def has(self, *flags: str) -> bool:
-        """Tell whether one of the flags is there."""
+        """Return True if one of the flags is present."""
         return any(flag.partition("=")[0] in flags for flag in self.flags)
 
 
-def call(words: list[str]) -> int:
-    """Run what the words describe, or show what Hydra's flags ask for."""
-    register()
+def run_models(words: list[str]) -> int:
+    """Run the models that the words describe, or print what Hydra's flags request.
+
+    Args:
+        words: flags of Hydra and settings.
+
+    Returns:
+        The exit code 0.
+
+    Raises:
+        TopoExpError: a single run failed or was refused, or at least one run of a sweep failed.
+    """
+    register_config_source()
     register_sweeper()
     line = CommandLine.read(words)
     if line.has(*COMPLETION):  # these read the words themselves
-        _hydra(words)
+        _run_hydra(words)
         return 0
-    with explained(line.directories):
+    with composition_errors(line.directories):
         overrides = for_hydra(line.overrides, group_test(line.directories))
         if line.has("--cfg", "-c") and not line.has(*OTHER_CONFIG):
-            make_spec(compose_settings(line.overrides, line.directories))  # a mistake is no configuration to show
-        _hydra([*line.flags, *overrides])
+            make_spec(compose_settings(line.overrides, line.directories))  # refuse a mistaken configuration
+        for outcome in _run_hydra([*line.flags, *overrides]):
+            outcome.raise_error()
     return 0
 
 
-def one_run(config: DictConfig) -> None:
-    """Carry out the run that Hydra composed, and say where it is."""
+def run_job(config: DictConfig) -> Outcome:
+    """Carry out the run that Hydra composed; this is the task of each job, in whichever process a launcher runs it.
+
+    The end of the run is printed at once, since a launcher returns the outcomes of a sweep only when all are known.
+
+    Args:
+        config: The composed configuration.
+
+    Returns:
+        How the run ended.
+    """
     from topo_exp.runner.run import execute
 
-    run = execute(make_spec(settings_of(config, HydraConfig.get())))
-    print(f"done: {_short(run.directory)}", flush=True)
+    try:
+        outcome = execute(make_spec(settings_of(config, HydraConfig.get())))
+    except TopoExpError as error:
+        outcome = Outcome.of_error(error)
+    if outcome.status == "done" and outcome.directory is not None:
+        print(f"done: {_short(outcome.directory)}", flush=True)
+    elif HydraConfig.get().mode == RunMode.MULTIRUN:
+        print(f"topo_exp: {outcome.error}", file=sys.stderr, flush=True)
+    return outcome
 
 
 def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _hydra(words: Sequence[str]) -> None:
-    """Give the words to Hydra, which reads them from `sys.argv`, and carry out what it composes.
+def _run_hydra(words: Sequence[str]) -> list[Outcome]:
+    """Pass the words to Hydra, which reads them from `sys.argv`, and run the jobs that it composes.
+
+    Returns:
+        The outcome of a single run. Those of a sweep are returned to the sweeper, which reports them.
 
     Raises:
-        TopoExpError: of a single run. In a sweep it is told at once and handed to the sweeper, so that the other runs
-            are started all the same.
+        ConfigError: Hydra refuses the combination of flags.
     """
-    failures = []
-    started = False
+    single: list[Outcome] = []
+    has_started = False
 
-    def task(config: DictConfig) -> dict[str, str] | None:
-        nonlocal started
-        started = True
-        try:
-            one_run(config)
-        except TopoExpError as error:
-            failures.append(error)  # Hydra would print a line of its own if it were raised here
-            if HydraConfig.get().mode == RunMode.MULTIRUN:
-                print(f"topo_exp: {error}", file=sys.stderr, flush=True)
-            return {"failed": str(error)}
-        return None
+    def task(config: DictConfig) -> Outcome:
+        nonlocal has_started
+        has_started = True
+        outcome = run_job(config)
+        if HydraConfig.get().mode == RunMode.RUN:
+            single.append(outcome)  # Hydra discards the value that the task of a single run returns
+        return outcome
 
     program = hydra.main(version_base=VERSION_BASE, config_path=str(conf_directory()), config_name=CONFIG_NAME)
     try:
-        with _arguments(["topo-exp", *words]), _plain_errors():
+        with _arguments(["topo-exp", *words]), _full_errors():
             program(task)()
     except ValueError as error:
-        if started or isinstance(error, TopoExpError):
+        if has_started or isinstance(error, TopoExpError):
             raise
-        raise ConfigError(f"command line: {error}") from error  # flags that Hydra does not take together
-    if failures:
-        raise failures[0]
+        raise ConfigError(f"command line: {error}") from error  # flags that Hydra does not accept together
+    return single
 
 
 @contextmanager
@@ -146,8 +177,8 @@ def _arguments(words: list[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Let Hydra raise errors instead of printing them and exiting; with the user's HYDRA_FULL_ERROR show them, too."""
+def _full_errors() -> Iterator[None]:
+    """Make Hydra raise errors instead of printing them and exiting; print them, too, if HYDRA_FULL_ERROR was set."""
     before = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:

@@ -1,4 +1,4 @@
-"""Hydra's multirun as sweeps are wanted here: everything checked before anything starts, and failures told."""
+"""A sweeper for Hydra's multirun: it checks all points before it starts the first, and reports all failures."""
 
 import sys
 import uuid
@@ -16,19 +16,20 @@ from omegaconf import DictConfig
 
 from topo_exp.compose.bridge import make_spec
 from topo_exp.compose.composition import group_test, settings_of
-from topo_exp.compose.overrides import for_hydra
+from topo_exp.compose.overrides import for_hydra, literal, names_set
 from topo_exp.compose.sweep import points, varied
 from topo_exp.errors import RunError, TopoExpError
+from topo_exp.runner.outcome import Outcome
 
 PLUGIN_MODULE = "hydra_plugins.topo_exp"
-"""Where Hydra, which makes sweepers only from modules below `hydra_plugins`, is to find this one."""
+"""Module in which Hydra finds this sweeper; Hydra accepts only modules below `hydra_plugins`."""
 
 
-def register() -> None:
-    """Make the sweeper known to Hydra in this process; doing it again changes nothing.
+def register_sweeper() -> None:
+    """Register the sweeper with Hydra in this process; a second call changes nothing.
 
-    A package `hydra_plugins` that is really installed would be imported by every Hydra program in the environment. A
-    module that exists only in this process concerns no one else.
+    The module exists only in this process: an installed package `hydra_plugins` would be imported by every Hydra
+    program in the environment.
     """
     plugins = Plugins.instance()  # imports what is installed below hydra_plugins, if anything is
     package, _, name = PLUGIN_MODULE.partition(".")
@@ -39,12 +40,12 @@ def register() -> None:
 
 
 class Points(Sweeper):
-    """Run all combinations of the values given.
+    """Run all combinations of the given values.
 
-    Hydra's own sweeper writes multirun.yaml into the working directory, checks no values, and tells of one failure.
+    Hydra's own sweeper writes multirun.yaml into the working directory, checks no values, and reports only one failure.
 
-    Arguments:
-        params: values to sweep over that stand in a file, in Hydra's grammar for overrides.
+    Args:
+        params: values to sweep over, from a configuration file, in Hydra's grammar for overrides.
     """
 
     __module__ = PLUGIN_MODULE
@@ -56,18 +57,24 @@ class Points(Sweeper):
         self.launcher: Launcher | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Receive what Hydra has to give, before `sweep`."""
+        """Receive Hydra's objects, before `sweep` is called."""
         self.hydra_context = hydra_context
         self.config = config
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
-    def sweep(self, arguments: list[str]) -> list[Any]:
+    def sweep(self, arguments: list[str]) -> list[Outcome]:
         """Check all points, then launch them.
 
+        Args:
+            arguments: overrides of the command line.
+
+        Returns:
+            How each run ended, in the order of the points.
+
         Raises:
-            ConfigError and its like: a point cannot be run; nothing was started.
+            ConfigError, UnknownNameError, ParameterError, ModelError: a point cannot be run; nothing was started.
             RunError: some runs failed; the others are complete.
         """
         assert self.hydra_context is not None
@@ -77,43 +84,50 @@ class Points(Sweeper):
         is_group = group_test([Path(source.path) for source in sources if source.schema == "file"])
         from_file = for_hydra([f"{key}={value}" for key, value in self.params.items()], is_group)
         listed = points([*from_file, *arguments], config_loader=self.hydra_context.config_loader)
+        differences = varied(listed)
+        names = sorted({name for words in differences for name in names_set(words)})
         now = datetime.now()
         shared = [
             f"++sweep_id={now:%Y%m%d%H%M%S}_{uuid.uuid4().hex[:6]}",
             f"++sweep_time={now.isoformat(timespec='seconds')}",
+            f"++sweep_names={literal(names)}",
         ]
         batch = [[*point, *shared] for point in listed]
         self.validate_batch_is_legal(batch)
-        outcomes = list(self.launcher.launch(batch, initial_job_idx=0))
-        _report(outcomes, varied(listed))
+        # `return_value` raises any exception of a job other than the errors that an Outcome describes
+        outcomes: list[Outcome] = [job.return_value for job in self.launcher.launch(batch, initial_job_idx=0)]
+        _report(outcomes, differences)
         return outcomes
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose and check every point.
 
+        Args:
+            batch: overrides of each point.
+
         Raises:
-            ConfigError and its like: the first mistake, with the point that has it.
+            ConfigError, UnknownNameError, ParameterError, ModelError: the first mistake, with its point.
         """
         assert self.hydra_context is not None
-        for point, its_own in zip(batch, varied(batch), strict=True):
+        for point, differing in zip(batch, varied(batch), strict=True):
             composed = self.hydra_context.config_loader.load_sweep_config(self.config, list(point))
             try:
                 make_spec(settings_of(composed))
             except TopoExpError as error:
-                raise type(error)(f"{error} In the run with {' '.join(its_own)}; none was started.") from error
+                raise type(error)(f"{error} In the run with {' '.join(differing)}; none was started.") from error
 
 
-def _report(outcomes: Sequence[Any], its_own: Sequence[Sequence[str]]) -> None:
-    """Tell how a sweep ended.
+def _report(outcomes: Sequence[Outcome], differences: Sequence[Sequence[str]]) -> None:
+    """Report how a sweep ended.
 
     Raises:
         RunError: a run failed.
     """
-    failed = []
-    for outcome, words in zip(outcomes, its_own, strict=True):
-        value = outcome.return_value  # raises what a job raised beyond its own failures
-        if value is not None:
-            failed.append(" ".join(words) + ": " + value["failed"])
+    failed = [
+        f"{' '.join(words)}: {outcome.error}"
+        for outcome, words in zip(outcomes, differences, strict=True)
+        if outcome.status != "done"
+    ]
     if failed:
         listed = "".join(f"\n  {line}" for line in failed)
         raise RunError(f"sweep: every run must end well (got {len(failed)} of {len(outcomes)} failed).{listed}")

@@ -1,12 +1,12 @@
-"""From composed configuration to a `RunSpec`: every name and value checked, every function found.
+"""From composed settings to a `RunSpec`: every name and value is checked, every function is found.
 
-Here Hydra's knowledge ends. Composed settings come in as plain data; out goes what the runner executes.
+Hydra is not needed from here on: the settings are plain data, and the runner executes the `RunSpec`.
 """
 
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 import param
 
 from topo_exp.compose import naming
-from topo_exp.compose.loading import LoadedModel, check_call, load_function, load_model
-from topo_exp.compose.schema import GROUPS, RunOptions, analysis_times, checked, declared, output_directory, plain
+from topo_exp.compose.loading import LoadedModel, Model, check_call, load_function, load_model
+from topo_exp.compose.schema import GROUPS, checked, declared, plain
 from topo_exp.errors import ConfigError, ModelError, ParameterError, UnknownNameError, nearest
-from topo_exp.runner.spec import RunSpec
+from topo_exp.runner.options import HIDDEN_OPTIONS, OPTIONS, OPTIONS_IN_NAME, RunOptions
+from topo_exp.runner.spec import Analysis, Hook, RunSpec, Setting, SettingKind
+from topo_exp.typing import Data
+from topo_exp.view.recorder import MlflowRecorder
 
 if TYPE_CHECKING:
     from topo_exp.engine.simulation import Simulation
@@ -26,12 +29,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What was composed for one run, as plain data."""
+    """The composed settings of one run, as plain data."""
 
     config: Mapping[str, Any]
     """Options, parameters of the model, `model` and `analysis`, all at the top level."""
-    given: Sequence[str] = ()
-    """Names that the user set, in their order."""
+    given: Mapping[str, Data] = field(default_factory=dict)
+    """Names that the user set, in their order; for choices of files, with the value as it was written."""
     command: str
     """The command line that repeats the run."""
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -39,7 +42,13 @@ class Settings:
 
 
 def make_spec(settings: Settings) -> RunSpec:
-    """Check everything that was composed and make the description of the run.
+    """Check all composed settings and make the description of the run.
+
+    Args:
+        settings: As they were composed.
+
+    Returns:
+        The description, in which nothing is left to be checked.
 
     Raises:
         UnknownNameError: a name that is neither an option nor a parameter of the model; a missing file or function.
@@ -56,60 +65,54 @@ def make_spec(settings: Settings) -> RunSpec:
         raise ConfigError("experiment: must be the name of a file (got settings). Write experiment=NAME.")
     _check_names(config, loaded)
     hooks = {when: functions(config.get(when) or [], when) for when in ("before", "after")}
-    options = checked_options({**config, "before": [], "after": []})
-    times = analysis_times(options["times"])
+    options = make_options({**config, **{when: [reference(hook) for hook in found] for when, found in hooks.items()}})
     values = {name: value for name, value in config.items() if name in declared(loaded.cls)}
-    model, given = _make_model(loaded, values, settings.given)
+    model, set_parameters = _make_model(loaded, values, settings.given)
     analyses = make_analyses(chosen)
     _check_sources(analyses, chosen)
     parameters = {name: plain(getattr(model, name)) for name in declared(loaded.cls)}
-    abbreviations = _abbreviations(options["param_names"])
-    given = {name: given[name] for name in naming.ordered(given, abbreviations)}
+    chosen_settings = _chosen_settings(settings, set_parameters, options)
+    given = _naming_settings(chosen_settings, options)
     return RunSpec(
         model=loaded.name,
-        build=functools.partial(build_simulation, model, options["engine"]),
+        build=functools.partial(build_simulation, model, options.engine),
         parameters=parameters,
         given=given,
+        settings=chosen_settings,
         seeds={name: value for name, value in parameters.items() if _is_seed(name, value)},
-        times=times,
+        options=options,
         analyses=analyses,
         analysis_config=analysis_record(chosen),
         before=hooks["before"],
         after=hooks["after"],
-        on_analysis_error=options["on_analysis_error"],
-        engine=options["engine"],
+        views=(MlflowRecorder,) if options.tracking == "mlflow" else (),
         directory_name=naming.directory_name(
             loaded.name,
             given,
-            timestamp=_moment(options["timestamp"], options["sweep_time"]),
-            time_format=options["name_time_format"],
-            prefix=options["dirname_prefix"],
-            tag=options["tag"],
-            abbreviations=abbreviations,
+            timestamp=_timestamp(options.timestamp, options.sweep_time),
+            time_format=options.name_time_format,
+            prefix=options.dirname_prefix,
+            tag=options.tag,
+            abbreviations=options.param_names,
             parameters=parameters,
             enumerated=_enumerated(loaded.cls),
-            max_length=options["max_name_length"],
+            max_length=options.max_name_length,
         ),
-        output_dir=output_directory(options["output_dir"]),
         command=settings.command,
         config=settings.texts,
         model_source=loaded.source,
-        tag=options["tag"],
-        sweep=options["sweep_id"],
-        script_repr=options["script_repr"],
-        snapshot=options["snapshot"],
-        figure_formats=tuple(options["figure_formats"]),
-        metadata_dir=Path(options["metadata_dir"]).expanduser().absolute() if options["metadata_dir"] else None,
-        compress_metadata=options["compress_metadata"],
-        progress=options["progress"],
-        verbose=options["verbose"],
-        tracking=options["tracking"],
-        experiment=options["experiment_name"],
     )
 
 
-def build_simulation(model: Any, engine: str = "compiled") -> "Simulation":
-    """Build the simulation of a model and choose its engine.
+def build_simulation(model: Model, engine: str | None = None) -> "Simulation":
+    """Build the simulation of a model.
+
+    Args:
+        model: With its parameters.
+        engine: The implementation that simulates; as the model declares if None.
+
+    Returns:
+        The simulation, at time 0.
 
     Raises:
         ModelError: `build()` returns something else.
@@ -122,25 +125,28 @@ def build_simulation(model: Any, engine: str = "compiled") -> "Simulation":
             f"{type(model).__name__}.build: must return a Simulation (got {type(sim).__name__}). "
             "End it with `return sim`."
         )
-    if engine != "compiled":
+    if engine is not None and sim.engine != engine:
         sim.engine = engine
     return sim
 
 
-def checked_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Give every option of a run its value, checked; other settings are passed over.
+def make_options(config: Mapping[str, Any]) -> RunOptions:
+    """Check the options of a run among composed settings; options that are absent have their defaults.
+
+    Args:
+        config: Option -> value; other settings are ignored.
 
     Raises:
         ParameterError: a value of the wrong kind or outside its bounds.
     """
-    own = {name: config.get(name, option.default) for name, option in declared(RunOptions).items()}
-    return checked(RunOptions, own)
+    values = {name: config.get(name, declaration.default) for name, declaration in OPTIONS.items()}
+    return RunOptions.read(checked(OPTIONS, values))
 
 
-def make_analyses(chosen: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
+def make_analyses(chosen: Mapping[str, Any]) -> dict[str, Analysis]:
     """Find the functions of the chosen analyses, check that they can be called, and bind their options.
 
-    Arguments:
+    Args:
         chosen: name -> {`_target_`: function or reference to one, option: value ...}; None switches an entry off.
 
     Raises:
@@ -149,7 +155,7 @@ def make_analyses(chosen: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
     """
     if not isinstance(chosen, Mapping):
         raise ConfigError(f"analysis: must be a list of names (got {chosen!r}). Write analysis=[default].")
-    analyses: dict[str, Callable[..., Any]] = {}
+    analyses: dict[str, Analysis] = {}
     active = {name: entry for name, entry in chosen.items() if entry is not None}
     for name, entry in active.items():
         where = f"analysis.{name}"
@@ -169,8 +175,13 @@ def make_analyses(chosen: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
     return analyses
 
 
-def functions(references: Any, where: str) -> tuple[Callable[..., Any], ...]:
-    """Find the functions `f(sim)` that `before` or `after` name; functions themselves are taken as they are.
+def functions(references: object, where: str) -> tuple[Hook, ...]:
+    """Find the functions `f(sim)` that `before` or `after` name.
+
+    Args:
+        references: List of references `file.py:name` or `package.module.name`, or of functions, which are returned
+            as they are.
+        where: Name of the option, for messages.
 
     Raises:
         ConfigError: the option is no list, or a function cannot be called with a simulation alone.
@@ -184,13 +195,13 @@ def functions(references: Any, where: str) -> tuple[Callable[..., Any], ...]:
     return found
 
 
-def reference(function: Any) -> str:
-    """Write how a function could be named on the command line, as far as it could."""
+def reference(function: object) -> str:
+    """Return the name of a function on the command line, as far as it has one."""
     if isinstance(function, str):
         return function
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", repr(function))
     try:
-        file = inspect.getsourcefile(function)
+        file = inspect.getsourcefile(function)  # type: ignore[arg-type]  # a TypeError is handled
     except TypeError:
         file = None
     if module in (None, "__main__") or str(module).startswith("topo_exp_user_"):
@@ -199,18 +210,17 @@ def reference(function: Any) -> str:
 
 
 def _check_names(config: Mapping[str, Any], loaded: LoadedModel) -> None:
-    hidden = {name for name, option in declared(RunOptions).items() if (option.precedence or 0) < 0}
-    known = {*declared(RunOptions), *GROUPS, *declared(loaded.cls)} - hidden
+    known = {*OPTIONS, *GROUPS, *declared(loaded.cls)} - HIDDEN_OPTIONS
     for name in config:
-        if name not in known and name not in hidden:
+        if name not in known and name not in HIDDEN_OPTIONS:
             raise UnknownNameError(
                 f"{name}: must be a parameter of model {loaded.name} or an option of the run "
                 f"(got {name!r}). {nearest(name, known)}"
             )
 
 
-def _check_sources(analyses: Mapping[str, Callable[..., Any]], chosen: Mapping[str, Any]) -> None:
-    """Refuse an analysis of the maps of another one that is not there, for it would find nothing without a word."""
+def _check_sources(analyses: Mapping[str, Analysis], chosen: Mapping[str, Any]) -> None:
+    """Raise if an analysis of maps names a source that was not chosen: it would find nothing and report nothing."""
     from topo_exp.analysis.result import subject_of
 
     for name, analysis in analyses.items():
@@ -224,11 +234,11 @@ def _check_sources(analyses: Mapping[str, Callable[..., Any]], chosen: Mapping[s
 
 
 def _make_model(
-    loaded: LoadedModel, values: Mapping[str, Any], named: Sequence[str]
-) -> tuple[param.Parameterized, dict[str, Any]]:
-    """Make the model, and tell which of its parameters are the user's: named, or other than the default."""
+    loaded: LoadedModel, values: Mapping[str, Any], named: Collection[str]
+) -> tuple[Model, dict[str, Data]]:
+    """Make the model, and return with it the parameters that the user set: by name, or to another value."""
     declarations = declared(loaded.cls)
-    values = checked(loaded.cls, values, where=loaded.label)
+    values = checked(declarations, values, where=loaded.label)
     ours = {
         name: value
         for name, value in values.items()
@@ -237,18 +247,26 @@ def _make_model(
     return make_model(loaded, ours), {name: plain(value) for name, value in ours.items()}
 
 
-def make_model(loaded: LoadedModel, values: Mapping[str, Any]) -> param.Parameterized:
-    """Make a model with checked values; what it raises itself about their combination is a ParameterError."""
+def make_model(loaded: LoadedModel, values: Mapping[str, Any]) -> Model:
+    """Make a model with checked values.
+
+    Args:
+        loaded: Its class.
+        values: Parameter -> value; the others have their defaults.
+
+    Raises:
+        ParameterError: the model refuses the combination of the values.
+    """
     try:
         return loaded.cls(**values)
     except (ValueError, TypeError) as error:
         if isinstance(error, ParameterError | ModelError | ConfigError):
             raise
-        shown = ", ".join(f"{name}={value!r}" for name, value in values.items())
-        raise ParameterError(f"{loaded.label}: must accept its parameters (got {shown}): {error}") from error
+        combination = ", ".join(f"{name}={value!r}" for name, value in values.items())
+        raise ParameterError(f"{loaded.label}: must accept its parameters (got {combination}): {error}") from error
 
 
-def analysis_record(chosen: Mapping[str, Any]) -> dict[str, Any]:
+def analysis_record(chosen: Mapping[str, Any]) -> dict[str, Data]:
     """Write the chosen analyses and their options as plain data, functions by their references."""
     return {
         name: {key: reference(value) if key == "_target_" else plain(value) for key, value in entry.items()}
@@ -257,19 +275,52 @@ def analysis_record(chosen: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _abbreviations(names: Any) -> dict[str, str]:
-    if names is None:
-        return {}
-    if isinstance(names, Mapping):
-        return {str(name): str(short) for name, short in names.items()}
-    if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
-        return {name: name for name in names}
-    raise ConfigError(
-        f"param_names: must be a mapping or a list of names (got {names!r}). Write param_names={{cortex_density:cd}}."
-    )
+def _chosen_settings(settings: Settings, parameters: Mapping[str, Data], options: RunOptions) -> dict[str, Setting]:
+    """List everything that the user set, with its kind: on the command line, or as a parameter in a file."""
+    chosen: dict[str, Setting] = {}
+    for name in {**settings.given, **parameters}:
+        if name == "model" or name in HIDDEN_OPTIONS or name.startswith("hydra"):
+            continue
+        kind: SettingKind
+        if name in parameters:
+            kind, value = "parameter", parameters[name]
+        elif name in OPTIONS:
+            kind, value = "option", _readable_option(name, settings.config.get(name), options)
+        elif name == "analysis":
+            kind, value = "analysis", settings.given[name]
+        elif name.startswith("analysis."):
+            kind = "analysis option" if name.count(".") > 1 else "analysis"
+            value = _recorded_value(settings.config, name)
+        else:
+            kind, value = "experiment" if name == "experiment" else "other", settings.given[name]
+        chosen[name] = Setting(kind, value, is_swept=name in options.sweep_names)
+    return chosen
 
 
-def _moment(timestamp: str | None, sweep_time: str | None) -> datetime:
+def _readable_option(name: str, value: object, options: RunOptions) -> Data:
+    """Return the value of an option as plain data; functions by their references."""
+    return plain(getattr(options, name) if name in ("before", "after") else value)
+
+
+def _recorded_value(config: Mapping[str, Any], path: str) -> Data:
+    """Return the value at a dotted path, as plain data; None if there is none."""
+    found: object = config
+    for key in path.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return plain(reference(found) if callable(found) else found)
+
+
+def _naming_settings(settings: Mapping[str, Setting], options: RunOptions) -> dict[str, Data]:
+    """Return the settings that name the run: parameters that were set, and any other setting that is swept."""
+    named = [
+        name
+        for name, setting in settings.items()
+        if setting.kind == "parameter" or (setting.is_swept and (setting.kind != "option" or name in OPTIONS_IN_NAME))
+    ]
+    return {name: settings[name].value for name in naming.ordered(named, options.param_names)}
+
+
+def _timestamp(timestamp: str | None, sweep_time: str | None) -> datetime:
     text = timestamp or sweep_time
     if text is None:
         return datetime.now()
@@ -285,7 +336,7 @@ def _moment(timestamp: str | None, sweep_time: str | None) -> datetime:
 
 
 def _enumerated(cls: type[param.Parameterized]) -> list[str]:
-    """List the parameters that choose from texts which differ in more than letter case."""
+    """List the parameters that choose among texts, no two of which differ in letter case only."""
     found = []
     for name, declaration in declared(cls).items():
         objects = list(declaration.objects) if isinstance(declaration, param.Selector) else []
@@ -294,5 +345,5 @@ def _enumerated(cls: type[param.Parameterized]) -> list[str]:
     return found
 
 
-def _is_seed(name: str, value: Any) -> bool:
+def _is_seed(name: str, value: Data) -> bool:
     return (name == "seed" or name.endswith("_seed")) and isinstance(value, int) and not isinstance(value, bool)

@@ -1,9 +1,8 @@
-"""Compose settings with Hydra, and say in a sentence what Hydra says in a page."""
+"""Compose settings with Hydra, and shorten Hydra's error messages to one sentence."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException, MissingConfigException
@@ -12,48 +11,56 @@ from omegaconf.errors import OmegaConfBaseException
 
 from topo_exp.compose.bridge import Settings
 from topo_exp.compose.loading import model_names
-from topo_exp.compose.overrides import as_written, command, for_hydra, keys, literal
+from topo_exp.compose.overrides import as_written, command_line, for_hydra, literal, written_settings
 from topo_exp.compose.schema import conf_directory
-from topo_exp.compose.source import register
+from topo_exp.compose.source import register_config_source
 from topo_exp.errors import ConfigError, UnknownNameError, nearest
+from topo_exp.runner.options import HIDDEN_OPTIONS
 
 VERSION_BASE = "1.3"
 CONFIG_NAME = "config"
-ADDED_BY_SWEEP = ("sweep_id", "sweep_time")
+ADDED_BY_SWEEP = HIDDEN_OPTIONS
+"""Settings that a multirun adds to each of its runs; they are no part of a command that repeats the run."""
 
 
 def compose_settings(words: Sequence[str], directories: Sequence[Path] = ()) -> Settings:
     """Compose overrides as the command line does, without running anything.
 
-    Arguments:
+    Args:
         words: overrides as a user writes them.
         directories: further directories of configuration files.
+
+    Returns:
+        The composed settings.
 
     Raises:
         ConfigError, UnknownNameError: the overrides cannot be composed.
     """
-    register()
+    register_config_source()
     overrides = for_hydra(words, group_test(directories))
     if directories:
         paths = [f"file://{Path(directory).absolute()}" for directory in directories]
         overrides.append(f"hydra.searchpath={literal(paths)}")
-    with explained(directories), initialize_config_dir(str(conf_directory()), version_base=VERSION_BASE):
+    with composition_errors(directories), initialize_config_dir(str(conf_directory()), version_base=VERSION_BASE):
         return settings_of(compose(CONFIG_NAME, overrides=overrides, return_hydra_config=True))
 
 
-def settings_of(composed: DictConfig, hydra_node: Any = None) -> Settings:
-    """Take what the runner needs out of a composed configuration.
+def settings_of(composed: DictConfig, hydra_node: DictConfig | None = None) -> Settings:
+    """Extract the settings of a run from a composed configuration.
 
-    Arguments:
-        composed: the configuration, with its `hydra` node unless that comes by itself.
+    Args:
+        composed: the configuration, with its `hydra` node unless `hydra_node` is given.
         hydra_node: Hydra's own settings, `HydraConfig.get()` in a job.
+
+    Returns:
+        The settings, as plain data.
 
     Raises:
         ConfigError: a value is missing, or refers to one that is not there.
     """
     if hydra_node is None:
         hydra_node = composed["hydra"]
-    with explained():
+    with composition_errors():
         task = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
         config = OmegaConf.to_container(task, resolve=True, throw_on_missing=True)
     assert isinstance(config, dict)
@@ -63,8 +70,8 @@ def settings_of(composed: DictConfig, hydra_node: Any = None) -> Settings:
     model = [f"model={literal(config['model'])}"] if "model" in config else []
     return Settings(
         config={str(key): value for key, value in config.items()},
-        given=keys(words),
-        command=command([*_directories(hydra_node), *model, *others]),
+        given=written_settings(words),
+        command=command_line([*_directories(hydra_node), *model, *others]),
         texts={
             "config.yaml": OmegaConf.to_yaml(task),
             "overrides.yaml": OmegaConf.to_yaml(OmegaConf.create(words)),
@@ -74,8 +81,15 @@ def settings_of(composed: DictConfig, hydra_node: Any = None) -> Settings:
 
 
 @contextmanager
-def explained(directories: Iterable[Path] = ()) -> Iterator[None]:
-    """Turn Hydra's and OmegaConf's errors inside the block into short ones of ours."""
+def composition_errors(directories: Iterable[Path] = ()) -> Iterator[None]:
+    """Turn errors of Hydra and OmegaConf within the block into a short ConfigError or UnknownNameError.
+
+    Args:
+        directories: further directories of configuration files, for the nearest name.
+
+    Raises:
+        ConfigError, UnknownNameError: the block raised an error of Hydra or OmegaConf.
+    """
     try:
         yield
     except MissingConfigException as error:
@@ -84,14 +98,14 @@ def explained(directories: Iterable[Path] = ()) -> Iterator[None]:
         raise ConfigError(f"configuration: {_sentence(error)}") from error
 
 
-def group_test(directories: Sequence[Path]) -> Any:
-    """Make the test of whether a key is a group of files in one of the directories, or beside our own groups."""
+def group_test(directories: Sequence[Path]) -> Callable[[str], bool]:
+    """Return a function that returns True for a key that is a group of files, of the package or in a directory."""
     places = [conf_directory(), *(Path(directory) for directory in directories)]
     return lambda key: any((place / key).is_dir() for place in places)
 
 
 def _directories(hydra_node: DictConfig) -> list[str]:
-    """Give the flags and overrides that make Hydra read the same further directories again."""
+    """Return the flags and overrides that make Hydra read the same further directories again."""
     sources = hydra_node.runtime.config_sources
     flags = [part for source in sources if source.provider == "command-line" for part in ("--config-dir", source.path)]
     if hydra_node.job.config_name not in (None, CONFIG_NAME):
@@ -116,7 +130,7 @@ def _missing(error: MissingConfigException, directories: Iterable[Path]) -> Conf
 
 
 def _sentence(error: Exception) -> str:
-    """Keep the part of a message that says what is wrong, on one line."""
+    """Return the part of a message that describes the mistake, on one line."""
     texts = [str(error), str(error.__cause__ or "")]
     lines = [line.strip() for text in texts for line in text.splitlines()]
     dropped = ("See https", "To append", "full_key:", "object_type=", "Set the environment")

@@ -1,31 +1,31 @@
-"""The Python interface: what the command line does, in a notebook or a script."""
+"""The Python interface: the functions of the command line, for notebooks and scripts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import param
 
 from topo_exp.compose.loading import load_model
-from topo_exp.compose.schema import checked, plain
+from topo_exp.compose.schema import checked, declared, plain
 from topo_exp.errors import ConfigError
 
 if TYPE_CHECKING:
     from topo_exp.compose.bridge import Settings
     from topo_exp.engine.simulation import Simulation
-    from topo_exp.runner.handle import RunHandle
+    from topo_exp.record.handle import RunHandle
     from topo_exp.runner.spec import RunSpec
 
-Model = str | Path | type[param.Parameterized]
-Analysis = str | Callable[..., Any]
+ModelChoice: TypeAlias = str | Path | type[param.Parameterized]
+AnalysisChoice: TypeAlias = str | Callable[..., Any]
 
 
-def build(model: Model, /, **parameters: Any) -> "Simulation":
+def build(model: ModelChoice, /, **parameters: Any) -> "Simulation":
     """Build the simulation of a model at time 0.
 
-    Arguments:
+    Args:
         model: name of a model, path of a file that defines one, or a model's class.
         parameters: parameters of the model; the others have their defaults.
 
@@ -39,21 +39,22 @@ def build(model: Model, /, **parameters: Any) -> "Simulation":
     from topo_exp.compose.bridge import build_simulation, make_model
 
     loaded = load_model(model)
-    return build_simulation(make_model(loaded, checked(loaded.cls, _inputs(parameters), where=loaded.label)))
+    values = checked(declared(loaded.cls), _inputs(parameters), where=loaded.label)
+    return build_simulation(make_model(loaded, values))
 
 
 def run(
-    model: Model,
+    model: ModelChoice,
     /,
     *,
-    analysis: Analysis | Sequence[Analysis] | None = None,
+    analysis: AnalysisChoice | Sequence[AnalysisChoice] | None = None,
     overrides: Sequence[str] = (),
     config_dir: str | Path | None = None,
     **options_and_parameters: Any,
 ) -> "RunHandle":
     """Run a model through its analysis times and record it, as `python -m topo_exp` does.
 
-    Arguments:
+    Args:
         model: name of a model, path of a file that defines one, or a model's class.
         analysis: names of analyses, references `file.py:function`, or functions `f(sim) -> Result` themselves.
         overrides: anything else that the command line takes, such as `["analysis.tuning.contrasts=[10,50]"]`.
@@ -65,25 +66,38 @@ def run(
 
     Raises:
         UnknownNameError, ParameterError, ConfigError: a mistake in the arguments; nothing was run or written.
-        RunError: the run failed; its directory tells how.
+        RunError: the run failed; its directory records the error.
     """
     from topo_exp.runner.run import execute
 
-    return execute(
-        specify(model, analysis=analysis, overrides=overrides, config_dir=config_dir, **options_and_parameters)
-    )
+    spec = specify(model, analysis=analysis, overrides=overrides, config_dir=config_dir, **options_and_parameters)
+    return execute(spec).handle()
 
 
 def specify(
-    model: Model,
+    model: ModelChoice,
     /,
     *,
-    analysis: Analysis | Sequence[Analysis] | None = None,
+    analysis: AnalysisChoice | Sequence[AnalysisChoice] | None = None,
     overrides: Sequence[str] = (),
     config_dir: str | Path | None = None,
     **options_and_parameters: Any,
 ) -> "RunSpec":
-    """Check the arguments of `run` and describe the run without running it; arguments and errors as for `run`."""
+    """Check the arguments of `run`, and describe the run without running it.
+
+    Args:
+        model: as for `run`.
+        analysis: as for `run`.
+        overrides: as for `run`.
+        config_dir: as for `run`.
+        options_and_parameters: as for `run`.
+
+    Returns:
+        The description that the runner executes.
+
+    Raises:
+        UnknownNameError, ParameterError, ConfigError: a mistake in the arguments.
+    """
     from topo_exp.compose.bridge import make_spec
     from topo_exp.compose.composition import compose_settings
     from topo_exp.compose.overrides import literal
@@ -101,16 +115,16 @@ def specify(
     config = {**composed.config, **inputs, "analysis": {**(composed.config.get("analysis") or {}), **own}}
     if isinstance(model, type):
         config["model"] = model
-    return make_spec(_recorded(composed, config, _spoken(model, analysis, entries, overrides, inputs), config_dir))
+    return make_spec(_recorded(composed, config, _as_words(model, analysis, entries, overrides, inputs), config_dir))
 
 
 def _recorded(
     composed: "Settings", config: Mapping[str, Any], words: Sequence[str], config_dir: str | Path | None
 ) -> "Settings":
-    """Put what was really asked for in the place of what Hydra composed, in words that a command line could have."""
+    """Replace the composed words and texts by those of the arguments, as a command line could have them."""
     import yaml  # type: ignore[import-untyped]  # it ships no type information
 
-    from topo_exp.compose.overrides import command, keys
+    from topo_exp.compose.overrides import command_line, written_settings
 
     flags = [] if config_dir is None else ["--config-dir", str(config_dir)]
     texts = {
@@ -118,14 +132,18 @@ def _recorded(
         "overrides.yaml": yaml.safe_dump(list(words), allow_unicode=True),
     }
     return replace(
-        composed, config=config, given=keys(words), command=command([*flags, *words]), texts={**composed.texts, **texts}
+        composed,
+        config=config,
+        given=written_settings(words),
+        command=command_line([*flags, *words]),
+        texts={**composed.texts, **texts},
     )
 
 
-def _spoken(
-    model: Model,
+def _as_words(
+    model: ModelChoice,
     analysis: Any,
-    entries: Sequence[Analysis],
+    entries: Sequence[AnalysisChoice],
     overrides: Sequence[str],
     inputs: Mapping[str, Any],
 ) -> list[str]:
@@ -139,7 +157,7 @@ def _spoken(
 
 
 def _readable(value: Any) -> Any:
-    """Write functions and classes as what the command line would call them, and everything else as plain data."""
+    """Replace functions and classes by their names on the command line, and everything else by plain data."""
     from topo_exp.compose.bridge import reference
 
     if isinstance(value, Mapping):
@@ -161,7 +179,7 @@ def _entry_name(function: Callable[..., Any]) -> str:
 
 
 def _inputs(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn what Python users have at hand, arrays, paths and dates, into plain data; functions are kept."""
+    """Turn arrays, paths and dates into plain data; functions are kept."""
     return {name: _input(value) for name, value in values.items()}
 
 

@@ -1,4 +1,4 @@
-"""Find what a user names: models, and functions in modules or files of their own."""
+"""Find the models and functions that a user names, in the package or in files of their own."""
 
 import ast
 import difflib
@@ -12,12 +12,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import param
 
 from topo_exp.compose.schema import RESERVED, declared
 from topo_exp.errors import ConfigError, ModelError, TopoExpError, UnknownNameError, nearest
+
+if TYPE_CHECKING:
+    from topo_exp.engine.simulation import Simulation
+
+
+class Model(Protocol):
+    """A model with its parameters: an instance of a `param.Parameterized` class with a method `build`."""
+
+    def build(self) -> "Simulation":
+        """Build the simulation at time 0."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,7 @@ class LoadedModel:
 
     @property
     def label(self) -> str:
-        """What the model is called in messages."""
+        """Name of the model in messages."""
         return self.cls.__name__
 
 
@@ -40,14 +50,20 @@ def model_names() -> list[str]:
 
 
 def model_summaries() -> dict[str, str]:
-    """Give the first line of each model's description, read without importing any model."""
+    """Return the first line of each model's description, read without importing any model."""
     return {name: _summary(_models_directory() / f"{name}.py") for name in model_names()}
 
 
 def load_model(model: str | Path | type[param.Parameterized]) -> LoadedModel:
-    """Find the class of a model by its name, by the path of a file that defines it, or take it as it is.
+    """Find the class of a model.
 
-    A file that is asked for again in one process is read again only if it has changed.
+    In one process, a file is read again only if it has changed.
+
+    Args:
+        model: Name of a model, path of a file that defines one, or the class itself.
+
+    Returns:
+        The class, with its name and its file.
 
     Raises:
         UnknownNameError: there is no such model or file.
@@ -73,13 +89,16 @@ def load_model(model: str | Path | type[param.Parameterized]) -> LoadedModel:
 def load_function(reference: str, where: str) -> Callable[..., Any]:
     """Find a function by `file.py:name` or `package.module.name`.
 
-    Arguments:
-        reference: what the user wrote; a file is relative to the working directory.
-        where: the option that named it, for messages.
+    Args:
+        reference: as the user wrote it; a file is relative to the working directory.
+        where: name of the option, for messages.
+
+    Returns:
+        The function.
 
     Raises:
         UnknownNameError: no such file, module or function.
-        ConfigError: the file fails to load, or what it names cannot be called.
+        ConfigError: the file fails to load, or the object of that name cannot be called.
     """
     module, name = _module_of(reference, where)
     if not hasattr(module, name):
@@ -99,8 +118,13 @@ def load_function(reference: str, where: str) -> Callable[..., Any]:
 def check_call(function: Callable[..., Any], options: Mapping[str, Any], where: str) -> None:
     """Check that a function can be called as `function(sim, **options)`; the message shows its signature.
 
-    An analysis that is marked so is called with maps in place of the simulation. `progress` is no option: the runner
-    gives it.
+    An analysis of maps is called with maps in place of the simulation. `progress` is no option: the runner passes it.
+    Callables without an inspectable signature are accepted.
+
+    Args:
+        function: The function.
+        options: Its options.
+        where: name of the setting, for messages.
 
     Raises:
         UnknownNameError: it has no such option.
@@ -108,9 +132,9 @@ def check_call(function: Callable[..., Any], options: Mapping[str, Any], where: 
     """
     try:
         signature = inspect.signature(function)
-    except ValueError:  # some functions written in C have none to check
+    except ValueError:  # some functions written in C have none
         return
-    shown = f"{getattr(function, '__qualname__', function)}{signature}"
+    described = f"{getattr(function, '__qualname__', function)}{signature}"
     accepted = signature.parameters.values()
     keywords = [p.name for p in accepted if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     positional = [p.name for p in accepted if p.kind in (p.POSITIONAL_OR_KEYWORD, p.POSITIONAL_ONLY)]
@@ -120,21 +144,28 @@ def check_call(function: Callable[..., Any], options: Mapping[str, Any], where: 
         for name in options:
             if name not in known:
                 near = nearest(name, known) if known else "It has no options."
-                raise UnknownNameError(f"{where}: no such option of {shown} (got {name!r}). {near}")
+                raise UnknownNameError(f"{where}: no such option of {described} (got {name!r}). {near}")
     try:
         signature.bind(None, **options)
     except TypeError as error:
-        raise ConfigError(f"{where}: must be callable with a simulation and its options (got {shown}): {error}.") from (
-            error
-        )
+        raise ConfigError(
+            f"{where}: must be callable with a simulation and its options (got {described}): {error}."
+        ) from (error)
 
 
 def load_file(path: Path, where: str) -> ModuleType:
-    """Import a user's own file, under a name that clashes with no other module, with its folder on the path.
+    """Import a user's own file, under a module name of its own, with its folder on the path.
+
+    Args:
+        path: Of the file.
+        where: name of the setting, for messages.
+
+    Returns:
+        The module.
 
     Raises:
         UnknownNameError: there is no such file.
-        ModelError, ConfigError: it fails, as a model or as anything else; the message has the line and the error.
+        ModelError, ConfigError: it fails to load, as a model or otherwise; the message has the line and the error.
     """
     if not path.is_file():
         siblings = [other.name for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
@@ -153,7 +184,7 @@ def load_file(path: Path, where: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     if str(resolved.parent) not in sys.path:
-        sys.path.append(str(resolved.parent))  # so that it can import its neighbours
+        sys.path.append(str(resolved.parent))  # so that it can import files beside it
     try:
         spec.loader.exec_module(module)
     except Exception as error:
@@ -224,7 +255,7 @@ def _module_of(reference: str, where: str) -> tuple[ModuleType, str]:
         return importlib.import_module(module), name
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise  # the module exists, and lacks something that it needs
+            raise  # the module exists, but an import in it fails
         raise UnknownNameError(
             f"{where}: no module {error.name!r} (got {reference!r}). For a file write path/to/file.py:{name}."
         ) from error
@@ -238,7 +269,7 @@ def _summary(path: Path) -> str:
 
 
 def _blame(error: Exception, path: Path) -> str:
-    """Say where in a user's file an error came from, in one line."""
+    """Describe an error in a user's file, with its line, in one line."""
     if isinstance(error, SyntaxError):
         line = error.lineno
         text = error.msg

@@ -1,4 +1,4 @@
-"""Names of run directories: what was varied, legal on every file system, one set of parameters per name."""
+"""Names of run directories: made of the varied settings, legal on every file system, and injective."""
 
 import hashlib
 import json
@@ -7,15 +7,18 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TypeAlias, TypeGuard
 
 from topo_exp.errors import ConfigError
+from topo_exp.typing import Data
+
+Scalar: TypeAlias = bool | int | float | str | None
 
 HASH_LENGTH = 10
 SHORTEST_NAME = 40
-"""Room for a date, a hash and something to recognise a run by."""
+"""Length for a date, a hash and some readable characters."""
 
-# What a name may consist of beside the separators `,` `=` `~`: nothing that Windows, macOS or a shell treats specially.
+# Characters that Windows, macOS or a shell treat specially; `,` `=` `~` are the separators of a name.
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_.+-]+")
 _WORDS = frozenset({"null", "true", "false", "nan", "inf", "-inf"})
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
@@ -26,7 +29,7 @@ _WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.I
 
 def directory_name(
     model: str,
-    given: Mapping[str, Any],
+    given: Mapping[str, Data],
     *,
     timestamp: datetime,
     time_format: str = "%Y%m%d%H%M",
@@ -39,21 +42,21 @@ def directory_name(
 ) -> str:
     """Compose `<prefix><time>_<model>[_<tag>][,name=value...]`.
 
-    Values are written so that they can be told apart even where upper and lower case are the same file. Where that
-    is not possible, or where the name has to be cut, a `~` and a hash of all given parameters end the name. So two
-    different sets of parameters of one model never get one name, as long as they use the same abbreviations.
+    Values are written so that they differ even where upper and lower case are the same file. Where that is not
+    possible, or where the name has to be cut, the name ends in `~` and a hash of all given settings. So two different
+    sets of settings of one model never have one name, if they use the same abbreviations.
 
-    Arguments:
+    Args:
         model: name of the model.
-        given: parameter -> value, those that were set; plain data. Values that are equal in Python (3 and 3.0) are
+        given: setting -> value, those that name the run; plain data. Values that are equal in Python (3 and 3.0) are
             one value here, except for truth values.
-        timestamp: the moment that the name tells.
-        time_format: how it tells it, as for `datetime.strftime`.
-        prefix: put before everything else.
+        timestamp: date in the name.
+        time_format: format of the date, as for `datetime.strftime`.
+        prefix: first part of the name.
         tag: the user's own word.
-        abbreviations: parameter -> what stands for it in the name, in the order of the name; parameters that are not
-            in it follow alphabetically. One map may serve several models: names that this one lacks are passed over.
-        parameters: all names of parameters that the model has; tells whether letter case can be relied on.
+        abbreviations: setting -> its short form, in the order of the name; settings that are not in it follow
+            alphabetically. One map may serve several models: names that this model lacks are ignored.
+        parameters: names of all parameters of the model; two of them may differ in letter case only.
         enumerated: parameters whose values come from a short list without two that differ in letter case only.
         max_length: the longest allowed name, in characters, at least `SHORTEST_NAME`.
 
@@ -87,12 +90,12 @@ def directory_name(
 
 
 def ordered(names: Iterable[str], abbreviations: Mapping[str, str]) -> list[str]:
-    """Sort parameters: those with an abbreviation in the order of the map, then the others alphabetically."""
+    """Sort settings: those with an abbreviation in the order of the map, then the others alphabetically."""
     order = {name: place for place, name in enumerate(abbreviations)}
     return sorted(names, key=lambda name: (order.get(name, len(order)), name))
 
 
-def value_text(value: Any, *, any_case: bool = False) -> tuple[str, bool]:
+def value_text(value: object, *, any_case: bool = False) -> tuple[str, bool]:
     """Write a value as part of a name.
 
     Returns:
@@ -100,8 +103,8 @@ def value_text(value: Any, *, any_case: bool = False) -> tuple[str, bool]:
     """
     if isinstance(value, list | tuple):
         texts = [value_text(item) for item in value]
-        plain = len(value) > 1 and all(_is_scalar(item) and not isinstance(item, str) for item in value)
-        return "_".join(text for text, _ in texts), plain and all(faithful for _, faithful in texts)
+        is_faithful = len(value) > 1 and all(_is_scalar(item) and not isinstance(item, str) for item in value)
+        return "_".join(text for text, _ in texts), is_faithful and all(faithful for _, faithful in texts)
     if isinstance(value, str):
         text = sanitised(value)
         return text, text == value and _is_plain(text.lower() if any_case else text)
@@ -111,23 +114,23 @@ def value_text(value: Any, *, any_case: bool = False) -> tuple[str, bool]:
 
 
 def sanitised(text: str) -> str:
-    """Replace what some file system refuses, or takes for something else, by `-`; accents are dropped first."""
+    """Replace characters that a file system refuses, or treats specially, by `-`; accents are dropped first."""
     decomposed = unicodedata.normalize("NFKD", text)
     unaccented = "".join(character for character in decomposed if not unicodedata.combining(character))
     return _ILLEGAL.sub("-", unaccented)
 
 
-def fingerprint(data: Any) -> str:
+def fingerprint(data: object) -> str:
     """Hash plain data to a few characters; equal data have equal hashes, in every process and on every machine."""
     return hashlib.sha256(canonical(data).encode()).hexdigest()[:HASH_LENGTH]
 
 
-def canonical(data: Any) -> str:
+def canonical(data: object) -> str:
     """Write plain data as one text: mappings sorted, tuples as lists, whole floats as integers."""
     return json.dumps(_simplified(data), separators=(",", ":"))
 
 
-def _simplified(data: Any) -> Any:
+def _simplified(data: object) -> object:
     if isinstance(data, Mapping):
         return {"map": sorted(([_simplified(key), _simplified(value)] for key, value in data.items()), key=json.dumps)}
     if isinstance(data, str) or data is None or isinstance(data, bool):
@@ -139,11 +142,11 @@ def _simplified(data: Any) -> Any:
     return {"repr": repr(data)}
 
 
-def _is_scalar(value: Any) -> bool:
+def _is_scalar(value: object) -> TypeGuard[Scalar]:
     return value is None or isinstance(value, bool | int | float | str)
 
 
-def _scalar_text(value: bool | float | None) -> str:
+def _scalar_text(value: Scalar) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -154,7 +157,7 @@ def _scalar_text(value: bool | float | None) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Tell whether a string can stand as it is: no number, no list of numbers, no repeated run's `-2`."""
+    """Return True if a string can be written as it is: no number, no list of numbers, no ending like `-2`."""
     if not _PLAIN.fullmatch(text) or text.endswith(".") or _LOOKS_LIKE_SUFFIX.fullmatch(text):
         return False
     return not all(part in _WORDS or _NUMBER.fullmatch(part) for part in text.split("_"))

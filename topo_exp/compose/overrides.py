@@ -1,52 +1,55 @@
-"""Command-line words in Hydra's grammar: read them, make them acceptable to Hydra, and write them.
+"""Command-line words in Hydra's grammar: parsed, rewritten so that Hydra accepts them, and written.
 
-Hydra refuses a name that it does not know and advises to write `+name`, which it then accepts whatever the name is.
-Here names and values are checked after composition, against the declarations, where the message can name what was
-meant, where experiment files are checked too, and where `+name` gains nothing. `for_hydra` makes Hydra leave it to us.
+Hydra refuses an unknown name and advises `+name`, which it then accepts with any name. Here names and values are
+checked after composition, against the declarations, where the message can suggest the nearest name, and where
+experiment files are checked too. `for_hydra` rewrites the words so that Hydra leaves these checks to the code after it.
 """
 
 import re
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import param
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
-from topo_exp.compose.schema import GROUPS, RunOptions, declared
+from topo_exp.about import PROGRAM
+from topo_exp.compose.schema import GROUPS
 from topo_exp.errors import ConfigError
+from topo_exp.runner.options import OPTIONS
+from topo_exp.typing import Data
 
-TEXTS = frozenset(
-    {"model", *(name for name, option in declared(RunOptions).items() if isinstance(option, param.String))}
-)
-"""Keys whose value is a text, so that whatever Hydra's grammar cannot read can only be meant literally."""
+TEXTS = frozenset({"model", *(name for name, declaration in OPTIONS.items() if isinstance(declaration, param.String))})
+"""Keys whose value is a text: a value that Hydra's grammar cannot read is taken literally."""
 
-OURS = {
+REPLACED_SETTINGS = {
     "hydra.run.dir": "output_dir",
     "hydra.sweep.dir": "output_dir",
     "hydra.sweep.subdir": "dirname_prefix",
     "hydra.output_subdir": "output_dir",
     "hydra.job.chdir": "output_dir",
 }
-"""Settings of Hydra about directories, which are the runner's here, and the option to use instead."""
+"""Settings of Hydra about directories, which the runner makes here, and the option to use instead."""
 
 _BARE = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
 _KEYWORDS = frozenset({"null", "true", "false", "nan", "inf"})
 
 
 def for_hydra(words: Iterable[str], is_group: Callable[[str], bool]) -> list[str]:
-    """Rewrite overrides so that Hydra composes them whatever names they have.
+    """Rewrite overrides so that Hydra composes them with any name.
 
     `name=value`, `+name=value` and `++name=value` all become `++name=value` (set, or add), except for groups, which all
     become `group=choice`, and for Hydra's own settings and deletions (`~name`), which stay. Texts that Hydra's grammar
-    has no place for are quoted: a path with parentheses, an accent.
+    cannot read are quoted: a path with parentheses, an accent.
 
-    Arguments:
+    Args:
         words: overrides as the user wrote them.
-        is_group: tells whether a key is a group of configuration files beside those in `schema.GROUPS`.
+        is_group: returns True for a key that is a group of configuration files, beside those in `schema.GROUPS`.
+
+    Returns:
+        The rewritten overrides.
 
     Raises:
         ConfigError: a word is no override, or one of Hydra's settings that would make directories.
@@ -55,9 +58,10 @@ def for_hydra(words: Iterable[str], is_group: Callable[[str], bool]) -> list[str
     for word in words:
         override = parsed(word)
         key = override.key_or_group
-        if key in OURS:
+        if key in REPLACED_SETTINGS:
             raise ConfigError(
-                f"{key}: directories of runs are made by topo_exp (got {word!r}). Use {OURS[key]}=... instead."
+                f"{key}: directories of runs are made by topo_exp (got {word!r}). "
+                f"Use {REPLACED_SETTINGS[key]}=... instead."
             )
         _check_choice(override)
         if override.is_delete() or key.startswith("hydra.") or override.package is not None:
@@ -69,7 +73,7 @@ def for_hydra(words: Iterable[str], is_group: Callable[[str], bool]) -> list[str
 
 
 def _check_choice(override: Override) -> None:
-    """Refuse what cannot be chosen, and two functions that would have one name."""
+    """Raise for a value that cannot be a choice, and for two functions of one name."""
     group = override.key_or_group
     if group not in GROUPS or override.is_delete() or override.is_sweep_override():
         return
@@ -87,15 +91,15 @@ def _check_choice(override: Override) -> None:
 
 
 def as_written(words: Iterable[str]) -> list[str]:
-    """Undo the prefixes that `for_hydra` adds, for records and commands."""
+    """Remove the prefixes that `for_hydra` adds, for records and commands."""
     return [word.lstrip("+") for word in words]
 
 
 def parsed(word: str) -> Override:
-    """Read one override, quoting its value where it can only be a text.
+    """Parse one override, after quoting its value if it can only be a text.
 
     Raises:
-        ConfigError: it is not one.
+        ConfigError: the word is no override.
     """
     key, equal, value = word.partition("=")
     if not key.lstrip("+~") or (not equal and not word.startswith("~")):
@@ -115,12 +119,35 @@ def parsed(word: str) -> Override:
         ) from error
 
 
-def keys(words: Iterable[str]) -> list[str]:
+def names_set(words: Iterable[str]) -> list[str]:
     """List the names that overrides set, without `+`, each once, in their order."""
     return list(dict.fromkeys(word.lstrip("+").partition("=")[0] for word in words if not word.startswith("~")))
 
 
-def literal(value: Any) -> str:
+def written_settings(words: Iterable[str]) -> dict[str, Data]:
+    """Return the names that overrides set, in their order, with the value of each choice of files as it is written.
+
+    Composition replaces a choice, such as `analysis=[default]`, by the contents of the files. A list of one name is the
+    same choice as the name alone.
+
+    Args:
+        words: Overrides; the last one of a name counts.
+    """
+    values: dict[str, Data] = {}
+    for word in words:
+        name, _, text = word.lstrip("+").partition("=")
+        if word.startswith("~"):
+            continue
+        value: Data = text
+        if name in GROUPS:
+            choice = parsed(word).value()
+            value = choice[0] if isinstance(choice, list) and len(choice) == 1 else choice
+        values.setdefault(name, None)
+        values[name] = value
+    return values
+
+
+def literal(value: object) -> str:
     """Write plain data so that Hydra's grammar, and after it OmegaConf, reads the same data.
 
     Raises:
@@ -148,13 +175,13 @@ def literal(value: Any) -> str:
     )
 
 
-def _key(key: Any) -> str:
-    """Write the key of a mapping; the grammar has no quotes here."""
+def _key(key: object) -> str:
+    """Write the key of a mapping; the grammar allows no quotes here."""
     if isinstance(key, str) and _BARE.fullmatch(key) and key.lower() not in _KEYWORDS:
         return key
     raise ConfigError(f"command line: a key must be a word (got {key!r}). Set it in the model's file.")
 
 
-def command(words: Sequence[str]) -> str:
-    """Write the command line that gives these words to the program, safe to paste into a shell."""
-    return shlex.join(["python", "-m", "topo_exp", *words])
+def command_line(words: Sequence[str]) -> str:
+    """Write the command line that passes these words to the program, safe to paste into a shell."""
+    return shlex.join([*PROGRAM.split(), *words])

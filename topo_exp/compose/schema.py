@@ -1,117 +1,28 @@
-"""What may stand on the command line: the options of a run, and the rules that `param` declarations make for values."""
+"""The names and values that the command line accepts, by the rules that `param` declarations make for them."""
 
-import itertools
 import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import param
 
 from topo_exp.errors import ConfigError, ParameterError, UnknownNameError, nearest
-
-STANDARD_TIMES = (0.0, 50.0, 100.0, 500.0, 1000.0, 2000.0, 3000.0, 4000.0, 5000.0, 10000.0)
-"""The analysis times that a single number for `times` multiplies."""
+from topo_exp.runner.options import OPTIONS
+from topo_exp.typing import Data
 
 GROUPS: Mapping[str, str] = {
     "model": "Model to run: one of those below, or a file of your own: model=path/to/my_model.py.",
-    "analysis": "What to measure, a list: entries of conf/analysis, your own function as my_file.py:function or "
+    "analysis": "Analyses to apply, a list: entries of conf/analysis, your own function as my_file.py:function or "
     "package.module.function. Options: analysis.NAME.OPTION=value.",
     "experiment": "A file with settings from conf/experiment, or from experiment/ in your own --config-dir.",
 }
-"""What is chosen rather than set; the default choices stand in conf/config.yaml."""
+"""Settings that choose a file or a model; the default choices stand in conf/config.yaml."""
 
 
-class RunOptions(param.Parameterized):
-    """Hold the options of a run that are no parameters of its model. This is the one place that documents them."""
-
-    times = param.Parameter(
-        default=1.0,
-        doc="Analysis times in iterations: a list that increases, times=[0,100,1000], or a number that multiplies "
-        "[0, 50, 100, 500, 1000, 2000, 3000, 4000, 5000, 10000]. The run ends at the last one.",
-    )
-    output_dir = param.String(
-        default=None,
-        allow_None=True,
-        doc="Where run directories are made. Default: the environment variable TOPO_EXP_OUTPUT, else Output.",
-    )
-    tag = param.String(default=None, allow_None=True, doc="Your own word for the run; part of the directory's name.")
-    dirname_prefix = param.String(default="", doc="Put before the directory's name.")
-    name_time_format = param.String(
-        default="%Y%m%d%H%M", doc="How the date stands in the directory's name, as for strftime."
-    )
-    timestamp = param.String(
-        default=None,
-        allow_None=True,
-        doc="The date in the directory's name, to let a group of runs share it: 2026-11-22T11:37 or 202611221137. "
-        "Default: now; the runs of a multirun share theirs.",
-    )
-    max_name_length = param.Integer(
-        default=200,
-        bounds=(40, 240),
-        doc="Longest name of a directory. A longer one is cut and ends in a hash of all parameters.",
-    )
-    param_names = param.Parameter(
-        default=None,
-        doc="Abbreviations of parameters in the directory's name, in the order of the name: "
-        "param_names={cortex_density:cd,area:a}; or a list, for the order alone.",
-    )
-    script_repr = param.Selector(
-        default="first",
-        objects=["first", "last", "all", "none"],
-        doc="At which analysis times network.py, a script that rebuilds the network, is written.",
-    )
-    snapshot = param.Selector(
-        default="last",
-        objects=["last", "all", "none"],
-        doc="Which states are kept: snapshot.npz at the last time, or checkpoints/ at all of them as well.",
-    )
-    figure_formats = param.ListSelector(
-        default=["png"],
-        objects=["png", "pdf", "svg", "eps", "tif", "jpg", "webp"],
-        doc="File formats of pictures: figure_formats=[png,pdf].",
-    )
-    metadata_dir = param.String(
-        default=None, allow_None=True, doc="Put a copy of the finished run directory, without its states, here."
-    )
-    compress_metadata = param.Selector(
-        default=None, objects=[None, "tar.gz", "zip"], doc="Make that copy an archive of this kind."
-    )
-    progress = param.Boolean(default=True, doc="Show a live bar on a terminal.")
-    verbose = param.Boolean(default=False, doc="Show on the terminal what goes to run.log.")
-    before = param.List(
-        default=[],
-        item_type=str,
-        doc="Functions f(sim) called before the first step: before=[my_file.py:setup] or package.module.function.",
-    )
-    after = param.List(default=[], item_type=str, doc="Functions f(sim) called after the last analysis.")
-    tracking = param.Selector(
-        default="mlflow", objects=["mlflow", "none"], doc="What shows the run beside its directory."
-    )
-    experiment_name = param.String(
-        default=None,
-        allow_None=True,
-        doc="Name of the MLflow experiment. Default: MLFLOW_EXPERIMENT_NAME, else the model's name.",
-    )
-    engine = param.Selector(
-        default="compiled",
-        objects=["compiled", "reference"],
-        doc="Implementation that simulates: compiled, fast and in single precision; or reference, slow, which rounds "
-        "exactly as the reference simulator does.",
-    )
-    on_analysis_error = param.Selector(
-        default="fail",
-        objects=["fail", "continue"],
-        doc="Whether a failing analysis ends the run, or is logged and left out.",
-    )
-    sweep_id = param.String(default=None, allow_None=True, precedence=-1, doc="Set by multirun: what its runs share.")
-    sweep_time = param.String(default=None, allow_None=True, precedence=-1, doc="Set by multirun: when it began.")
-
-
-RESERVED = frozenset({*RunOptions.param, *GROUPS, "hydra"}) - {"name"}
+RESERVED = frozenset({*OPTIONS, *GROUPS, "hydra"})
 """Names that a model's parameter cannot have."""
 
 
@@ -128,11 +39,6 @@ def conf_directory() -> Path:
     raise ConfigError(f"conf: must be inside {package} or beside it (got neither). Reinstall topo-exp.")
 
 
-def output_directory(option: str | None = None) -> Path:
-    """Tell where run directories are made: as the option says, else the environment, else `Output`."""
-    return Path(option or os.environ.get("TOPO_EXP_OUTPUT") or "Output").expanduser().absolute()
-
-
 def declared(cls: type[param.Parameterized]) -> dict[str, param.Parameter]:
     """List the public parameters of a class, in the order of their declaration."""
     inherited_first = [base for base in reversed(cls.__mro__) if issubclass(base, param.Parameterized)]
@@ -141,14 +47,14 @@ def declared(cls: type[param.Parameterized]) -> dict[str, param.Parameter]:
     return {name: cls.param[name] for name in public}
 
 
-def defaults(cls: type[param.Parameterized]) -> dict[str, Any]:
-    """Give the default of every public parameter that can be written into a configuration file."""
-    values = {name: declaration.default for name, declaration in declared(cls).items()}
+def defaults(declarations: Mapping[str, param.Parameter]) -> dict[str, Data]:
+    """Return the default of every declaration that can be written into a configuration file."""
+    values = {name: declaration.default for name, declaration in declarations.items()}
     return {name: plain(value) for name, value in values.items() if is_plain(value)}
 
 
-def is_plain(value: Any) -> bool:
-    """Tell whether a value consists of numbers, strings, truth values, None, lists and mappings only."""
+def is_plain(value: object) -> bool:
+    """Return True if a value consists of numbers, strings, truth values, None, lists and mappings only."""
     if isinstance(value, list | tuple):
         return all(is_plain(item) for item in value)
     if isinstance(value, Mapping):
@@ -156,30 +62,35 @@ def is_plain(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float | str)
 
 
-def plain(value: Any) -> Any:
-    """Turn tuples into lists, NumPy's numbers into Python's, and what is not plain into its `repr`."""
+def plain(value: object) -> Data:
+    """Turn tuples into lists, NumPy's numbers into Python's, and any other value that is not plain into its `repr`."""
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if hasattr(value, "item") and getattr(value, "shape", None) == ():
-        return value.item()
-    return value if is_plain(value) else repr(value)
+        number: Data = value.item()
+        return number
+    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
 
 
-def checked(cls: type[param.Parameterized], values: Mapping[str, Any], *, where: str = "") -> dict[str, Any]:
-    """Convert values to what the declarations of a class ask for, and check them.
+def checked(
+    declarations: Mapping[str, param.Parameter], values: Mapping[str, Any], *, where: str = ""
+) -> dict[str, Any]:
+    """Convert values to the kinds that declarations require, and check them.
 
-    Arguments:
-        cls: the class that declares the parameters.
+    Args:
+        declarations: parameter -> its declaration.
         values: parameter -> value as read from a command line or a file.
-        where: what the class is called in an error; empty for options, whose names say enough.
+        where: name of the declaring class, for errors; empty for options, whose own names suffice.
+
+    Returns:
+        The converted values, by name.
 
     Raises:
         UnknownNameError: a name that is not declared.
         ParameterError: a value of the wrong kind or outside its bounds; the message names parameter, rule and value.
     """
-    declarations = declared(cls)
     result = {}
     for name, value in values.items():
         if name not in declarations:
@@ -192,17 +103,17 @@ def checked(cls: type[param.Parameterized], values: Mapping[str, Any], *, where:
             declaration._validate(result[name])  # the hook in which every kind of Parameter checks a value
         except (ValueError, TypeError) as error:
             raise ParameterError(
-                f"{where}{'.' if where else ''}{name}: must be {rule(declaration)} (got {_shown(value)}). "
+                f"{where}{'.' if where else ''}{name}: must be {rule(declaration)} (got {_abbreviated(value)}). "
                 f"{_advice(declaration)}"
             ) from error
     return result
 
 
 def converted(declaration: param.Parameter, value: Any) -> Any:
-    """Turn what a command line or a YAML file can express into what a declaration asks for.
+    """Convert a value of a command line or a YAML file to the kind that a declaration requires.
 
     Raises:
-        ValueError: the value does not express such a thing.
+        ValueError: the value is not of that kind.
     """
     if value is None or (declaration.allow_None and value in ("None", "null")):
         return None
@@ -224,14 +135,14 @@ def converted(declaration: param.Parameter, value: Any) -> Any:
 
 
 def rule(declaration: param.Parameter) -> str:
-    """Say in words what values a declaration allows: `a number > 0`, `one of first, last`."""
+    """Describe the values that a declaration allows: `a number > 0`, `one of first, last`."""
     text = _rule(declaration) or "as its description says"
     return f"{text}, or null" if declaration.allow_None and not isinstance(declaration, param.Selector) else text
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """The limits of a number, None where there is none."""
+    """The limits of a number; None for no limit."""
 
     low: float | None
     high: float | None
@@ -331,7 +242,7 @@ def _choice(declaration: param.Selector, value: Any) -> Any:
     raise ValueError(f"{value!r} is none of {objects!r}")
 
 
-def _shown(value: Any) -> str:
+def _abbreviated(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     text = repr(value)
@@ -340,27 +251,4 @@ def _shown(value: Any) -> str:
 
 def _advice(declaration: param.Parameter) -> str:
     default = declaration.default
-    return f"The default is {_shown(plain(default))}." if is_plain(default) else "See its description in --help."
-
-
-def analysis_times(times: Any) -> tuple[float, ...]:
-    """Read the option `times`: a list that increases, or a number that multiplies the standard list.
-
-    Raises:
-        ParameterError: it is something else.
-    """
-    fix = "Write times=[0,100,1000], or times=0.1 for a tenth of the standard list."
-    if isinstance(times, int | float) and not isinstance(times, bool):
-        if not (math.isfinite(times) and times > 0):
-            raise ParameterError(f"times: a number must be > 0 and finite (got {_shown(times)}). {fix}")
-        factor = Fraction(str(float(times)))  # as written, so that 0.7 gives 70 and not 69.99999999999999
-        return tuple(float(factor * int(time)) for time in STANDARD_TIMES)
-    if not isinstance(times, list | tuple) or not times:
-        raise ParameterError(f"times: must be a list of numbers or one number (got {_shown(times)}). {fix}")
-    for time in times:
-        if isinstance(time, bool) or not isinstance(time, int | float) or not math.isfinite(time) or time < 0:
-            raise ParameterError(f"times: each must be a number >= 0 (got {_shown(time)} in {_shown(times)}). {fix}")
-    for earlier, later in itertools.pairwise(times):
-        if not earlier < later:
-            raise ParameterError(f"times: must increase (got {later} after {earlier}). {fix}")
-    return tuple(float(time) for time in times)
+    return f"The default is {_abbreviated(plain(default))}." if is_plain(default) else "See its description in --help."

@@ -1,12 +1,11 @@
-"""Tell Hydra what the code declares: models, their parameters, a run's options and users' own functions.
+"""A configuration source for Hydra, made from declarations: models, parameters, options and users' own functions.
 
-Hydra reads its configuration from sources. This one has no files: whatever Hydra asks for, `options`, `model/tiny`,
-`model/path/to/my_model.py` or `analysis/my_file.py:drift`, is made from the `param` declarations at that moment. So
+Hydra reads its configuration from sources. This one has no files: each configuration that Hydra requests, `options`,
+`model/tiny`, `model/path/to/my_model.py` or `analysis/my_file.py:drift`, is made from the `param` declarations. So
 parameters are declared once, in Python, and work in overrides, experiment files, multirun and tab completion alike.
 """
 
-from typing import Any
-
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
@@ -14,21 +13,23 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
 from topo_exp.compose.loading import load_model, model_names
-from topo_exp.compose.schema import RunOptions, defaults
+from topo_exp.compose.schema import declared, defaults
+from topo_exp.runner.options import OPTIONS
+from topo_exp.typing import Data
 
 SCHEME = "topo-exp"
 
 
-def register() -> None:
-    """Make the source known to Hydra in this process; doing it again changes nothing."""
+def register_config_source() -> None:
+    """Register the source with Hydra in this process; a second call changes nothing."""
     for plugin in (DeclaredSource, DeclaredSearchPath):
         Plugins.instance().register(plugin)
 
 
 class DeclaredSearchPath(SearchPathPlugin):
-    """Put the source behind the directories of configuration files, so that files can replace what is declared."""
+    """Append the source to the directories of configuration files, so that files override declarations."""
 
-    def manipulate_search_path(self, search_path: Any) -> None:
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Append the source."""
         search_path.append("topo_exp", f"{SCHEME}://")
 
@@ -38,20 +39,21 @@ class DeclaredSource(ConfigSource):
 
     @staticmethod
     def scheme() -> str:
-        """Name the part before `://` by which Hydra finds this source."""
+        """Return the part before `://` by which Hydra finds this source."""
         return SCHEME
 
     def load_config(self, config_path: str) -> ConfigResult:
         """Make the configuration of that path.
 
         Raises:
-            TopoExpError: the model or function that it names is not there, or cannot be used.
+            TopoExpError: the model that the path names does not exist, or cannot be used.
         """
         group, name = _parts(config_path)
+        content: dict[str, Data]
         if (group, name) == ("", "options"):
-            content, package = defaults(RunOptions), "_global_"
+            content, package = defaults(OPTIONS), "_global_"
         elif group == "model":
-            content, package = {"model": name, **defaults(load_model(name).cls)}, "_global_"
+            content, package = {"model": name, **defaults(declared(load_model(name).cls))}, "_global_"
         elif group == "analysis":
             content, package = {_function_name(name): {"_target_": name}}, "analysis"
         else:
@@ -61,15 +63,15 @@ class DeclaredSource(ConfigSource):
         )
 
     def available(self) -> bool:
-        """Tell that the source can be used: always."""
+        """Return True: the source can always be used."""
         return True
 
     def is_group(self, config_path: str) -> bool:
-        """Tell whether a path is one of the groups that the source adds to."""
+        """Return True for the groups that the source adds to."""
         return config_path.rstrip("/") in ("", "model", "analysis")
 
     def is_config(self, config_path: str) -> bool:
-        """Tell whether a path names something that can be made; whether it really exists, loading will say."""
+        """Return True for a path from which a configuration can be made; loading it checks that its target exists."""
         group, name = _parts(config_path)
         if group == "model":
             return name.endswith(".py") or name in model_names()
@@ -78,7 +80,7 @@ class DeclaredSource(ConfigSource):
         return (group, name) == ("", "options")
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
-        """List what is below a path, for tab completion and for messages."""
+        """List the entries below a path, for tab completion and for messages."""
         if results_filter != ObjectType.CONFIG and not config_path:
             return ["analysis", "model"]
         if results_filter != ObjectType.GROUP and config_path.rstrip("/") == "model":
@@ -87,7 +89,7 @@ class DeclaredSource(ConfigSource):
 
 
 def _parts(config_path: str) -> tuple[str, str]:
-    """Split `group/name.yaml`; only the first slash parts them, as the name may be a path itself."""
+    """Split `group/name.yaml` at the first slash, since the name may be a path itself."""
     group, slash, name = config_path.removesuffix(".yaml").partition("/")
     return (group, name) if slash else ("", group)
 

@@ -2,19 +2,22 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import Any
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from topo_exp.errors import ConfigError
 
 
-def points(words: Sequence[str], *, config_loader: Any = None) -> list[list[str]]:
+def points(words: Sequence[str], *, config_loader: ConfigLoader | None = None) -> list[list[str]]:
     """Expand overrides into one list of overrides per run, the last key changing fastest.
 
-    Arguments:
+    Args:
         words: overrides in Hydra's grammar; `a=1,2`, `a=choice(...)`, `a=range(...)` and `a=glob(...)` are sweeps.
         config_loader: Hydra's, needed for `glob` over a group's files.
+
+    Returns:
+        For each run, its overrides.
 
     Raises:
         ConfigError: an `interval`, which is no list of points.
@@ -35,7 +38,7 @@ def points(words: Sequence[str], *, config_loader: Any = None) -> list[list[str]
 
 
 def varied(points_of_sweep: Iterable[Sequence[str]]) -> list[list[str]]:
-    """Give for each point only the overrides in which the points differ, for messages."""
+    """Return for each point only the overrides in which the points differ, for messages and names."""
     listed = [list(point) for point in points_of_sweep]
     common = set.intersection(*(set(point) for point in listed)) if listed else set()
     return [[word.lstrip("+") for word in point if word not in common] for point in listed]

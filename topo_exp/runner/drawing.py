@@ -1,8 +1,8 @@
-"""Pictures, drawn in a process beside the simulation.
+"""Pictures, drawn by a worker process beside the simulation.
 
-Figures come as functions without arguments. They are pickled to one worker, `python -m topo_exp.runner.drawing`, which
-loads matplotlib and draws while the simulation goes on. What cannot be pickled, or not found again by the worker (a
-function of the user's own file), is drawn here instead. The pictures are the same either way.
+Figures arrive as functions without arguments. They are pickled to one worker, `python -m topo_exp.runner.drawing`,
+which loads matplotlib and draws while the simulation continues. A function that cannot be pickled, or that the worker
+cannot import (from the user's own file), is called in this process instead. The pictures are the same either way.
 """
 
 from __future__ import annotations
@@ -23,57 +23,57 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
-from topo_exp.runner.directory import write_bytes
-from topo_exp.runner.processes import start_beside
+from topo_exp.record.files import write_bytes
+from topo_exp.record.processes import start_beside
 
 log = logging.getLogger(__name__)
 
 DPI = 150
 """Dots per inch of PNG files."""
 PNG_COMPRESSION = 1
-"""A third larger than at the usual 6, and a third of the time to save a picture less."""
+"""Files are a third larger than at the usual 6, and saving takes a third less time."""
 NICENESS = 3
-"""The simulation goes first where there are more processes than cores."""
+"""The simulation has priority when there are more processes than cores."""
 WAITING_PICTURES = 64
-"""Figures that may wait for the worker before the simulation waits too."""
+"""Figures that may be queued before the simulation waits for the worker."""
 DONE, NOT_FOUND, FAILED = b"d", b"n", b"f"
 
 
 @dataclass(frozen=True)
-class Drawing:
+class PictureOrder:
     """One figure to be drawn: its name, its function, and the files to write, the format being their suffix."""
 
     name: str
     draw: Callable[[], Any]
     paths: tuple[Path, ...]
     source: str
-    """Who asked for it, for error messages: analysis and time."""
+    """Analysis and time that the figure belongs to, for error messages."""
 
 
-class Draughtsman:
-    """Draw figures without holding up the caller; `finish` waits for all of them.
+class FigureWriter:
+    """Draw figures in the background; `finish` waits for all of them.
 
     Args:
-        on_done: Called once for each figure, in any thread, with the drawing and the error that it ended with, or None.
+        on_done: Called once for each figure, in any thread, with its order and its error, or None.
     """
 
-    def __init__(self, on_done: Callable[[Drawing, BaseException | None], None]) -> None:
+    def __init__(self, on_done: Callable[[PictureOrder, BaseException | None], None]) -> None:
         self._on_done = on_done
-        self._jobs: queue.Queue[tuple[Drawing, bytes | None] | None] = queue.Queue(WAITING_PICTURES)
+        self._jobs: queue.Queue[tuple[PictureOrder, bytes | None] | None] = queue.Queue(WAITING_PICTURES)
         self._thread: threading.Thread | None = None
         self._worker: subprocess.Popen[bytes] | None = None
 
-    def submit(self, drawing: Drawing) -> None:
-        """Have a figure drawn soon."""
+    def submit(self, order: PictureOrder) -> None:
+        """Queue a figure; waits while the queue is full."""
         try:
-            pickled: bytes | None = pickle.dumps((drawing.name, drawing.draw, drawing.paths), protocol=5)
-        except Exception as error:  # noqa: BLE001  whatever a user's object raises on pickling, it can be drawn here
-            log.debug("%s: drawn in this process (%s)", drawing.name, error)
+            pickled: bytes | None = pickle.dumps((order.name, order.draw, order.paths), protocol=5)
+        except Exception as error:  # noqa: BLE001  a user's object may raise anything on pickling; it is drawn here
+            log.debug("%s: drawn in this process (%s)", order.name, error)
             pickled = None
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="drawing", daemon=True)
             self._thread.start()
-        self._jobs.put((drawing, pickled))
+        self._jobs.put((order, pickled))
 
     def finish(self) -> None:
         """Wait until every figure is on disk, and end the worker."""
@@ -84,18 +84,18 @@ class Draughtsman:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            drawing, pickled = job
+            order, pickled = job
             try:
                 if pickled is None or not self._drawn_by_worker(pickled):
-                    draw(drawing.name, drawing.draw, drawing.paths)
-            except BaseException as error:  # noqa: BLE001  told to the caller, who decides what it means for the run
-                self._on_done(drawing, error)
+                    save_figure(order.name, order.draw, order.paths)
+            except BaseException as error:  # noqa: BLE001  passed to the caller, who decides whether the run fails
+                self._on_done(order, error)
             else:
-                self._on_done(drawing, None)
-        self._dismiss_worker()
+                self._on_done(order, None)
+        self._end_worker()
 
     def _drawn_by_worker(self, pickled: bytes) -> bool:
-        """Return False if the worker cannot do it, or is no more."""
+        """Return False if the worker cannot import the function, or has ended."""
         try:
             if self._worker is None:
                 self._worker = start_beside("topo_exp.runner.drawing", output=subprocess.PIPE)
@@ -105,18 +105,18 @@ class Draughtsman:
             self._worker.stdin.flush()
             answer, text = _read_answer(self._worker.stdout)
         except (OSError, EOFError) as error:
-            log.warning("the drawing worker ended early (%s): drawing goes on in this process", error or "no answer")
-            self._dismiss_worker()
+            log.warning("the drawing worker ended early (%s): this process draws the rest", error or "no answer")
+            self._end_worker()
             return False
         if answer == FAILED:
-            raise DrawingError(text)
+            raise FigureError(text)
         return answer == DONE
 
-    def _dismiss_worker(self) -> None:
+    def _end_worker(self) -> None:
         if self._worker is not None:
             for pipe in (self._worker.stdin, self._worker.stdout):
                 if pipe is not None:
-                    with suppress(OSError):  # what a dead worker was still to be told is of no use
+                    with suppress(OSError):  # unsent requests to a dead worker are discarded
                         pipe.close()
             try:
                 self._worker.wait(10)
@@ -126,14 +126,14 @@ class Draughtsman:
             self._worker = None
 
 
-class DrawingError(Exception):
-    """What a figure's function raised in the worker; its text is the traceback there."""
+class FigureError(Exception):
+    """A figure's function raised in the worker; the argument is the traceback there."""
 
     def __str__(self) -> str:
         return str(self.args[0]).strip().rpartition("\n")[2]
 
 
-def draw(name: str, function: Callable[[], Any], paths: Sequence[Path]) -> None:
+def save_figure(name: str, function: Callable[[], Any], paths: Sequence[Path]) -> None:
     """Draw one figure and write it to its files.
 
     Args:
@@ -154,27 +154,6 @@ def draw(name: str, function: Callable[[], Any], paths: Sequence[Path]) -> None:
             write_bytes(path, buffer.getvalue())
 
 
-def picture_name(path: Path) -> str:
-    """Return the name that a figure was given, from its PNG file.
-
-    Args:
-        path: A file that `draw` has written.
-
-    Returns:
-        Its stored title; for other files the part of the file name after the time.
-    """
-    with path.open("rb") as file:
-        if file.read(8) == b"\x89PNG\r\n\x1a\n":
-            while len(head := file.read(8)) == 8:
-                length, kind = struct.unpack("!I4s", head)
-                if kind == b"IDAT":
-                    break
-                content = file.read(length + 4)[:-4]
-                if kind == b"tEXt" and content.startswith(b"Title\0"):
-                    return content[6:].decode("latin-1")
-    return path.stem.partition("_")[2]
-
-
 def _read_answer(pipe: IO[bytes]) -> tuple[bytes, str]:
     head = pipe.read(9)
     if len(head) < 9:
@@ -184,7 +163,7 @@ def _read_answer(pipe: IO[bytes]) -> tuple[bytes, str]:
 
 
 def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Be the worker: draw what is asked for until there are no more requests."""
+    """Draw the requested figures until the requests end; this is the main loop of the worker."""
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     import matplotlib.backends.backend_agg
@@ -195,11 +174,11 @@ def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
         text = ""
         try:
             name, function, paths = pickle.loads(request)  # noqa: S301  from the parent process only, through its pipe
-        except Exception:  # noqa: BLE001  a user's module that is not found here, or anything that it does
+        except Exception:  # noqa: BLE001  a user's module is missing here, or raises when it is imported
             answer = NOT_FOUND
         else:
             try:
-                draw(name, function, paths)
+                save_figure(name, function, paths)
                 answer = DONE
             except Exception:  # noqa: BLE001  sent to the parent
                 answer, text = FAILED, traceback.format_exc()
@@ -210,8 +189,8 @@ def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
 
 if __name__ == "__main__":
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a figure's function prints must not get among the answers
+    os.dup2(2, 1)  # the output of a figure's function must not be mixed with the answers
     try:
         _serve(sys.stdin.buffer, answers)
-    except BrokenPipeError:  # the run is gone, and nobody needs the rest
+    except BrokenPipeError:  # the run has ended, and its pictures are no longer needed
         os._exit(1)

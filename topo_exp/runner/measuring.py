@@ -1,4 +1,4 @@
-"""Analyses, each called with what it looks at, and their errors by name and time."""
+"""Calls of the analyses, each with the subject that it measures, and their errors by name and time."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from topo_exp.errors import AnalysisError
-from topo_exp.runner.handle import RunHandle
-from topo_exp.runner.recorders import flatten
+from topo_exp.record.handle import RunHandle
+from topo_exp.runner.spec import Analysis
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,11 +20,10 @@ if TYPE_CHECKING:
     from topo_exp.analysis.result import Result
     from topo_exp.engine.simulation import Simulation
 
-Analysis = Callable[..., Any]
-"""A function of the simulation, or of maps; see `topo_exp.analysis.result`."""
-Found = tuple[str, float, "Result"]
+NamedResult: TypeAlias = "tuple[str, float, Result]"
 """Name, time, and result."""
 NOTHING = nullcontext()
+Checked = TypeVar("Checked")
 
 
 class Measuring:
@@ -32,9 +31,9 @@ class Measuring:
 
     Args:
         analyses: By name, in order.
-        fail: Told of each error of an analysis, an AnalysisError with its cause; raises it if it is to end everything.
-        begin: Called with the name of an analysis that begins; returns what is told of its progress.
-        timed: Makes a context, from the name of an analysis, for the time that it takes.
+        fail: Called with the error of an analysis, an AnalysisError with its cause; raises it if the run must end.
+        begin: Called with the name of an analysis that begins; returns a function that receives its progress.
+        timed: Returns a context manager, from the name of an analysis, that measures the time of its block.
     """
 
     def __init__(
@@ -42,8 +41,8 @@ class Measuring:
         analyses: Mapping[str, Analysis],
         *,
         fail: Callable[[AnalysisError], None],
-        begin: Callable[[str], Callable[[Cost], None]] = lambda name: _unheard,
-        timed: Callable[[str], AbstractContextManager[Any]] = lambda name: NOTHING,
+        begin: Callable[[str], Callable[[Cost], None]] = lambda name: _ignore,
+        timed: Callable[[str], AbstractContextManager[object]] = lambda name: NOTHING,
     ) -> None:
         from topo_exp.analysis.result import subject_of
 
@@ -59,42 +58,45 @@ class Measuring:
 
     @property
     def needs_simulation(self) -> bool:
-        """Whether any analysis looks at the simulation."""
+        """True if any analysis measures the simulation."""
         return bool(self._of["simulation"])
 
     @property
-    def looks_over_time(self) -> bool:
-        """Whether any analysis looks at the whole run."""
+    def has_analyses_over_time(self) -> bool:
+        """True if any analysis uses the maps of all times."""
         return bool(self._of["maps over time"])
 
     def at(
         self, sim: Simulation | None, time: float, stored: Mapping[str, xr.Dataset] | None = None
-    ) -> Iterator[Found]:
-        """Yield what is found at a time: by those that look at the simulation, then by those that look at maps.
+    ) -> Iterator[NamedResult]:
+        """Yield the results at a time: of the analyses of the simulation, then of the analyses of maps.
 
         Args:
-            sim: Is at that time, and is afterwards as before; None where nobody looks at it.
+            sim: The simulation at that time, which is left unchanged; None if no analysis needs it.
             time: Of the results.
-            stored: Maps of that time that are there already; those measured now go before them.
+            stored: Maps of that time that were recorded earlier; maps measured now take precedence.
+
+        Yields:
+            Name, time and result.
         """
         when = f"at time {time:g}"
         measured: dict[str, xr.Dataset] = {}
         for name, analysis in self._of["simulation"].items():
             assert sim is not None
-            found = self._call(name, when, analysis, sim, within=sim.frozen())
+            found = self._call(name, when, analysis, sim, results_by_name, context=sim.frozen()) or {}
             measured.update({key: result.maps for key, result in found.items() if result.maps is not None})
             yield from ((key, time, result) for key, result in found.items())
         for name, analysis in self._of["maps"].items():
-            found = self._call(name, when, analysis, _Copies(measured, stored or {}))
+            found = self._call(name, when, analysis, _Copies(measured, stored or {}), results_by_name) or {}
             measured.update({key: result.maps for key, result in found.items() if result.maps is not None})
             yield from ((key, time, result) for key, result in found.items())
 
-    def over_time(self, directory: Path) -> Iterator[Found]:
-        """Yield what is found by those that look at the whole of a run, in its directory."""
+    def over_time(self, directory: Path) -> Iterator[NamedResult]:
+        """Yield the results of the analyses over time, which read the maps of a whole run from its directory."""
         for name, analysis in self._of["maps over time"].items():
             run = RunHandle(directory)
-            check = partial(_by_time, name, run.times)
-            for time, results in self._call(name, "over time", analysis, run.maps, check=check).items():
+            check = partial(_results_by_time, times=run.times)
+            for time, results in (self._call(name, "over time", analysis, run.maps, check) or {}).items():
                 yield from ((key, time, result) for key, result in results.items())
 
     def _call(
@@ -102,29 +104,33 @@ class Measuring:
         name: str,
         when: str,
         analysis: Analysis,
-        subject: Any,
+        subject: Simulation | Mapping[str, xr.Dataset],
+        check: Callable[[str, object], Checked],
         *,
-        within: AbstractContextManager[Any] = NOTHING,
-        check: Callable[[Any], Any] | None = None,
-    ) -> Any:
-        """Return what an analysis finds, checked; nothing if it fails and that is no reason to end."""
-        heard = self._begin(name)
-        options = {"progress": heard} if name in self._with_progress else {}
+        context: AbstractContextManager[object] = NOTHING,
+    ) -> Checked | None:
+        """Call one analysis.
+
+        Returns:
+            Its checked results; None if it fails and `fail` does not raise.
+        """
+        on_progress = self._begin(name)
+        options = {"progress": on_progress} if name in self._with_progress else {}
         try:
-            with self._timed(name), within:
-                return (check or partial(flatten, name))(analysis(subject, **options))
-        except Exception as error:  # noqa: BLE001  whatever a user's function raises is told by its name
+            with self._timed(name), context:
+                return check(name, analysis(subject, **options))
+        except Exception as error:  # noqa: BLE001  a user's function may raise anything; the error names the function
             failure = AnalysisError(f"{name}: failed {when} (got {type(error).__name__}: {error}).")
             failure.__cause__ = error
             self._fail(failure)
-            return {}
+            return None
 
 
 class _Copies(Mapping[str, "xr.Dataset"]):
-    """Maps that whoever looks at them may change, although they are still being recorded.
+    """Give copies of maps, so that an analysis may change them while they are still being recorded.
 
     Args:
-        layers: Where a map is looked up, in this order.
+        layers: Mappings in which a map is looked up, in this order.
     """
 
     def __init__(self, *layers: Mapping[str, xr.Dataset]) -> None:
@@ -143,12 +149,12 @@ class _Copies(Mapping[str, "xr.Dataset"]):
         return sum(1 for _ in self)
 
 
-def _unheard(cost: Cost) -> None:
-    """Tell nobody."""
+def _ignore(cost: Cost) -> None:
+    """Ignore the progress of an analysis."""
 
 
 def _takes_progress(analysis: Analysis) -> bool:
-    """Tell whether a function wants to be given `progress`, as measurements do."""
+    """Return True if a function takes an argument `progress`, as measurements do."""
     if isinstance(analysis, partial) and "progress" in analysis.keywords:
         return False
     try:
@@ -158,8 +164,8 @@ def _takes_progress(analysis: Analysis) -> bool:
     return parameter is not None and (parameter.default is None or callable(parameter.default))
 
 
-def _by_time(name: str, times: tuple[float, ...], returned: Any) -> dict[float, dict[str, Result]]:
-    """Take what an analysis over time returned as results by time and name."""
+def _results_by_time(name: str, returned: object, *, times: tuple[float, ...]) -> dict[float, dict[str, Result]]:
+    """Check the return value of an analysis over time, and return results by time and name."""
     if not isinstance(returned, Mapping):
         raise AnalysisError(
             f"{name}: an analysis over time must return a mapping of times to Results "
@@ -171,4 +177,26 @@ def _by_time(name: str, times: tuple[float, ...], returned: Any) -> dict[float, 
                 f"{name}: an analysis over time must speak of analysis times (got {time!r}, of {list(times)}). "
                 "Take them from the maps: maps[of]['time']."
             )
-    return {float(time): flatten(name, result) for time, result in returned.items()}
+    return {float(time): results_by_name(name, result) for time, result in returned.items()}
+
+
+def results_by_name(name: str, returned: object) -> dict[str, Result]:
+    """Check the return value of an analysis, and return its results by name.
+
+    Args:
+        name: Of the analysis.
+        returned: A Result, or a mapping of them, which are then named `<name>.<key>`.
+
+    Raises:
+        AnalysisError: It is something else.
+    """
+    from topo_exp.analysis.result import Result
+
+    if isinstance(returned, Result):
+        return {name: returned}
+    if isinstance(returned, Mapping) and all(isinstance(entry, Result) for entry in returned.values()):
+        return {f"{name}.{key}": entry for key, entry in returned.items()}
+    raise AnalysisError(
+        f"{name}: an analysis must return a Result, or a mapping of names to Results (got {type(returned).__name__}). "
+        "End it with `return topo_exp.analysis.Result(metrics=..., maps=..., figures=...)`."
+    )

@@ -1,4 +1,4 @@
-"""How far a run is: a live bar on a terminal, lines in the log."""
+"""Progress of a run: a live bar on a terminal, lines in the log."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-
     from topo_exp.analysis.responses import Cost
 
 log = logging.getLogger(__name__)
@@ -20,13 +18,13 @@ LOG_EVERY = 30.0
 """Seconds between two lines of progress in the log."""
 
 
-class Progress:
-    """Tell how far simulation time is.
+class ProgressDisplay:
+    """Show how far simulation time and analyses have come.
 
     Args:
         until: Last time of the run, in iterations.
-        live: Whether to show a bar, given that the error stream is a terminal.
-        label: What the bar is called.
+        live: Whether to show a bar, if the error stream is a terminal.
+        label: Text before the bar.
     """
 
     def __init__(self, until: float, *, live: bool, label: str) -> None:
@@ -34,23 +32,92 @@ class Progress:
         self._label = label
         self._stream = sys.stderr
         self._live = live and self._stream.isatty()
-        self._bar: Bar | None = None
-        self._task: Any = None
-        self._proxy: Any = None
+        self._bar: _Bar | None = None
         self._logged = time.monotonic()
         self._simulated = 0.0
         self._seconds = 0.0
 
     def start(self) -> None:
-        """Show the bar, if there is to be one."""
-        if not self._live:
-            return
+        """Show the bar, if one is wanted."""
+        if self._live:
+            self._bar = _Bar(self._stream, self._label, self._until)
+
+    def advanced(self, time_reached: float, *, iterations: float, seconds: float) -> None:
+        """Show that the simulation has reached a time.
+
+        Args:
+            time_reached: In iterations.
+            iterations: Simulated since the last call.
+            seconds: Time that they took.
+        """
+        self._simulated += iterations
+        self._seconds += seconds
+        if self._bar is not None:
+            self._bar.show(self.rate, completed=time_reached)
+        if self._is_log_due():
+            self._log(time_reached)
+
+    def measuring(self, name: str) -> Callable[[Cost], None]:
+        """Show that an analysis begins; return a function that receives its progress."""
+        if self._bar is not None:
+            self._bar.show(name)
+        return partial(self._measured, name)
+
+    def analysed(self, time_reached: float) -> None:
+        """Show that all analyses of a time are done."""
+        if self._bar is not None:
+            self._bar.show(self.rate, completed=time_reached)
+        self._logged = time.monotonic()
+        self._log(time_reached)
+
+    @property
+    def rate(self) -> str:
+        """Simulated iterations per second, as text; empty before the first."""
+        return f"{self._simulated / self._seconds:.3g} iterations/s" if self._simulated and self._seconds else ""
+
+    def write(self, text: str, stream: TextIO) -> None:
+        """Write a text to a stream without overwriting the bar."""
+        if self._bar is not None and stream.isatty():
+            self._bar.write(text)
+        else:
+            stream.write(text)
+
+    def stop(self) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.remove()
+            self._bar = None
+
+    def _measured(self, name: str, cost: Cost) -> None:
+        if self._bar is not None:
+            self._bar.show(f"{name} {cost}")
+        if self._is_log_due():
+            log.info("%s: %s", name, cost)
+
+    def _is_log_due(self) -> bool:
+        """Return True if the last line of progress is old enough, and count this as the next one."""
+        current = time.monotonic()
+        if current - self._logged < LOG_EVERY:
+            return False
+        self._logged = current
+        return True
+
+    def _log(self, time_reached: float) -> None:
+        remaining = (self._until - time_reached) * self._seconds / self._simulated if self._simulated else None
+        left = "" if remaining is None else f", {remaining:.0f} s of simulating left"
+        log.info("time %g of %g%s%s", time_reached, self._until, f", {self.rate}" if self.rate else "", left)
+
+
+class _Bar:
+    """A bar of rich on a terminal, and the stream that writes above it."""
+
+    def __init__(self, stream: TextIO, label: str, until: float) -> None:
         from rich.console import Console
         from rich.file_proxy import FileProxy
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        console = Console(file=self._stream)
-        self._bar = Progress(
+        console = Console(file=stream)
+        self._display = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.completed:g}/{task.total:g}  {task.fields[doing]}"),
@@ -61,62 +128,16 @@ class Progress:
             refresh_per_second=5,
             transient=True,
         )
-        self._proxy = FileProxy(console, self._stream)
-        self._task = self._bar.add_task(self._label, total=self._until, doing="")
-        self._bar.start()
+        self._proxy = FileProxy(console, stream)
+        self._task = self._display.add_task(label, total=until, doing="")
+        self._display.start()
 
-    def advanced(self, time_reached: float, *, iterations: float, seconds: float) -> None:
-        """Note that the simulation has come to a time, by so many iterations in so many seconds."""
-        self._simulated += iterations
-        self._seconds += seconds
-        if self._bar is not None:
-            self._bar.update(self._task, completed=time_reached, doing=self.rate)
-        moment = time.monotonic()
-        if moment - self._logged >= LOG_EVERY:
-            self._logged = moment
-            self._log(time_reached)
+    def show(self, doing: str, *, completed: float | None = None) -> None:
+        self._display.update(self._task, completed=completed, doing=doing)
 
-    def measuring(self, name: str) -> Callable[[Cost], None]:
-        """Note that an analysis begins; return what it can tell how far it is."""
-        if self._bar is not None:
-            self._bar.update(self._task, doing=name)
-        return partial(self._measured, name)
+    def write(self, text: str) -> None:
+        self._proxy.write(text)
 
-    def analysed(self, time_reached: float) -> None:
-        """Note that everything of an analysis time is done."""
-        if self._bar is not None:
-            self._bar.update(self._task, completed=time_reached, doing=self.rate)
-        self._logged = time.monotonic()
-        self._log(time_reached)
-
-    @property
-    def rate(self) -> str:
-        """Iterations per second of simulating, as text; empty before the first."""
-        return f"{self._simulated / self._seconds:.3g} iterations/s" if self._simulated and self._seconds else ""
-
-    def write(self, text: str, stream: TextIO) -> None:
-        """Write a text to a stream without tearing the bar."""
-        if self._bar is not None and stream.isatty():
-            self._proxy.write(text)
-        else:
-            stream.write(text)
-
-    def stop(self) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._proxy.flush()
-            self._bar.stop()
-            self._bar = None
-
-    def _measured(self, name: str, cost: Cost) -> None:
-        if self._bar is not None:
-            self._bar.update(self._task, doing=f"{name} {cost}")
-        moment = time.monotonic()
-        if moment - self._logged >= LOG_EVERY:
-            self._logged = moment
-            log.info("%s: %s", name, cost)
-
-    def _log(self, time_reached: float) -> None:
-        remaining = (self._until - time_reached) * self._seconds / self._simulated if self._simulated else None
-        left = "" if remaining is None else f", {remaining:.0f} s of simulating left"
-        log.info("time %g of %g%s%s", time_reached, self._until, f", {self.rate}" if self.rate else "", left)
+    def remove(self) -> None:
+        self._proxy.flush()
+        self._display.stop()

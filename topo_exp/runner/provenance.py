@@ -1,4 +1,4 @@
-"""Where a run's code came from: commits, patches, package versions, the model's own source."""
+"""The origin of a run's code: commits, patches, package versions, the model's own source."""
 
 from __future__ import annotations
 
@@ -10,45 +10,53 @@ import subprocess
 import threading
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
-import topo_exp
-from topo_exp.runner.directory import write_bytes, write_text
-from topo_exp.runner.record import RunRecord
-from topo_exp.runner.spec import RunSpec
+from topo_exp.record.files import write_bytes, write_text
+from topo_exp.record.layout import PROVENANCE
+from topo_exp.record.live import RunRecord
+from topo_exp.record.run_yaml import CodeData
 
 log = logging.getLogger(__name__)
 
 GIT_PATIENCE = 60.0
-"""Seconds that one git command may take before its answer is done without."""
+"""Seconds after which the answer of a git command is given up."""
 
 
 class ProvenanceThread(threading.Thread):
-    """Ask git and the installed packages while the simulation is being built, and write the answers down.
+    """Ask git and the installed packages while the simulation is being built, and record the answers.
 
-    The copy of the model's source is made before the thread starts: it is what the run is built from.
+    The copy of the model's source is made before the thread starts, so that it is the source that the run is built
+    from.
+
+    Args:
+        model_source: File that defines the model; None for a model that is defined in no file.
+        record: Of the run.
     """
 
-    def __init__(self, spec: RunSpec, record: RunRecord) -> None:
+    def __init__(self, model_source: Path | None, record: RunRecord) -> None:
         super().__init__(name="provenance", daemon=True)
         self._record = record
-        self._folder = record.directory / "provenance"
-        self._places = {"model": spec.model_source, "topo_exp": Path(topo_exp.__file__), "directory": Path.cwd()}
-        if spec.model_source is not None:
-            source = Path(spec.model_source).read_bytes()
-            write_bytes(self._folder / Path(spec.model_source).name, source)
-            record.update(model_sha256=hashlib.sha256(source).hexdigest())
+        self._folder = record.directory / PROVENANCE
+        self._places = {
+            "model": model_source,
+            "topo_exp": Path(__file__).parents[1] / "__init__.py",
+            "directory": Path.cwd(),
+        }
+        if model_source is not None:
+            source = model_source.read_bytes()
+            write_bytes(self._folder / model_source.name, source)
+            record.update({"model_sha256": hashlib.sha256(source).hexdigest()})
 
     def run(self) -> None:
         """Write `provenance/`, and the entry `code` of run.yaml."""
         try:
             write_text(self._folder / "packages.txt", _installed_packages())
-            self._record.update(code=self._describe_code())
-        except Exception:  # in a thread of its own: told and counted as an error, but results go before it
-            log.exception("provenance: could not be written whole")
+            self._record.update({"code": self._describe_code()})
+        except Exception:  # logged and counted as an error; the results matter more than their provenance
+            log.exception("provenance: could not be written completely")
 
-    def _describe_code(self) -> dict[str, Any]:
-        code: dict[str, Any] = {}
+    def _describe_code(self) -> dict[str, CodeData]:
+        code: dict[str, CodeData] = {}
         seen: dict[Path, str] = {}
         for name, place in self._places.items():
             root = None if place is None else _working_tree(place)
@@ -61,11 +69,11 @@ class ProvenanceThread(threading.Thread):
             code[name] = self._describe_tree(name, root)
         return code
 
-    def _describe_tree(self, name: str, root: Path) -> dict[str, Any]:
+    def _describe_tree(self, name: str, root: Path) -> CodeData:
         commit = _git(root, "rev-parse", "--verify", "HEAD")
         changes = _git(root, "status", "--porcelain=v1", "-z", "--untracked-files=normal")
         untracked = [line[3:] for line in (changes or "").split("\0") if line.startswith("?? ")]
-        described = {
+        described: CodeData = {
             "root": str(root),
             "commit": (commit or "").strip() or None,
             "branch": (_git(root, "branch", "--show-current") or "").strip() or None,
@@ -92,13 +100,13 @@ def _working_tree(place: Path) -> Path | None:
     if root is None:
         return None
     if place.is_file() and "site-packages" in place.parts:
-        # installed: a repository around the virtual environment has nothing to do with it
+        # installed: a repository around the virtual environment is unrelated to it
         return None
     return Path(root.rstrip("\n"))
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """Return what git answers, or None where it has no answer."""
+    """Return the output of a git command, or None if it fails."""
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
     try:
         answer = subprocess.run(

@@ -1,46 +1,51 @@
-"""Ctrl-C and SIGTERM, taken where nothing is half done."""
+"""Ctrl-C and SIGTERM, handled only where no work is half done."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Any
 
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
+Handler = Callable[[int, FrameType | None], object] | int | None
+
 
 class Interrupted(BaseException):
-    """The run was asked to stop by a signal."""
+    """A signal asked the run to stop.
+
+    Args:
+        number: Of the signal.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.number = number
 
     def as_exit(self) -> BaseException:
-        """Return what Python programs raise to end like this: KeyboardInterrupt, or SystemExit with the usual code."""
+        """Return the exception by which Python programs end: KeyboardInterrupt, or SystemExit with the usual code."""
         return KeyboardInterrupt() if self.number == signal.SIGINT else SystemExit(128 + self.number)
 
 
 class Interruptions:
     """Turn stopping signals into `Interrupted`, inside `allowed()` only, and there not inside `held()`.
 
-    Elsewhere the first signal waits for the next place where it is allowed; a second one does not wait. Outside the
-    main thread, where Python allows no handlers, nothing is changed.
+    Elsewhere the first signal is deferred to the next place where it is allowed; a second one is raised at once.
+    Outside the main thread, where Python allows no handlers, nothing is changed.
     """
 
     def __init__(self) -> None:
         self._held = 1
         self._pending: int | None = None
-        self._previous: dict[int, Any] = {}
+        self._previous: dict[int, Handler] = {}
 
     def __enter__(self) -> Interruptions:
         if threading.current_thread() is threading.main_thread():
             for number in STOPPING:
                 previous = signal.getsignal(number)
-                if previous not in (signal.SIG_IGN, None):  # nohup ignores SIGHUP, and means it
+                if previous not in (signal.SIG_IGN, None):  # nohup ignores SIGHUP on purpose
                     self._previous[number] = signal.signal(number, self._handle)
         return self
 
@@ -51,7 +56,7 @@ class Interruptions:
 
     @contextmanager
     def allowed(self) -> Iterator[None]:
-        """Let signals through until the block ends."""
+        """Raise signals within the block."""
         self._held -= 1
         self._check()
         try:
@@ -61,7 +66,7 @@ class Interruptions:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep the first signal waiting until the block ends."""
+        """Defer the first signal to the end of the block."""
         self._held += 1
         try:
             yield

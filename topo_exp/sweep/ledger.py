@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Literal
 
 from topo_exp.errors import RecordError
-from topo_exp.runner.processes import process_start
+from topo_exp.record.processes import process_start
 
 State = Literal["waiting", "running", "done", "failed", "interrupted"]
 

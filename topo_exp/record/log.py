@@ -1,4 +1,4 @@
-"""run.log: everything that a run prints or logs, after the command that repeats it."""
+"""run.log: the command that repeats the run, then everything that the run prints or logs."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import TextIO
 
-from topo_exp.runner.directory import explained
+from topo_exp.record.files import path_errors
 
-FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+LINE_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 ONLY_IN_FILE = {"only_in_file": True}
-"""The `extra` of log records that are for run.log and not for the terminal, such as long tracebacks."""
+"""The argument `extra` for log records that go to run.log and not to the terminal, such as long tracebacks."""
 
 
 class RunLog:
     """Write run.log while the block runs.
 
-    Python's standard output and error stream go to the file and on to where they went before; log records go to the
-    file and, from warnings on (with `verbose`, all), to the terminal. On leaving, all is as it was.
+    Python's standard output and error stream are copied to the file; log records go to the file and, if they are
+    warnings or worse (with `verbose`, all), to the terminal. At the end of the block, streams and loggers are restored.
 
     Args:
         path: The file.
         command: Its first line.
         verbose: Whether the terminal shows log records of every level.
-        write: Writes a text to the stream it was meant for, in the progress bar's own way while one is shown.
+        write: Function that writes a text to a stream without overwriting the progress bar.
     """
 
     def __init__(self, path: Path, *, command: str, verbose: bool, write: Callable[[str, TextIO], None]) -> None:
-        with explained(path):
+        with path_errors(path):
             self._file = _LogFile(path)
         self._file.write(command.replace("\n", " ") + "\n")
         self._lock = threading.RLock()
         self._count = _Count()
         to_file = logging.StreamHandler(_Locked(self._file, self._lock))
-        to_file.setFormatter(logging.Formatter(FORMAT))
+        to_file.setFormatter(logging.Formatter(LINE_FORMAT))
         to_terminal = _TerminalHandler(write)
         to_terminal.setLevel(logging.INFO if verbose else logging.WARNING)
         self._handlers: list[logging.Handler] = [to_file, to_terminal, self._count]
@@ -62,16 +62,16 @@ class RunLog:
         root.setLevel(min(self._level or logging.INFO, logging.INFO))
         for handler in self._handlers:
             root.addHandler(handler)
-        self._set_aside = [handler for handler in root.handlers if _writes_to_terminal(handler)]
-        for handler in self._set_aside:
-            root.removeHandler(handler)  # its lines would stand there twice
+        self._removed = [handler for handler in root.handlers if _writes_to_terminal(handler)]
+        for handler in self._removed:
+            root.removeHandler(handler)  # its lines would appear twice
         logging.captureWarnings(True)
         self._streams = (sys.stdout, sys.stderr)
         sys.stdout = _Tee(sys.stdout, self._file, self._lock, self._write)
         sys.stderr = _Tee(sys.stderr, self._file, self._lock, self._write)
         self._faults = not faulthandler.is_enabled()
         if self._faults:
-            faulthandler.enable(self._file)  # a crash in compiled code says where in the log, too
+            faulthandler.enable(self._file)  # a crash in compiled code leaves its traceback in the log
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -83,19 +83,19 @@ class RunLog:
         logging.captureWarnings(False)
         for handler in self._handlers:
             root.removeHandler(handler)
-        for handler in self._set_aside:
+        for handler in self._removed:
             root.addHandler(handler)
         root.setLevel(self._level)
         self._file.close()
 
     def flush(self) -> None:
-        """Hand everything written so far to the system."""
+        """Pass everything written so far to the operating system."""
         with self._lock:
             self._file.flush()
 
 
 class _Count(logging.Handler):
-    """Count what is worth a number in run.yaml."""
+    """Count warnings and errors, for run.yaml."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -124,7 +124,7 @@ class _TerminalHandler(logging.Handler):
 
 
 class _LogFile:
-    """A text file that says once that it can no longer be written, as on a full disk, and then lets the run go on."""
+    """A text file that reports its first write error, such as a full disk, and ignores further ones."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -159,7 +159,7 @@ class _LogFile:
 class _Locked:
     """A stream that several threads write whole texts to."""
 
-    def __init__(self, stream: _LogFile, lock: AbstractContextManager[Any]) -> None:
+    def __init__(self, stream: _LogFile, lock: AbstractContextManager[object]) -> None:
         self._stream = stream
         self._lock = lock
 
@@ -173,10 +173,14 @@ class _Locked:
 
 
 class _Tee:
-    """Stand in for standard output: what is written goes to the terminal and to run.log."""
+    """Replace an output stream: each text goes to the terminal and to run.log."""
 
     def __init__(
-        self, stream: TextIO, file: _LogFile, lock: AbstractContextManager[Any], terminal: Callable[[str, TextIO], None]
+        self,
+        stream: TextIO,
+        file: _LogFile,
+        lock: AbstractContextManager[object],
+        terminal: Callable[[str, TextIO], None],
     ) -> None:
         self._stream = stream
         self._file = file

@@ -1,4 +1,4 @@
-"""Processes beside a run, and whether the process of a run is still there."""
+"""Helper processes of a run, and whether the process of a run still exists."""
 
 from __future__ import annotations
 
@@ -6,28 +6,37 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, NotRequired, TypedDict
 
-import topo_exp
+
+class ProcessData(TypedDict):
+    """The process of a run, as run.yaml records it."""
+
+    host: str
+    pid: int
+    start: NotRequired[int | None]
+    """Value of `process_start`."""
 
 
 def start_beside(
     module: str, *arguments: str, output: int | IO[bytes], errors: IO[bytes] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start a module of this package as a process that is told what to do through its standard input.
+    """Start a module of this package as a process that reads requests from its standard input.
 
-    It finds what this process finds to import, and nothing else: no file of the working directory can stand in for a
-    library. It has a session of its own, so that Ctrl-C and a closed terminal are for the run alone.
+    It imports from the same places as this process and from no other: no file of the working directory can replace a
+    library. It has its own session, so that Ctrl-C and a closed terminal reach only the run.
 
     Args:
         module: Full name.
         *arguments: Its command line.
-        output: Where its standard output goes.
-        errors: Where its error stream goes; to that of this process if None.
+        output: Destination of its standard output.
+        errors: Destination of its error stream; that of this process if None.
+
+    Returns:
+        The process.
     """
-    home = str(Path(topo_exp.__file__).parents[1])
+    home = str(Path(__file__).resolve().parents[2])
     places = [str(Path(entry).absolute()) for entry in sys.path]
     return subprocess.Popen(
         [sys.executable, "-P", "-m", module, *arguments],
@@ -45,18 +54,19 @@ def start_beside(
     )
 
 
-def process_is_gone(process: Mapping[str, Any]) -> bool:
-    """Tell whether a recorded process is known to have ended; False on another host, where nobody can know."""
-    if process.get("host") != socket.gethostname() or "pid" not in process:
+def process_is_gone(process: ProcessData) -> bool:
+    """Return True if a recorded process is known to have ended; False for one of another host, which is unknown."""
+    if process["host"] != socket.gethostname():
         return False
     started = process_start(process["pid"])
     return started is None or (process.get("start") is not None and started != process["start"])
 
 
 def process_start(pid: int) -> int | None:
-    """Return the kernel's start time of a process, which tells it from a later one of the same number; None if gone.
+    """Return the kernel's start time of a process, which distinguishes it from a later one of the same number.
 
-    Where there is no /proc: 0 for every process that exists.
+    Returns:
+        The start time, 0 where there is no /proc, or None if there is no such process.
     """
     if Path("/proc/self/stat").exists():
         try:

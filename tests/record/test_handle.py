@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 
+from tests.doubles import finished_run
 from topo_exp.analysis.result import Result
 from topo_exp.errors import RecordError, UnknownNameError
-from topo_exp.runner.directory import write_text
-from topo_exp.runner.handle import load_run
-from topo_exp.runner.recorders import read_metrics, replace_metrics
-from topo_exp.runner.run import execute
+from topo_exp.record.files import write_text
+from topo_exp.record.handle import load_run
+from topo_exp.record.metrics import read_metrics, replace_metrics
 from topo_exp.testing import FakeSimulation, run_spec
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """Carry out one run with maps and pictures."""
-    return execute(run_spec(tmp_path_factory.mktemp("handle"), times=(0.0, 0.5, 4.0), snapshot="all"))
+    return finished_run(run_spec(tmp_path_factory.mktemp("handle"), times=(0.0, 0.5, 4.0), snapshot="all"))
 
 
 def test_a_handle_is_the_same_for_a_run_just_done_and_one_loaded(run):
@@ -50,7 +50,7 @@ def test_what_belongs_to_one_time_is_not_said_of_all(tmp_path):
         return Result(maps=xr.Dataset({"a": ("x", [sim.time], {"unit": "1", "at": sim.time})}, attrs=told))
 
     for times, fitted in (((0.0, 1.0), {}), ((1.0,), {"fitted": 0.5})):
-        run = execute(run_spec(tmp_path, times=times, analyses={"mine": measure}))
+        run = finished_run(run_spec(tmp_path, times=times, analyses={"mine": measure}))
         assert run.maps["mine"].attrs == {"sheet": "V1", "analysis": "mine", **fitted}
         assert run.maps_at(1.0)["mine"].attrs["simulation_time"] == 1.0
     assert run.maps["mine"]["a"].attrs["unit"] == "1"

@@ -7,15 +7,15 @@ import urllib.request
 
 import pytest
 
-from tests.runner.doubles import ended, script
+from tests.doubles import ended, script
 from topo_exp.errors import RecordError
-from topo_exp.runner.mlflow_ui import serve
+from topo_exp.view.ui import serve_pages
 
 SERVE = """if True:
     import sys
     from pathlib import Path
-    from topo_exp.runner.mlflow_ui import serve
-    serve(Path(sys.argv[1]), port=0, announce=lambda address: print(address, flush=True))
+    from topo_exp.view.ui import serve_pages
+    serve_pages(Path(sys.argv[1]), port=0, announce=lambda address: print(address, flush=True))
 """
 
 
@@ -23,7 +23,7 @@ def test_a_directory_without_a_database_is_refused(tmp_path, monkeypatch):
     """The error says how to make one."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(RecordError, match="python -m topo_exp sync"):
-        serve(tmp_path, port=0, announce=print)
+        serve_pages(tmp_path, port=0, announce=print)
 
 
 def test_a_port_that_is_taken_is_refused(tmp_path, monkeypatch):
@@ -33,14 +33,14 @@ def test_a_port_that_is_taken_is_refused(tmp_path, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(RecordError, match=f"got {port}: "):
-            serve(tmp_path, port=port, announce=print)
+            serve_pages(tmp_path, port=port, announce=print)
 
 
 def test_a_server_elsewhere_is_named(tmp_path, monkeypatch):
     """Where MLFLOW_TRACKING_URI is a server, its address is all there is to tell."""
     told = []
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    serve(tmp_path, port=0, announce=told.append)
+    serve_pages(tmp_path, port=0, announce=told.append)
     assert told == ["http://127.0.0.1:9"]
 
 

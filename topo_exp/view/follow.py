@@ -1,4 +1,4 @@
-"""The process that shows a run in MLflow while it goes on, and settles the view when it has ended, however it did."""
+"""The process that updates MLflow while a run is running, and a last time after it has ended."""
 
 from __future__ import annotations
 
@@ -11,55 +11,56 @@ import time
 from pathlib import Path
 
 PATIENCE_AFTER_END = 600.0
-"""Seconds after the end of the run, when this process gives up on a store that does not answer."""
-SETTLING = 2.0
-"""Seconds to wait after the end of the run for its process to be gone, should run.yaml still say running."""
+"""Seconds after the end of the run at which this process gives up if the store does not answer."""
+EXIT_PATIENCE = 2.0
+"""Seconds to wait for the run's process to exit, if run.yaml still says running when the pipe is closed."""
 NICENESS = 10
-"""The simulation goes first where there are more processes than cores."""
+"""The simulation has priority when there are more processes than cores."""
 
 
 def follow(directory: Path, signals: int) -> None:
-    """Update MLflow at each byte that comes through a pipe, and a last time when the pipe is closed.
+    """Update MLflow at each byte from a pipe, and a last time when the pipe is closed.
 
     Args:
         directory: Of the run.
         signals: File descriptor to read from; its other end belongs to the run's process.
 
     Raises:
-        Exception: Whatever went wrong in the last update.
+        Exception: The last update failed.
     """
-    from topo_exp.runner.directory import locked
-    from topo_exp.runner.mlflow_view import MlflowView, prepare_environment, store_of
+    from topo_exp.record.files import locked
+    from topo_exp.view.store import prepare_environment, store_of
+    from topo_exp.view.view import MlflowView
 
     prepare_environment()
     with locked(directory):
         view = MlflowView(store_of(directory))
-        going_on = True
-        while going_on:
+        is_running = True
+        while is_running:
             try:
                 view.update(directory, final=False)
-            except Exception as error:  # noqa: BLE001  the next update fills in what this one could not
+            except Exception as error:  # noqa: BLE001  the next update adds what this one could not
                 print(f"not yet: {error}", file=sys.stderr)  # noqa: T201  read by the run when it ends
-            going_on = _wait(signals)
+            is_running = _wait(signals)
         _give_up_later()
         _await_end(directory)
         view.update(directory)
 
 
 def _wait(signals: int) -> bool:
-    """Wait for the run; return False when it has closed its end."""
-    going_on = bool(os.read(signals, 4096))
-    while going_on and select.select([signals], [], [], 0)[0]:  # several times at once: one update shows them all
-        going_on = bool(os.read(signals, 4096))
-    return going_on
+    """Wait for a byte from the run; return False when the run has closed the pipe."""
+    is_running = bool(os.read(signals, 4096))
+    while is_running and select.select([signals], [], [], 0)[0]:  # several bytes at once: one update serves them all
+        is_running = bool(os.read(signals, 4096))
+    return is_running
 
 
 def _await_end(directory: Path) -> None:
-    """Let the run's process be gone for good, if it was killed, so that nobody takes it for a running one."""
-    from topo_exp.runner.processes import process_is_gone
-    from topo_exp.runner.record import read_record
+    """Wait until a killed process has exited, so that it does not count as running."""
+    from topo_exp.record.processes import process_is_gone
+    from topo_exp.record.run_yaml import read_record
 
-    until = time.monotonic() + SETTLING
+    until = time.monotonic() + EXIT_PATIENCE
     while time.monotonic() < until:
         record = read_record(directory)
         if record["status"] != "running" or process_is_gone(record["process"]):
@@ -80,7 +81,7 @@ def main(arguments: list[str]) -> int:
         os.nice(NICENESS)
     try:
         follow(Path(arguments[0]), sys.stdin.fileno())
-    except Exception as error:  # noqa: BLE001  the last line is what the run reports
+    except Exception as error:  # noqa: BLE001  the run reports the last line
         first_line = next(iter(str(error).splitlines()), "")
         print(f"{type(error).__name__}: {first_line}", file=sys.stderr)  # noqa: T201  read by the run
         return 1

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.runner.doubles import ended, numbers, script
+from tests.doubles import ended, finished_run, numbers, script
 from tests.runner.test_run import wait_for
 from topo_exp.analysis.result import Result
 from topo_exp.errors import RecordError
-from topo_exp.runner.handle import load_run
-from topo_exp.runner.mlflow_view import prepare_environment, store_of, sync, update
-from topo_exp.runner.record import amend_record
-from topo_exp.runner.recorders import replace_metrics
-from topo_exp.runner.run import execute
+from topo_exp.record.handle import load_run
+from topo_exp.record.metrics import replace_metrics
+from topo_exp.record.run_yaml import amend_record
 from topo_exp.testing import run_spec
+from topo_exp.view.store import prepare_environment, store_of
+from topo_exp.view.sync import require_sync, sync_runs
 
 # libraries below MLflow, and its own modules, warn about each other as they are loaded
 pytestmark = [
@@ -50,7 +50,7 @@ def own_environment(monkeypatch):
 def output(tmp_path_factory):
     """A directory with one run of maps and pictures, and a database made from it: making one takes seconds."""
     output = tmp_path_factory.mktemp("shared")
-    execute(
+    finished_run(
         run_spec(
             output,
             times=TIMES,
@@ -109,7 +109,7 @@ def contents(client, run):
 
 def test_a_run_is_shown_whole(run, client):
     """Parameters, metrics at each time, pictures by key and step, files and tags are there after one update."""
-    ((_, filled),) = sync([run.directory])
+    ((_, filled),) = sync_runs([run.directory])
     assert str(filled) == "added: 3 parameters, 9 metric values, 3 pictures"
     has = contents(client, run)
     assert has["name"] == run.directory.name
@@ -135,20 +135,20 @@ def test_a_run_is_shown_whole(run, client):
 
 def test_showing_again_changes_nothing(run, client):
     """A second update finds everything there, also with nothing remembered from the first."""
-    update([run.directory])
+    require_sync([run.directory])
     before = contents(client, run)
-    ((_, filled),) = sync([run.directory])
+    ((_, filled),) = sync_runs([run.directory])
     assert str(filled) == "up to date"
     (found,) = shown(client, run)
     client.delete_tag(found.info.run_id, "topo_exp.signature")
-    ((_, filled),) = sync([run.directory])
+    ((_, filled),) = sync_runs([run.directory])
     assert (filled.parameters, filled.metrics, filled.pictures) == (0, 0, 0)
     assert contents(client, run) == before
 
 
 def test_an_interrupted_update_is_completed(run, client, monkeypatch):
     """Wherever updates are cut off, twice, the next one fills in the rest, without duplicates."""
-    update([run.directory])
+    require_sync([run.directory])
     whole = contents(client, run)
     client.delete_run(shown(client, run)[0].info.run_id)
     for cut in ("log_image", "set_terminated"):
@@ -158,9 +158,9 @@ def test_an_interrupted_update_is_completed(run, client, monkeypatch):
                 raise ConnectionError("cut off")
 
             patch.setattr(f"mlflow.MlflowClient.{cut}", fail)
-            ((_, outcome),) = sync([run.directory])
+            ((_, outcome),) = sync_runs([run.directory])
             assert isinstance(outcome, ConnectionError)
-    update([run.directory])
+    require_sync([run.directory])
     assert contents(client, run) == whole
 
 
@@ -168,7 +168,7 @@ def test_pictures_are_shown_as_large_as_they_were_drawn(run, client):
     """The copy on the page has the pixels of the file, up to a bound, so that a map can be read on it."""
     import PIL.Image
 
-    update([run.directory])
+    require_sync([run.directory])
     (found,) = shown(client, run)
     folder = Path(found.info.artifact_uri.removeprefix("file://")) / "images"
     sizes = []
@@ -183,26 +183,26 @@ def test_pictures_are_shown_as_large_as_they_were_drawn(run, client):
 
 def test_half_a_picture_is_shown_anew(run, client):
     """A picture whose smaller copy is missing was cut off while being stored, and is stored again, once."""
-    update([run.directory])
+    require_sync([run.directory])
     whole = contents(client, run)
     (found,) = shown(client, run)
     folder = Path(found.info.artifact_uri.removeprefix("file://")) / "images"
     next(folder.glob("*step+50+*compressed*")).unlink()
     client.delete_tag(found.info.run_id, "topo_exp.signature")
-    ((_, filled),) = sync([run.directory])
+    ((_, filled),) = sync_runs([run.directory])
     assert filled.pictures == 1
     assert contents(client, run) == whole
 
 
 def test_a_value_measured_anew_is_shown_instead_of_the_old_one(tmp_path, run, client):
     """MLflow cannot forget a value, so that the run is shown afresh."""
-    changed = execute(
+    changed = finished_run(
         run_spec(run.directory.parent, directory_name="changed", times=(0.0,), analyses={"numbers": numbers})
     )
-    update([changed.directory])
+    require_sync([changed.directory])
     replace_metrics(changed.directory / "metrics.csv", [(0.0, "V1/mean", 7.0), (0.0, "V1/new", math.nan)])
-    update([changed.directory])
-    update([changed.directory])
+    require_sync([changed.directory])
+    require_sync([changed.directory])
     metrics = contents(client, changed)["metrics"]
     assert metrics["V1/mean"] == [(0, "7.0")]
     assert len(metrics["V1/new"]) == 1
@@ -211,13 +211,13 @@ def test_a_value_measured_anew_is_shown_instead_of_the_old_one(tmp_path, run, cl
 def test_what_failed_or_vanished_is_shown_so(run, client):
     """A failed run is FAILED; one whose process is gone without a word is KILLED."""
     described = run_spec(run.directory.parent, directory_name="gone", times=(0.0,), analyses={"numbers": numbers})
-    gone = execute(described)
+    gone = finished_run(described)
     amend_record(gone.directory, lambda data: data.update(status="failed"))
-    update([gone.directory])
+    require_sync([gone.directory])
     assert contents(client, gone)["status"] == "FAILED"
     amend_record(gone.directory, lambda data: data.update(status="running", ended=None))
     amend_record(gone.directory, lambda data: data["process"].update(start=-1))
-    update([gone.directory])
+    require_sync([gone.directory])
     assert contents(client, gone)["status"] == "KILLED"
 
 
@@ -225,7 +225,7 @@ def test_what_mlflow_cannot_take_is_told(run, monkeypatch):
     """An error of the store names the directory and the way to try again."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     with pytest.raises(RecordError, match="try again: python -m topo_exp sync"):
-        update([run.directory])
+        require_sync([run.directory])
 
 
 def test_stores_are_absolute_and_named_by_the_environment_first(tmp_path, monkeypatch):
@@ -246,9 +246,8 @@ def test_stores_are_absolute_and_named_by_the_environment_first(tmp_path, monkey
 LIVE = """if True:
     import sys, json
     from pathlib import Path
-    from topo_exp.runner.run import execute
-    from topo_exp.testing import run_spec
-    execute(run_spec(Path(sys.argv[1]), times=tuple(json.loads(sys.argv[2])), tracking="mlflow",
+        from topo_exp.testing import run_spec
+    finished_run(run_spec(Path(sys.argv[1]), times=tuple(json.loads(sys.argv[2])), tracking="mlflow",
                      directory_name=sys.argv[4], sim={"seconds_per_iteration": float(sys.argv[3])}))
     print("mlflow" in sys.modules)
 """
@@ -262,7 +261,7 @@ def test_a_run_is_followed_to_its_end(run, client):
     has = contents(client, live)
     assert has["status"] == "FINISHED"
     assert len(has["images"]) == 6
-    ((_, filled),) = sync([live.directory])
+    ((_, filled),) = sync_runs([live.directory])
     assert str(filled) == "up to date"
 
 
@@ -285,7 +284,7 @@ def test_a_killed_run_is_shown_killed(run, client):
 def test_a_run_without_a_working_mlflow_is_complete(tmp_path, monkeypatch, capsys):
     """A store that is away is reported once, with the command to try again, and costs the run nothing else."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    run = execute(run_spec(tmp_path, times=(0.0, 5.0), analyses={"numbers": numbers}, tracking="mlflow"))
+    run = finished_run(run_spec(tmp_path, times=(0.0, 5.0), analyses={"numbers": numbers}, tracking="mlflow"))
     assert run.status == "done"
     assert run.metadata["errors"] == run.metadata["warnings"] == 0
     told = capsys.readouterr().err
@@ -296,13 +295,12 @@ def test_a_run_without_a_working_mlflow_is_complete(tmp_path, monkeypatch, capsy
 MANY = """if True:
     import sys, time
     from pathlib import Path
-    from tests.runner.doubles import numbers
-    from topo_exp.runner.mlflow_view import update
-    from topo_exp.runner.run import execute
+    from tests.doubles import finished_run, numbers
     from topo_exp.testing import run_spec
-    run = execute(run_spec(Path(sys.argv[1]), analyses={"numbers": numbers}))
+    from topo_exp.view.sync import require_sync
+    run = finished_run(run_spec(Path(sys.argv[1]), analyses={"numbers": numbers}))
     time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
-    update([run.directory])
+    require_sync([run.directory])
 """
 
 
@@ -325,10 +323,10 @@ def test_a_lost_database_is_made_again(run, client, tmp_path, monkeypatch):
     """The directories have everything to make a database anew that is equal to the lost one."""
     from mlflow import MlflowClient
 
-    update([run.directory])
+    require_sync([run.directory])
     before = contents(client, run)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'new.db'}")
-    update([run.directory])
+    require_sync([run.directory])
     assert contents(MlflowClient(tracking_uri=store_of(run.directory).tracking_uri), run) == before
 
 

@@ -2,13 +2,12 @@
 
 import pytest
 
-from tests.runner.doubles import numbers
+from tests.doubles import finished_run, numbers
+from topo_exp.after.analyse import analyse_runs
 from topo_exp.analysis.result import Result
 from topo_exp.errors import AnalysisError, RecordError, StateError
-from topo_exp.runner.analyse import analyse
-from topo_exp.runner.handle import load_run
-from topo_exp.runner.record import amend_record
-from topo_exp.runner.run import execute
+from topo_exp.record.handle import load_run
+from topo_exp.record.run_yaml import amend_record
 from topo_exp.testing import FakeSimulation, fake_analysis, run_spec
 
 
@@ -26,14 +25,14 @@ def build(run):
 
 def finished(output, **changes):
     """Carry out a run that keeps its states and measures nothing."""
-    return execute(run_spec(output, **{"analyses": {}, "snapshot": "all", **changes}))
+    return finished_run(run_spec(output, **{"analyses": {}, "snapshot": "all", **changes}))
 
 
 def test_an_analysis_afterwards_finds_what_it_would_have_found(tmp_path):
     """Metrics, maps and pictures from stored states are equal to those of a run that measured at once."""
-    at_once = execute(run_spec(tmp_path / "at once", snapshot="all"))
+    at_once = finished_run(run_spec(tmp_path / "at once", snapshot="all"))
     later = finished(tmp_path / "later")
-    (done,) = analyse(later.directory, {"activity": fake_analysis}, build=build)
+    (done,) = analyse_runs(later.directory, {"activity": fake_analysis}, build=build)
     assert str(done) == "6 metric values, 3 maps, 3 pictures at 3 times"
     for pattern in ("metrics.csv", "maps/*", "plots/*"):
         for path in at_once.directory.glob(pattern):
@@ -46,7 +45,7 @@ def test_analysing_twice_changes_nothing(tmp_path):
     """Results that are there already are replaced, not repeated."""
     run = finished(tmp_path, analyses={"numbers": numbers})
     before = (run.directory / "metrics.csv").read_bytes()
-    list(analyse(run.directory, {"numbers": numbers}, build=build))
+    list(analyse_runs(run.directory, {"numbers": numbers}, build=build))
     assert (run.directory / "metrics.csv").read_bytes() == before
 
 
@@ -54,7 +53,7 @@ def test_every_run_below_a_path_is_analysed(tmp_path):
     """A directory of runs is analysed run by run; one with only its snapshot at its last time."""
     finished(tmp_path, directory_name="a")
     finished(tmp_path, directory_name="b", snapshot="last")
-    done = list(analyse(tmp_path, {"numbers": numbers}, build=build))
+    done = list(analyse_runs(tmp_path, {"numbers": numbers}, build=build))
     assert [(each.directory.name, each.times) for each in done] == [("a", [0.0, 5.0, 10.0]), ("b", [10.0])]
 
 
@@ -68,7 +67,7 @@ def test_an_analysis_that_fails_leaves_the_other_results(tmp_path, policy):
         return Result(metrics={"picky": 1.0})
 
     run = finished(tmp_path)
-    work = analyse(run.directory, {"numbers": numbers, "picky": picky}, build=build, on_analysis_error=policy)
+    work = analyse_runs(run.directory, {"numbers": numbers, "picky": picky}, build=build, on_analysis_error=policy)
     if policy == "fail":
         with pytest.raises(AnalysisError, match=r"picky: failed at time 5 \(got ValueError: not at five\)"):
             list(work)
@@ -84,18 +83,18 @@ def test_runs_without_states_and_runs_that_go_on_are_refused(tmp_path):
     """Nothing is analysed unless everything asked for can be."""
     empty = finished(tmp_path, directory_name="empty", snapshot="none")
     with pytest.raises(RecordError, match="must have kept a state"):
-        list(analyse(empty.directory, {"numbers": numbers}, build=build))
+        list(analyse_runs(empty.directory, {"numbers": numbers}, build=build))
     going_on = finished(tmp_path, directory_name="going on")
     amend_record(going_on.directory, lambda data: data.update(status="running"))
     with pytest.raises(RecordError, match="must be over"):
-        list(analyse(going_on.directory, {"numbers": numbers}, build=build))
+        list(analyse_runs(going_on.directory, {"numbers": numbers}, build=build))
     (tmp_path / "nothing").mkdir()
     with pytest.raises(RecordError, match="must hold a run"):
-        list(analyse(tmp_path / "nothing", {"numbers": numbers}, build=build))
+        list(analyse_runs(tmp_path / "nothing", {"numbers": numbers}, build=build))
 
 
 def test_a_state_that_does_not_fit_is_refused(tmp_path):
     """The error says of which run and time."""
     run = finished(tmp_path)
     with pytest.raises(StateError, match=r"202611221137_fake, time 0: V1: activity must have shape \(9, 9\)"):
-        list(analyse(run.directory, {"numbers": numbers}, build=lambda run: StillSimulation(rows=9)))
+        list(analyse_runs(run.directory, {"numbers": numbers}, build=lambda run: StillSimulation(rows=9)))

@@ -8,19 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.runner.doubles import ended, script
+from tests.doubles import ended, script
 from topo_exp.errors import RecordError
-from topo_exp.runner.directory import (
-    find_runs,
-    locked,
-    make_directory,
-    read_state,
-    replacing,
-    require_space,
-    time_label,
-    write_state,
-    write_text,
-)
+from topo_exp.record.files import locked, make_directory, replacing, require_space, write_text
+from topo_exp.record.layout import find_runs, time_label
+from topo_exp.record.states import read_state, write_state
 
 TIMES = st.floats(min_value=0, max_value=1e9, allow_nan=False)
 
@@ -50,7 +42,7 @@ def test_eight_runs_of_one_name_at_once_get_eight_directories(tmp_path):
     want = """if True:
         import sys, time
         from pathlib import Path
-        from topo_exp.runner.directory import make_directory
+        from topo_exp.record.files import make_directory
         until = float(sys.argv[2])
         time.sleep(max(0.0, until - time.time()))
         print(make_directory(Path(sys.argv[1]), "run").name)

@@ -1,4 +1,4 @@
-"""A copy of a finished run directory somewhere else, as it is or in one file."""
+"""Copies of finished run directories in another place, as a directory or as one archive file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from topo_exp.runner.directory import explained, make_directory, replacing
+from topo_exp.record.files import make_directory, path_errors, replacing
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)
-"""Date of every entry: zip knows none before, and equal directories are to give equal archives."""
+"""Date of every entry: the earliest that zip can store. With it, equal directories give equal archives."""
 
 
 def archive(directory: Path, target: Path, form: Literal["tar.gz", "zip"] | None) -> Path:
@@ -24,17 +24,17 @@ def archive(directory: Path, target: Path, form: Literal["tar.gz", "zip"] | None
     Args:
         directory: A finished run.
         target: A directory, made if missing.
-        form: How; a plain copy if None. Archives of equal directories are equal byte for byte.
+        form: Format of the archive; a plain copy if None. Archives of equal directories are equal byte for byte.
 
     Returns:
-        The copy, named as the directory, with `-2`, `-3` ... where that is taken.
+        The copy, named as the directory, with `-2`, `-3` ... appended where that name is taken.
 
     Raises:
         RecordError: It cannot be written.
     """
     if form is None:
         copy = make_directory(target, directory.name, option="metadata_dir")
-        with explained(copy, "metadata_dir"):
+        with path_errors(copy, "metadata_dir"):
             shutil.copytree(directory, copy, dirs_exist_ok=True)
         return copy
     with replacing(target / f".{directory.name}.{os.getpid()}.{form}", "metadata_dir") as packed:

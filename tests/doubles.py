@@ -1,4 +1,4 @@
-"""What the tests of the runner share: a cheap analysis, and processes of their own."""
+"""Helpers of the tests of runs: a cheap analysis, a finished run, and processes of their own."""
 
 import os
 import subprocess
@@ -7,14 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from topo_exp.analysis.result import Result
+from topo_exp.record.handle import RunHandle
+from topo_exp.runner.run import execute
+from topo_exp.runner.spec import RunSpec
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 def numbers(sim):
     """Measure without maps or pictures, which cost the time of loading xarray and matplotlib."""
     activity = sim["V1"].activity
     return Result(metrics={"V1/mean": float(activity.mean()), "V1/max": float(activity.max())})
+
+
+def finished_run(spec: RunSpec) -> RunHandle:
+    """Carry out a run, and return its handle; an error of the run is raised."""
+    return execute(spec).handle()
 
 
 def script(text: str, *arguments: object) -> subprocess.Popen[str]:

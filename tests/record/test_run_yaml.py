@@ -13,8 +13,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from topo_exp.runner.processes import process_is_gone
-from topo_exp.runner.record import dump_yaml, plain
+from topo_exp.record.processes import process_is_gone
+from topo_exp.record.run_yaml import dump_yaml, yaml_data
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 DATA = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10)
@@ -24,7 +24,7 @@ DATA = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.t
 @given(DATA)
 def test_plain_data_is_read_back_as_it_was(data):
     """Whatever texts, numbers and collections a parameter holds, YAML gives them back."""
-    assert yaml.safe_load(dump_yaml({"value": plain(data)})) == {"value": data}
+    assert yaml.safe_load(dump_yaml({"value": yaml_data(data)})) == {"value": data}
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ def test_plain_data_is_read_back_as_it_was(data):
 )
 def test_other_values_become_plain(value, expected):
     """Arrays become lists, paths become texts, and the rest is written as Python shows it."""
-    assert plain(value) == expected
+    assert yaml_data(value) == expected
 
 
 def test_not_a_number_is_kept():
     """NaN is a value like any other."""
-    assert math.isnan(yaml.safe_load(dump_yaml({"x": plain(np.nan)}))["x"])
+    assert math.isnan(yaml.safe_load(dump_yaml({"x": yaml_data(np.nan)}))["x"])
 
 
 def test_a_process_is_known_by_host_number_and_start():

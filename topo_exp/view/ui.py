@@ -1,4 +1,4 @@
-"""MLflow's own pages on the runs below a directory, served to this machine only."""
+"""MLflow's own pages for the runs below a directory, served to this machine only."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from topo_exp.errors import RecordError
-from topo_exp.runner.mlflow_view import prepare_environment, store_of
 from topo_exp.runner.signals import Interrupted, Interruptions
+from topo_exp.view.store import prepare_environment, store_of
 
 LOOPBACK = "127.0.0.1"
 STARTING = 120.0
@@ -23,14 +23,14 @@ STARTING = 120.0
 STOPPING = 10.0
 """Seconds that it may take to end."""
 LISTED = 20
-"""Experiments whose pages are named, the latest first."""
+"""Number of experiments whose pages are listed, the latest first."""
 
 
-def serve(output_dir: Path, *, port: int, announce: Callable[[str], None]) -> None:
+def serve_pages(output_dir: Path, *, port: int, announce: Callable[[str], None]) -> None:
     """Serve MLflow's pages until Ctrl-C or SIGTERM.
 
     Args:
-        output_dir: Where the runs are, with their database.
+        output_dir: Directory of the runs and their database.
         port: To listen on, on the loopback interface; 0 for any free one.
         announce: Called once with the address, when the pages can be opened.
 
@@ -39,7 +39,7 @@ def serve(output_dir: Path, *, port: int, announce: Callable[[str], None]) -> No
     """
     store = store_of(Path(output_dir).absolute() / "run")
     if store.tracking_uri.startswith("http"):
-        announce(store.tracking_uri)  # somebody else's server shows them already
+        announce(store.tracking_uri)  # an existing server shows them already
         return
     if (
         store.tracking_uri.startswith("sqlite:///")
@@ -61,19 +61,19 @@ def serve(output_dir: Path, *, port: int, announce: Callable[[str], None]) -> No
             return
         finally:
             _stop(server)
-    raise RecordError(f"the MLflow server: must go on until Ctrl-C (got its end, with code {server.returncode}).")
+    raise RecordError(f"the MLflow server: must run until Ctrl-C (it ended with code {server.returncode}).")
 
 
 def chart_pages(address: str) -> dict[str, str]:
-    """Say where the charts and pictures of each experiment are.
+    """Return the pages with the charts and pictures of each experiment.
 
-    MLflow's first page, and that of an experiment, are about language models and show nothing of runs like these.
+    MLflow's first page and the first page of an experiment are made for language models and show no charts.
 
     Args:
         address: Of a server that answers.
 
     Returns:
-        Address by name of the experiment, the latest first; nothing if the server does not tell.
+        Address by name of the experiment, the latest first; empty if the server does not list them.
     """
     question = f"{address}/api/2.0/mlflow/experiments/search?max_results={LISTED}&order_by=last_update_time%20DESC"
     proxies = [urllib.request.ProxyHandler({})] if LOOPBACK in address else []
@@ -82,7 +82,7 @@ def chart_pages(address: str) -> dict[str, str]:
         with opener.open(question, timeout=STARTING) as answer:
             found = json.load(answer).get("experiments", [])
     except (OSError, ValueError):
-        return {}  # the address is all there is to tell, then
+        return {}  # only the address of the server is known then
     return {
         experiment["name"]: f"{address}/#/experiments/{experiment['experiment_id']}/runs"
         "?workflowType=machine_learning&compareRunsMode=CHART"
@@ -124,7 +124,7 @@ def _await_answer(server: subprocess.Popen[bytes], address: tuple[str, int]) -> 
     until = time.monotonic() + STARTING
     while time.monotonic() < until:
         if server.poll() is not None:
-            raise RecordError(f"the MLflow server: must start (got its end, with code {server.returncode}).")
+            raise RecordError(f"the MLflow server: must start (it ended with code {server.returncode}).")
         try:
             socket.create_connection(address, timeout=1.0).close()
         except OSError:

@@ -1,7 +1,7 @@
-"""MLflow while the run goes on: a process beside it, told when there is something new.
+"""The recorder that shows a run in MLflow: it notifies a process beside the run after each analysis time.
 
-The run itself never loads MLflow and never waits for it, but for a while at its end. The process reads the run
-directory as everybody does, so what it shows is what is kept.
+The run itself never loads MLflow, and waits for it only at its end, for a limited time. The process reads the run
+directory, so that MLflow shows exactly what is kept.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import logging
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
-from topo_exp.runner.processes import start_beside
-from topo_exp.runner.record import RunRecord, Status
+from topo_exp.record.live import RunRecord
+from topo_exp.record.processes import start_beside
+from topo_exp.record.run_yaml import ErrorData, Status
 
 if TYPE_CHECKING:
     from topo_exp.analysis.result import Result
-    from topo_exp.runner.recorders import Moment
+    from topo_exp.runner.recorders import Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -28,50 +28,53 @@ PATIENCE_SHARE = 0.02
 
 
 class MlflowRecorder:
-    """Have the run directory shown in MLflow by a process of its own."""
+    """Show the run directory in MLflow, by a process of its own."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
 
     def open(self, record: RunRecord) -> None:
+        """Start the process."""
         self._record = record
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the process
         self._process = start_beside(
-            "topo_exp.runner.mlflow_follow", str(record.directory), output=subprocess.DEVNULL, errors=self._errors
+            "topo_exp.view.follow", str(record.directory), output=subprocess.DEVNULL, errors=self._errors
         )
         assert self._process.stdin is not None
         os.set_blocking(self._process.stdin.fileno(), False)
 
     def record(self, name: str, time: float, result: Result) -> None:
-        """Do nothing: a time is shown when it is complete."""
+        """Do nothing: results are shown when their time is complete."""
 
     def finish(self) -> None:
         """Do nothing: `close` waits."""
 
-    def checkpoint(self, time: float, moment: Moment) -> None:
+    def complete_time(self, time: float, snapshot: Snapshot) -> None:
+        """Notify the process that a time is complete."""
         assert self._process is not None
         assert self._process.stdin is not None
         try:
             os.write(self._process.stdin.fileno(), b".")
         except BlockingIOError:
-            log.debug("MLflow is behind; it will find this time with the next")
+            log.debug("MLflow is behind; the next update includes this time")
 
-    def close(self, status: Status, error: Mapping[str, Any] | None) -> None:
+    def close(self, status: Status, error: ErrorData | None) -> None:
+        """Wait a limited time for the last update, and log if it is late or has failed."""
         if self._process is None:
             return
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
-            code = self._process.wait(PATIENCE + PATIENCE_SHARE * self._record.data["seconds"]["wall"])
+            code = self._process.wait(PATIENCE + PATIENCE_SHARE * self._seconds())
         except subprocess.TimeoutExpired:
             log.warning(
-                "MLflow is still being brought up to date, by process %d in the background. "
-                "If it does not come to an end: python -m topo_exp sync %s",
+                "MLflow is still being updated, by process %d in the background. "
+                "If it does not end: python -m topo_exp sync %s",
                 self._process.pid,
                 self._record.directory,
             )
-            self._process.returncode = 0  # it is on its own now, and nobody is to warn that it still runs
+            self._process.returncode = 0  # it continues alone; without this, Popen warns that it still runs
         else:
             if code:
                 log.warning(
@@ -89,3 +92,9 @@ class MlflowRecorder:
         self._errors.seek(0)
         lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else f"its process ended with {self._process.returncode if self._process else None}"
+
+    def _seconds(self) -> float:
+        """Return the wall time of the run, which has ended."""
+        wall = self._record.data["seconds"]["wall"]
+        assert isinstance(wall, float)
+        return wall

@@ -1,0 +1,29 @@
+"""The words of the program: its commands, its flags and its exit codes."""
+
+from topo_exp.errors import (
+    ConfigError,
+    GeometryError,
+    MissingDependencyError,
+    ModelError,
+    ParameterError,
+    TopoExpError,
+    UnknownNameError,
+)
+
+DONE, FAILED, MISTAKEN, INTERRUPTED = 0, 1, 2, 130
+MISTAKES = (ConfigError, UnknownNameError, ParameterError, GeometryError, ModelError, MissingDependencyError)
+"""Errors of the command line or of a model: nothing was run, and the user can correct them."""
+
+COMMANDS = {
+    "sync": "Add what MLflow lacks, from run directories.",
+    "ui": "Open MLflow's pages in a browser, on this machine only.",
+    "analyse": "Apply analyses to the stored states of finished runs.",
+}
+"""The commands beside running; the module `topo_exp.cli.NAME` has a click command for each."""
+EXPLAIN = "--explain"
+"""Flag that prints the form of each projection instead of running the model."""
+
+
+def exit_code(error: TopoExpError) -> int:
+    """Return 2 for a mistake of the user, 1 for a run that failed."""
+    return MISTAKEN if isinstance(error, MISTAKES) else FAILED

@@ -1,0 +1,1 @@
+"""The format of a run directory on disk, written and read here and nowhere else."""

@@ -1,0 +1,137 @@
+"""A recorded run as a Python object, whether it has ended or is still running."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from topo_exp.errors import UnknownNameError, nearest
+from topo_exp.record.layout import METRICS, SNAPSHOT, time_label
+from topo_exp.record.maps import StoredMaps
+from topo_exp.record.metrics import read_metrics
+from topo_exp.record.pictures import pictures_by_name
+from topo_exp.record.run_yaml import RunData, Status, actual_status, read_record
+from topo_exp.record.states import read_state
+from topo_exp.typing import Data, State
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+ENGINE_OF_PRECISION = {"single": "compiled", "reference": "reference"}
+"""The engine that each value of the option `precision` of version 0.1.0 chose."""
+
+
+class RunHandle:
+    """Read a run directory.
+
+    Everything is read when it is asked for, and nothing in the directory is executed.
+
+    Args:
+        directory: Of the run.
+
+    Raises:
+        RecordError: It is no run directory.
+    """
+
+    def __init__(self, directory: Path | str) -> None:
+        self.directory = Path(directory).absolute()
+        self.metadata: RunData = read_record(self.directory)
+        """The contents of run.yaml."""
+
+    def __repr__(self) -> str:
+        return f"<run {self.directory.name}: {self.status}>"
+
+    @property
+    def status(self) -> Status:
+        """Status of the run: running, done, failed or killed."""
+        return actual_status(self.metadata)
+
+    @property
+    def parameters(self) -> Mapping[str, Data]:
+        """All parameters of the model, with the values that were in force."""
+        return self.metadata["parameters"]
+
+    @property
+    def engine(self) -> str | None:
+        """The implementation that simulated: "compiled" or "reference"; None if the simulation was never built.
+
+        Records of version 0.1.0 name the precision instead, from which the engine follows.
+        """
+        options = self.metadata["options"]
+        if "precision" in options:
+            return ENGINE_OF_PRECISION[str(options["precision"])]
+        engine = options.get("engine")
+        return None if engine is None else str(engine)
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """Analysis times that are recorded."""
+        return tuple(entry["time"] for entry in self.metadata["recorded"])
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """The metrics over time: indexed by time, one column per metric, in order of name."""
+        import pandas as pd
+
+        rows = pd.DataFrame(read_metrics(self.directory / METRICS), columns=["time", "name", "value"])
+        table = rows.pivot(index="time", columns="name", values="value").astype(float)
+        table.columns.name = None
+        return table
+
+    @cached_property
+    def maps(self) -> Mapping[str, xr.Dataset]:
+        """The measured maps, by name of the analysis: Datasets with a dimension `time`, read when looked up."""
+        return StoredMaps(self.directory)
+
+    def maps_at(self, time: float) -> Mapping[str, xr.Dataset]:
+        """Return the measured maps of one time, by name of the analysis: Datasets, read when looked up."""
+        return StoredMaps(self.directory, time)
+
+    @property
+    def figures(self) -> dict[str, dict[float, Path]]:
+        """The files of the pictures: name -> time -> path; PNG where there is one."""
+        return pictures_by_name(self.directory)
+
+    def checkpoints(self) -> dict[float, Path]:
+        """Return the states that are kept: time -> file."""
+        found = {float(path.stem): path for path in sorted((self.directory / "checkpoints").glob("[0-9]*.npz"))}
+        snapshot, time = self.directory / SNAPSHOT, self.metadata.get("snapshot")
+        if snapshot.exists() and time is not None:
+            found.setdefault(time, snapshot)
+        return dict(sorted(found.items()))
+
+    def state(self, time: float | None = None) -> State:
+        """Read the state of the simulation at a time.
+
+        Args:
+            time: One of `checkpoints()`; the last of them if None.
+
+        Returns:
+            The argument for `Simulation.restore`.
+
+        Raises:
+            UnknownNameError: No state is kept for that time.
+            RecordError: The file is damaged.
+        """
+        kept = self.checkpoints()
+        wanted = max(kept, default=None) if time is None else time
+        if wanted not in kept:
+            names = [time_label(each) for each in kept]
+            advice = nearest(time_label(wanted or 0.0), names) if names else "Run with snapshot=all to keep them."
+            raise UnknownNameError(f"{self.directory.name}: a state must be kept at that time (got {time}). {advice}")
+        return read_state(kept[wanted])
+
+
+def load_run(path: Path | str) -> RunHandle:
+    """Return a handle to the run in a directory.
+
+    Args:
+        path: A run directory.
+
+    Raises:
+        RecordError: It is no run directory.
+    """
+    return RunHandle(path)

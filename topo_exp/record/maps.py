@@ -1,0 +1,95 @@
+"""Measured maps as NetCDF files, written whole and read when they are looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from topo_exp.record.files import write_bytes
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+OF_ONE_TIME = ("time", "simulation_time")
+"""Attributes of maps that say when they were measured."""
+
+
+def write_maps(path: Path, maps: xr.Dataset) -> None:
+    """Write a Dataset as NetCDF.
+
+    Args:
+        path: File that is made or replaced.
+        maps: The maps of one analysis at one time.
+
+    Raises:
+        TypeError, ValueError: NetCDF cannot store a value of the Dataset.
+        RecordError: The file cannot be written.
+    """
+    stored = bytes(maps.to_netcdf(engine="h5netcdf"))  # in memory: HDF5 crashes the process when a disk is full
+    write_bytes(path, stored)
+
+
+class StoredMaps(Mapping[str, "xr.Dataset"]):
+    """Give the Datasets of a run by name of the analysis, each read when it is first looked up.
+
+    Args:
+        directory: Of the run.
+        time: Time of the maps; if None, the maps of all times are joined along a dimension `time`.
+    """
+
+    def __init__(self, directory: Path, time: float | None = None) -> None:
+        self._time = time
+        self._files: dict[str, dict[float, Path]] = {}
+        for path in sorted((directory / "maps").glob("*_*.nc")):
+            name, _, label = path.stem.rpartition("_")
+            if time in (None, float(label)):
+                self._files.setdefault(name, {})[float(label)] = path
+        self._read: dict[str, xr.Dataset] = {}
+
+    def __getitem__(self, name: str) -> xr.Dataset:
+        if name not in self._files:
+            raise KeyError(name)
+        if name not in self._read:
+            files = self._files[name]
+            self._read[name] = _join(files) if self._time is None else _load(files[self._time])
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._files
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __repr__(self) -> str:
+        return f"<maps of {', '.join(self._files) or 'nothing'}>"
+
+
+def _join(files: Mapping[float, Path]) -> xr.Dataset:
+    import numpy as np
+    import xarray as xr
+
+    datasets = [_load(path) for path in files.values()]
+    times = xr.DataArray(np.array(list(files), dtype=float), dims="time", name="time", attrs={"units": "iterations"})
+    joined = xr.concat(
+        datasets,
+        dim=times,
+        join="outer",
+        coords="minimal",
+        compat="override",
+        data_vars="all",
+        combine_attrs="drop_conflicts",  # an attribute that differs between times does not describe all of them
+    )
+    for name in OF_ONE_TIME:
+        joined.attrs.pop(name, None)
+    return joined
+
+
+def _load(path: Path) -> xr.Dataset:
+    import xarray as xr
+
+    with xr.open_dataset(path, engine="h5netcdf") as stored:
+        return stored.load()

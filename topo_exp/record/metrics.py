@@ -1,0 +1,54 @@
+"""metrics.csv: one line for each metric at each time."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import TypeAlias
+
+from topo_exp.record.files import path_errors, write_text
+
+HEADER = "time,name,value\n"
+Row: TypeAlias = tuple[float, str, float]
+"""Time, name and value of one metric."""
+
+
+def create_metrics(path: Path) -> None:
+    """Write metrics.csv without any row."""
+    write_text(path, HEADER)
+
+
+def append_metrics(path: Path, rows: Sequence[Row]) -> None:
+    """Add rows to metrics.csv in one write."""
+    with path_errors(path), path.open("ab") as file:
+        file.write(_csv_lines(rows).encode("utf-8"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_metrics(path: Path, rows: Iterable[Row]) -> None:
+    """Rewrite metrics.csv with additional rows; a new value replaces an old one of the same time and name."""
+    merged = {(time, name): value for time, name, value in read_metrics(path)}
+    merged.update({(time, name): value for time, name, value in rows})
+    ordered = sorted((time, name, value) for (time, name), value in merged.items())
+    write_text(path, HEADER + _csv_lines(ordered))
+
+
+def read_metrics(path: Path) -> list[Row]:
+    """Read metrics.csv; an incomplete last line, as a crash leaves it, is left out."""
+    if not path.exists():
+        return []
+    with path_errors(path):
+        text = path.read_text(encoding="utf-8")
+    complete = text[: text.rfind("\n") + 1]
+    return [(float(time), name, float(value)) for time, name, value in list(csv.reader(StringIO(complete)))[1:]]
+
+
+def _csv_lines(rows: Iterable[Row]) -> str:
+    lines = StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerows((repr(float(time)), name, repr(float(value))) for time, name, value in rows)
+    return lines.getvalue()
