@@ -1,0 +1,128 @@
+"""sweep.yaml: what a sweep is, written before its first run starts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml  # type: ignore[import-untyped]
+
+from topo_exp.errors import RecordError
+from topo_exp.sweep.space import Sweep
+from topo_exp.sweep.tables import points_in, read_yaml, scalar
+from topo_exp.sweep.values import Value, plain, shown
+
+FORMAT = 1
+"""Number of this layout; raised when a reader of the older one would misunderstand it."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Description of a sweep.
+
+    Attributes:
+        space: Its points.
+        command: The command that makes the sweep again.
+        created: When it was made, in ISO 8601.
+        options: How it is run: launcher, number of jobs, reaction to errors ...
+        budget: Largest time and disk space it may use.
+        code: Version, commit and further facts about the program.
+        description: The space as it was described, in the grammar of `sweep:`; that of `space` if empty.
+    """
+
+    space: Sweep
+    command: str
+    created: str
+    options: Mapping[str, Value] = field(default_factory=dict)
+    budget: Mapping[str, Value] = field(default_factory=dict)
+    code: Mapping[str, Value] = field(default_factory=dict)
+    description: Mapping[str, Value] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """Write sweep.yaml.
+
+        It lists the points beside the description of the space: a sample may be drawn otherwise by a later version of a
+        library, and a table may change. Each point has the settings that vary; those in `constant` belong to all.
+        """
+        varying, constant = self.space.varying, self.space.constant
+        content: dict[str, Value] = {
+            "format": FORMAT,
+            "created": self.created,
+            "command": self.command,
+            "runs": len(self.space),
+            "key": self.space.key,
+            "constant": plain(constant, "constant"),
+            "varying": {name: list(values) for name, values in varying.items()},
+            "space": plain(self.description, "space") or self.space.data(),
+            "options": plain(self.options, "options"),
+            "budget": plain(self.budget, "budget"),
+            "code": plain(self.code, "code"),
+            "order": list(self.space.names),
+            "points": [{"key": point.key, "settings": dict(point.only(varying.keys()))} for point in self.space.points],
+        }
+        text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+        assert isinstance(text, str)
+        return text
+
+    @classmethod
+    def read(cls, path: Path) -> "Manifest":
+        """Read the description of a sweep, without executing or drawing anything.
+
+        Args:
+            path: Directory of the sweep, or its sweep.yaml.
+
+        Raises:
+            ConfigError: It cannot be read, or its points are damaged.
+            RecordError: It is of a later version, or its points are not those that were written.
+        """
+        record = read_yaml(path)
+        found = record.get("format")
+        if found != FORMAT:
+            raise RecordError(
+                f"{path}: must be a sweep of format {FORMAT} (got {shown(found)}). "
+                "Read it with the version that wrote it."
+            )
+        space = Sweep.of(points_in(record, path))
+        if space.key != record.get("key"):
+            raise RecordError(
+                f"{path}: must list the points that were written (got key {space.key}, not {record.get('key')!r}). "
+                "Restore the file."
+            )
+        return cls(
+            space=space,
+            command=str(record.get("command", "")),
+            created=str(record.get("created", "")),
+            options=record.get("options", {}),
+            budget=record.get("budget", {}),
+            code=record.get("code", {}),
+            description=record.get("space", {}),
+        )
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # whichever is installed
+    """Write a list or mapping of scalars on one line, and quote texts that some reader takes for numbers."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Write equal lists in full."""
+        return True
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        """Quote a text such as 1e3, which is a number in YAML 1.2 and a text in PyYAML."""
+        style = None if isinstance(scalar(text), str) else "'"
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    def represent_items(self, items: list[Value]) -> yaml.SequenceNode:
+        """Choose the form of a list."""
+        node = self.represent_sequence("tag:yaml.org,2002:seq", items)
+        node.flow_style = all(isinstance(item, yaml.ScalarNode) for item in node.value)
+        return node
+
+    def represent_entries(self, entries: dict[str, Value]) -> yaml.MappingNode:
+        """Choose the form of a mapping."""
+        node = self.represent_mapping("tag:yaml.org,2002:map", entries)
+        node.flow_style = all(isinstance(value, yaml.ScalarNode) for _, value in node.value)
+        return node
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+_Dumper.add_representer(list, _Dumper.represent_items)
+_Dumper.add_representer(dict, _Dumper.represent_entries)
