@@ -15,7 +15,6 @@ from topo_exp.errors import NumericalError, StateError
 from topo_exp.runner.options import OPTIONS, RunOptions
 from topo_exp.runner.spec import RunSpec
 from topo_exp.typing import FloatArray, State
-from topo_exp.view.recorder import MlflowRecorder
 
 if TYPE_CHECKING:
     from topo_exp.engine.simulation import Simulation
@@ -168,7 +167,6 @@ def run_spec(output_dir: Path, **changes: Any) -> RunSpec:
         "given": arguments,
         "options": RunOptions(**options),
         "analyses": {"activity": fake_analysis},
-        "views": (MlflowRecorder,) if options["tracking"] == "mlflow" else (),
         "directory_name": "202611221137_fake",
         "command": "python -m topo_exp model=fake",
     }

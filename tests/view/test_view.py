@@ -17,6 +17,7 @@ from topo_exp.record.handle import load_run
 from topo_exp.record.metrics import replace_metrics
 from topo_exp.record.run_yaml import amend_record
 from topo_exp.testing import run_spec
+from topo_exp.view.recorder import MlflowRecorder
 from topo_exp.view.store import prepare_environment, store_of
 from topo_exp.view.sync import require_sync, sync_runs
 
@@ -58,7 +59,7 @@ def output(tmp_path_factory):
             given={"rows": 4},
             command="python -m topo_exp model=fake rows=4",
             tag="first",
-            sweep="pilot",
+            sweep_id="pilot",
         )
     )
     return output
@@ -246,8 +247,10 @@ def test_stores_are_absolute_and_named_by_the_environment_first(tmp_path, monkey
 LIVE = """if True:
     import sys, json
     from pathlib import Path
-        from topo_exp.testing import run_spec
-    finished_run(run_spec(Path(sys.argv[1]), times=tuple(json.loads(sys.argv[2])), tracking="mlflow",
+    from tests.doubles import finished_run
+    from topo_exp.testing import run_spec
+    from topo_exp.view.recorder import MlflowRecorder
+    finished_run(run_spec(Path(sys.argv[1]), times=tuple(json.loads(sys.argv[2])), views=(MlflowRecorder,),
                      directory_name=sys.argv[4], sim={"seconds_per_iteration": float(sys.argv[3])}))
     print("mlflow" in sys.modules)
 """
@@ -284,7 +287,7 @@ def test_a_killed_run_is_shown_killed(run, client):
 def test_a_run_without_a_working_mlflow_is_complete(tmp_path, monkeypatch, capsys):
     """A store that is away is reported once, with the command to try again, and costs the run nothing else."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    run = finished_run(run_spec(tmp_path, times=(0.0, 5.0), analyses={"numbers": numbers}, tracking="mlflow"))
+    run = finished_run(run_spec(tmp_path, times=(0.0, 5.0), analyses={"numbers": numbers}, views=(MlflowRecorder,)))
     assert run.status == "done"
     assert run.metadata["errors"] == run.metadata["warnings"] == 0
     told = capsys.readouterr().err

@@ -15,10 +15,9 @@ from topo_exp.record.live import RunRecord
 from topo_exp.record.log import ONLY_IN_FILE
 from topo_exp.record.metrics import Row, append_metrics, create_metrics, replace_metrics
 from topo_exp.record.run_yaml import ErrorData, Status
-from topo_exp.record.states import write_state
+from topo_exp.record.states import Snapshot, write_state
 from topo_exp.runner.drawing import FigureError, FigureWriter, PictureOrder
 from topo_exp.runner.options import RunOptions
-from topo_exp.runner.recorders import Snapshot
 from topo_exp.runner.results import ResultStore
 
 if TYPE_CHECKING:

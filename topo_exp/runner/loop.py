@@ -16,13 +16,14 @@ from topo_exp.record.layout import HYDRA
 from topo_exp.record.live import RunRecord
 from topo_exp.record.log import ONLY_IN_FILE
 from topo_exp.record.run_yaml import ErrorData, Status, now, yaml_data
+from topo_exp.record.states import Snapshot
 from topo_exp.runner.background import BackgroundRecorder
 from topo_exp.runner.directory_recorder import DirectoryRecorder
 from topo_exp.runner.forms import dense_cost, forms_of
 from topo_exp.runner.measuring import Measuring
 from topo_exp.runner.progress import ProgressDisplay
 from topo_exp.runner.provenance import ProvenanceThread
-from topo_exp.runner.recorders import CombinedRecorder, Snapshot
+from topo_exp.runner.recorders import CombinedRecorder
 from topo_exp.runner.signals import Interruptions
 from topo_exp.runner.spec import RunSpec
 from topo_exp.runner.start import Start
