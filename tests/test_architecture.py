@@ -1,6 +1,7 @@
-"""The house: who may import whom, what is loaded when, and that everything public says what it is."""
+"""The house: which room may import which, what is loaded when, and what every public thing must document."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,41 +11,55 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "topo_exp"
 FILES = sorted(PACKAGE.rglob("*.py"))
-LAYERS = {
-    "__main__": 5,
-    "cli": 5,
-    "compose": 4,
-    "runner": 3,
-    "models": 2,
-    "analysis": 2,
-    "engine": 1,
-    "errors": 0,
-    "typing": 0,
-    "testing": 4,  # doubles of the parts below, for tests, the users' own among them
+BASE = {"errors", "typing", "about"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "typing": set(),
+    "about": set(),
+    "engine": {"errors", "typing"},
+    "models": {"engine", "errors", "typing"},
+    "analysis": {"engine", "errors", "typing"},
+    "record": {"errors", "typing", "about"},
+    "view": {"record", *BASE},
+    "runner": {"record", "view", "analysis", "engine", *BASE},
+    "sweep": {"runner", "view", "record", *BASE},
+    "after": {"runner", "view", "record", "analysis", *BASE},
+    "compose": {"sweep", "after", "runner", "view", "record", "models", "analysis", "engine", *BASE},
+    "cli": {"compose", "sweep", "after", "runner", "view", "record", "analysis", "engine", *BASE},
+    "__main__": {"cli", *BASE},
+    "testing": {"runner", "record", "analysis", "engine", *BASE},
 }
+"""The rooms that a file of each room may import, besides its own. `testing` holds doubles of the rooms below it."""
 HEAVY = ("hydra", "omegaconf", "mlflow", "matplotlib", "numba", "scipy", "xarray", "pandas")
 ALLOWED = {
     "hydra": ("cli/*", "compose/*"),
     "omegaconf": ("cli/*", "compose/*"),
-    "mlflow": ("runner/mlflow_*.py",),
-    "matplotlib": ("analysis/plots*.py", "analysis/pictures.py", "runner/*", "testing.py"),
-    "numba": ("engine/*",),
+    "mlflow": ("view/*",),
+    "matplotlib": ("analysis/plots*.py", "analysis/pictures.py", "runner/drawing.py", "testing.py"),
+    "numba": ("engine/compiled/*", "engine/compiled/kernels/*"),
     "click": ("cli/*",),
-    "rich": ("runner/*", "cli/*"),
+    "rich": ("runner/*", "sweep/*", "cli/*"),
 }
 """Where a library may be imported at all."""
 
 
-def part(path: Path) -> str:
-    """Name the part of the house that a file belongs to."""
-    relative = path.relative_to(PACKAGE)
-    return relative.parts[0].removesuffix(".py")
+def room(path: Path) -> str:
+    """Return the room that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
-    """List what a file imports, and whether it does so when it is loaded itself."""
+def module_name(path: Path) -> str:
+    """Return the dotted name of a file of the package."""
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_name(path): path for path in FILES}
+
+
+def imports(path: Path, *, typing_too: bool = True) -> Iterator[tuple[str, bool]]:
+    """List the names that a file imports, and whether it does so when it is itself loaded."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    typing_only = {
+    for_typing = {
         child
         for node in ast.walk(tree)
         if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
@@ -57,7 +72,7 @@ def imports(path: Path) -> Iterator[tuple[str, bool]]:
         for child in ast.walk(node)
     }
     for node in ast.walk(tree):
-        if node in typing_only:
+        if node in for_typing and not typing_too:
             continue
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -67,29 +82,106 @@ def imports(path: Path) -> Iterator[tuple[str, bool]]:
         else:
             continue
         for name in names:
-            yield name, node not in inside
+            yield name, node not in inside and node not in for_typing
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Return the files of the package that a file imports, by dotted name, wherever the import stands."""
+    found = set()
+    for name, _ in imports(path):
+        target = name if name in MODULES else name.rpartition(".")[0]
+        if target in MODULES and target not in ("topo_exp", module_name(path)):
+            found.add(target)
+    return found
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Return the groups of modules that import each other in a circle: strongly connected components of two or more."""
+    reach = {module: set(targets) for module, targets in graph.items()}
+    for middle in graph:
+        for targets in reach.values():
+            if middle in targets:
+                targets |= reach[middle]
+    groups = {frozenset(other for other in targets if module in reach[other]) for module, targets in reach.items()}
+    return sorted(sorted(group) for group in groups if group)
+
+
+def test_circles_are_found() -> None:
+    """The search for circles finds one of three files, and none in a tree."""
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+    assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """No import closes a circle, be it at the top, inside a function or for types only."""
+    assert circles({module: imported_modules(path) for module, path in MODULES.items()}) == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_go_down(path: Path) -> None:
-    """A part imports only what lies below it; models and analysis do not know each other."""
-    own = part(path)
+    """A file imports its own room and the rooms below it, as drawn; no other."""
+    own = room(path)
     if own == "__init__":
         return
-    for name, _ in imports(path):
-        if not name.startswith("topo_exp."):
-            continue
-        other = name.split(".")[1]
-        if other == own or other not in LAYERS:
-            continue
-        assert LAYERS[other] < LAYERS[own] or {own, other} == {"__main__", "cli"}, f"imports {name}"
+    assert own in MAY_IMPORT, f"{own} is a room without a place in the house"
+    others = {module.split(".")[1] for module in imported_modules(path)} - {own}
+    assert others <= MAY_IMPORT[own], f"{own} imports {sorted(others - MAY_IMPORT[own])}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_object_reaches_up(path: Path) -> None:
+    """Sheets, projections and functions do not hold their simulation; a projection asks its sheets for little."""
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"\.(?:dest|src|sheet|projection|_sheet|_projection)\.(?:_?sim|simulation|network)\b", text)
+    if room(path) == "engine":
+        assert not re.search(r"\bself\._?simulation\b", text)
+    if path.name == "projection.py":
+        asked = set(re.findall(r"\b(?:src|dest)\.(\w+)", text))
+        assert asked <= {"grid", "name", "shape"}, f"asks a sheet for {sorted(asked)}"
+
+
+def offered() -> Iterator[tuple[str, ast.FunctionDef | ast.AnnAssign]]:
+    """List the signatures and typed fields of everything that one room imports from another."""
+    wanted: dict[str, set[str]] = {}
+    for path in FILES:
+        for name, _ in imports(path):
+            module, _, thing = name.rpartition(".")
+            if module in MODULES and room(MODULES[module]) != room(path):
+                wanted.setdefault(module, set()).add(thing)
+    for module, things in sorted(wanted.items()):
+        for node in ast.parse(MODULES[module].read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name in things:
+                yield f"{module}.{node.name}", node
+            if isinstance(node, ast.ClassDef) and node.name in things:
+                for inner in node.body:
+                    public = isinstance(inner, ast.FunctionDef) and not inner.name.startswith("_")
+                    if public or isinstance(inner, ast.AnnAssign):
+                        name = inner.name if isinstance(inner, ast.FunctionDef) else ast.unparse(inner.target)
+                        yield f"{module}.{node.name}.{name}", inner  # type: ignore[misc]
+
+
+def untyped(node: ast.FunctionDef | ast.AnnAssign) -> bool:
+    """Return True if `Any` stands in a signature or in the type of a field."""
+    if isinstance(node, ast.AnnAssign):
+        annotations: list[ast.expr | None] = [node.annotation]
+    else:
+        arguments = node.args
+        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        annotations = [argument.annotation for argument in every] + [node.returns]
+    names = (name for annotation in annotations if annotation for name in ast.walk(annotation))
+    return any(isinstance(name, ast.Name) and name.id == "Any" for name in names)
+
+
+def test_rooms_meet_at_typed_joints() -> None:
+    """No function, method or field that one room imports from another has `Any` in its type."""
+    assert [name for name, node in offered() if untyped(node)] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_libraries_stay_where_they_belong(path: Path) -> None:
     """Hydra lives in compose and cli, MLflow in its view, matplotlib where pictures are made, numba in the engine."""
     relative = path.relative_to(PACKAGE)
-    for name, _ in imports(path):
+    for name, _ in imports(path, typing_too=False):
         library = name.partition(".")[0]
         if library in ALLOWED:
             assert any(relative.match(pattern) for pattern in ALLOWED[library]), f"imports {name}"
@@ -100,11 +192,11 @@ def test_the_engine_is_silent_and_touches_disk_and_clock_in_one_place() -> None:
     outside = {"logging", "pathlib", "shutil", "tempfile", "time"}
     found = {
         path.name
-        for path in (PACKAGE / "engine").glob("*.py")
+        for path in (PACKAGE / "engine").rglob("*.py")
         for name, _ in imports(path)
         if name.partition(".")[0] in outside
     }
-    assert found == {"compiled.py"}
+    assert found == {"cache.py"}
 
 
 @pytest.mark.parametrize("library", ["mlflow", "numba"])
