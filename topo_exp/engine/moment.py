@@ -71,6 +71,10 @@ class Moment:
             self._now = Fraction(self._tick, self._ticks_per_unit)
         return self._now
 
+    def is_after(self, time: Fraction) -> bool:
+        """Return True if this moment is later than an exact time."""
+        return self._tick * time.denominator > time.numerator * self._ticks_per_unit
+
     def of(self, path: str) -> "Moment":
         """Return the same moment for the owner of numbers at `path`, such as "V1/Afferent"."""
         return Moment(

@@ -99,11 +99,13 @@ class HomeostaticResponse(Adaptive):
         self._previous: FloatArray | None = None
         self.next_update = Fraction(str(self.period))
         """The first application after this time updates the threshold."""
+        self._following = self.next_update, 0.0, self.next_update
+        """The time of an update, a period, and the time of the update after it."""
 
     @property
     def threshold(self) -> FloatArray | None:
         """(rows, columns), read-only; None until the sheet is activated for the first time. Assign to change it."""
-        return self._threshold
+        return None if self._threshold is None else read_only(self._threshold)
 
     @threshold.setter
     def threshold(self, threshold: FloatArray | None) -> None:
@@ -112,7 +114,7 @@ class HomeostaticResponse(Adaptive):
     @property
     def average(self) -> FloatArray | None:
         """(rows, columns), read-only; running average of the activity. Assign to change it."""
-        return self._average
+        return None if self._average is None else read_only(self._average)
 
     @average.setter
     def average(self, average: FloatArray | None) -> None:
@@ -121,15 +123,25 @@ class HomeostaticResponse(Adaptive):
     @property
     def previous(self) -> FloatArray | None:
         """(rows, columns), read-only; the activity when this function was last applied. Assign to change it."""
-        return self._previous
+        return None if self._previous is None else read_only(self._previous)
 
     @previous.setter
     def previous(self, previous: FloatArray | None) -> None:
         self._previous = None if previous is None else read_only_copy(previous)
 
+    @property
+    def following_update(self) -> Fraction:
+        """The time of the update that comes after the next one."""
+        update, period, following = self._following
+        if update is not self.next_update or period != self.period:
+            period = self.period
+            following = self.next_update + _exact(period)
+            self._following = self.next_update, period, following
+        return following
+
     def follow(self, activity: FloatArray) -> None:
         """Average over this activity at the next update; the caller does not change the array afterwards."""
-        self._previous = read_only(activity)
+        self._previous = activity
 
     def adapt(self, shape: tuple[int, int], moment: Moment, adaptation: "Adaptation | None" = None) -> FloatArray:
         """Update the average and the threshold if a period has passed.
@@ -140,17 +152,16 @@ class HomeostaticResponse(Adaptive):
             adaptation: Computes the update; by default `adapted`, in double precision.
 
         Returns:
-            The threshold to apply, (rows, columns). Until it changes, it is the same array.
+            The threshold to apply, (rows, columns). It is the same array until it changes; do not change it in place.
         """
         if self._threshold is None or self._average is None:
-            self._threshold = read_only(np.full(shape, float(self.t_init)))
-            self._average = read_only(np.full(shape, float(self.target_activity)))
-        if moment.now > self.next_update:
-            self.next_update += _exact(self.period)
+            self._threshold = np.full(shape, float(self.t_init))
+            self._average = np.full(shape, float(self.target_activity))
+        if moment.is_after(self.next_update):
+            self.next_update = self.following_update
             if moment.plastic and self._previous is not None:
                 update = adaptation or adapted
-                threshold, average = update(self, self._threshold, self._average, self._previous)
-                self._threshold, self._average = read_only(threshold), read_only(average)
+                self._threshold, self._average = update(self, self._threshold, self._average, self._previous)
         return self._threshold
 
     def apply(self, x: FloatArray, moment: Moment) -> FloatArray:

@@ -319,8 +319,7 @@ class Executor:
         """Return the last ticks at which the next update of thresholds is not due, and the one after it."""
         if fn.next_update is not self._update:
             self._update = fn.next_update
-            following = fn.next_update + Fraction(str(fn.period))
-            self._updates = self._clock.ticks_at(self._update), self._clock.ticks_at(following)
+            self._updates = self._clock.ticks_at(self._update), self._clock.ticks_at(fn.following_update)
         return self._updates
 
     def _load(self) -> None:
@@ -391,7 +390,8 @@ class Executor:
     ) -> tuple[FloatArray, FloatArray]:
         """Return the threshold and average of a homeostatic response after one update."""
         threshold, average = threshold.copy(), average.copy()
-        single = np.require(previous, np.float32, ["C", "W"]).ravel()
+        is_loaded = previous is self._activity_of
+        single = self._activity if is_loaded else np.require(previous, np.float32, ["C", "W"]).ravel()
         self._kernels.adapt(threshold.ravel(), average.ravel(), single, self._constants)
         return threshold, average
 
