@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from topo_exp.engine import eventdriven
-from topo_exp.engine.compiled import kernels
+from topo_exp.engine.compiled.cache import kernels
 from topo_exp.engine.coordinates import FieldGeometry, Template
 from topo_exp.engine.eventdriven import EventDrivenFields, Layout, Wires, has_runs
 from topo_exp.engine.fields import DenseFields

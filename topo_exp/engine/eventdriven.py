@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from topo_exp.engine.compiled import kernels
+from topo_exp.engine.compiled.cache import kernels
 from topo_exp.engine.coordinates import FieldGeometry
 from topo_exp.engine.fields import DenseFields, LearningFn, ResponseFn
 from topo_exp.engine.learning import DivisiveNormalizeL1, Hebbian, KeepWeights

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from topo_exp.engine.compiled import kernels
+from topo_exp.engine.compiled.cache import kernels
 from topo_exp.engine.eventdriven import SharedFields, Wires, aligned, fast_fields
 from topo_exp.engine.projection import CFProjection, Projection
 from topo_exp.engine.sheet import CFSheet, SettlingCFSheet
