@@ -52,36 +52,46 @@ def test_loading_kernels_leaves_numba_as_it_was(monkeypatch):
     assert numba.config.CACHE_DIR == "elsewhere"
 
 
-COUNT = """
-from topo_exp.engine.compiled.cache import kernels
-stats = [entry.stats for entry in vars(kernels()).values() if hasattr(entry, "stats")]
-print(sum(sum(s.cache_hits.values()) for s in stats), sum(sum(s.cache_misses.values()) for s in stats))
-"""
-
-
 @pytest.mark.slow
 def test_an_edit_of_one_file_compiles_all_kernels_anew(tmp_path):
     """A change in one file of the kernels replaces the stored code of all; without a change all of it is loaded."""
-    root = tmp_path / "copy"
+    root, stored_in = tmp_path / "copy", tmp_path / "cache"
     shutil.copytree(PACKAGE, root / "topo_exp", ignore=shutil.ignore_patterns("__pycache__"))
+    code = "from topo_exp.engine.compiled.cache import kernels; kernels()"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(stored_in), "PYTHONPATH": str(root)}
 
-    def loads() -> tuple[int, int]:
-        """Load all kernels in a new process; return how many came from the cache, and how many were compiled."""
-        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(root)}
-        done = subprocess.run(
-            [sys.executable, "-c", COUNT], env=environment, cwd=root, capture_output=True, text=True, check=True
-        )
-        hits, misses = done.stdout.split()
-        return int(hits), int(misses)
+    def load() -> dict[Path, int]:
+        """Load all kernels in a new process; return the files of the cache, with the times of their last change."""
+        subprocess.run([sys.executable, "-c", code], env=environment, cwd=root, check=True)
+        return {path.relative_to(stored_in): path.stat().st_mtime_ns for path in stored_in.rglob("*.nb?")}
 
-    hits, compiled = loads()
-    assert hits == 0
-    assert compiled >= 10
-    assert loads() == (compiled, 0)
-    helper = root / "topo_exp" / "engine" / "compiled" / "kernels" / "active.py"  # holds no function that is stored
+    first = load()
+    assert len(first) >= 20  # an index and the code of each kernel that Python calls
+    assert load() == first
+    helper = root / "topo_exp" / "engine" / "compiled" / "kernels" / "active.py"  # none of its functions is stored
+    assert not any(path.name.startswith("active") for path in first)
     helper.write_text(helper.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
-    assert loads() == (0, compiled)
-    assert loads() == (compiled, 0)
+    second = load()
+    anew = {path for path in second if path not in first}
+    assert sorted(path.name for path in anew) == sorted(path.name for path in first)
+    assert {path: second[path] for path in first} == first
+    assert load() == second
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executable", ["", "/nowhere/python3"])
+def test_kernels_are_complete_without_a_second_process(tmp_path, executable):
+    """All kernels are compiled and work where no second process can be started to compile half of them."""
+    code = f"import sys; sys.executable = {executable!r}\n{RUN}"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=root, capture_output=True, text=True, check=True
+    )
+    sim = Network().build("compiled")
+    sim.run(3)
+    assert done.stdout.strip() == sim["V1"].activity.tobytes().hex()
+    assert not done.stderr
 
 
 @pytest.mark.slow

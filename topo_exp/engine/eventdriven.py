@@ -196,6 +196,15 @@ class Wires:
         kernels().respond(self.row, numbers)
         return self.view.copy()
 
+    def learn(self, activity: FloatArray, rate: float) -> float:
+        """Apply the Hebb rule without normalisation; return -1, and change nothing, where an activity is negative."""
+        compiled = kernels()
+        listed, numbers = np.zeros(activity.size, np.int32), np.zeros((1, compiled.N_NUMBERS))
+        sheet, row = np.zeros(compiled.N_SHEET, np.int64), self.row.copy()
+        sheet[compiled.ACTIVITY], sheet[compiled.LEARNERS] = activity.ctypes.data, listed.ctypes.data
+        sheet[compiled.UNITS], row[0, compiled.GROUP], numbers[0, compiled.RATE] = activity.size, -1, rate
+        return compiled.learn(sheet, row, numbers)
+
     @property
     def nbytes(self) -> int:
         """Bytes of the weights and of what says where they belong."""
@@ -241,7 +250,7 @@ class EventDrivenFields:
         """Replace the weights."""
         self.wires.convert(np.ascontiguousarray(weights, np.float32), self.wires.scale, pack=True)
         self.wires.scale[:] = 1.0
-        kernels().add_up(self.wires.row)
+        kernels().add_up(self.wires.row, np.zeros(self.geometry.units + kernels().PADDING))
         self.count = 0
         self.signed = bool((self.wires.weights < 0).any())
 
@@ -254,7 +263,7 @@ class EventDrivenFields:
         post = np.ascontiguousarray(activity, np.float32)
         self.wires.loaded = None
         self.wires.source[:] = single(source)
-        if self.signed or kernels().learn_alone(self.wires.row, post.ravel(), float(rate)) < 0:
+        if self.signed or self.wires.learn(post, rate) < 0:
             mask = self.geometry.on_sheet & self.template_mask
             dense = DenseFields(self.geometry, mask, self.weights(), np.float64)
             dense.learn(rule, np.asarray(single(source), np.float32), post, rate)
@@ -277,7 +286,8 @@ class EventDrivenFields:
         self.count += 1
         if self.count >= FOLD_AFTER or least < LEAST_SCALE:
             if not self.signed:
-                kernels().fold(self.wires.row)
+                padded = self.geometry.units + kernels().PADDING
+                kernels().fold(self.wires.row, np.zeros(padded), np.ones(padded))
             else:
                 self.set_weights(self.weights())
             self.count = 0

@@ -5,11 +5,13 @@ Compiling takes seconds, so its result is stored for later processes of this use
 
 import contextlib
 import hashlib
+import importlib
 import os
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +22,16 @@ COMPILING_TIMEOUT = 120.0
 KERNELS = Path(__file__).with_name("kernels")
 """The package of the kernels."""
 
+SECOND_HALF = ("layout", "learn", "weights", "pictures")
+"""Modules of kernels that a second process compiles while this one compiles the others, which takes about as long."""
+
+_IN_A_SECOND_PROCESS = """
+import sys
+directory, sys.path[:] = sys.argv[1], sys.argv[2:]
+from topo_exp.engine.compiled.cache import SECOND_HALF, load
+load(directory, SECOND_HALF)
+"""
+
 
 @cache
 def kernels() -> ModuleType:
@@ -29,14 +41,57 @@ def kernels() -> ModuleType:
 
     name = f"{binding.get_host_cpu_name()}-numba{numba.__version__}-py{sys.version_info.major}{sys.version_info.minor}"
     directory = _cache_directory(f"{name}-{source_hash(KERNELS)}")
+    with _one_at_a_time(directory) as compiled:
+        if not compiled:
+            with _second_process(str(directory)):
+                load(str(directory), ["settle"])
+        return load(str(directory), ["entries"])
+
+
+def load(directory: str, modules: Iterable[str]) -> ModuleType:
+    """Import modules of kernels from a cache directory, compiling what is not there, and return the last one."""
+    import numba
+
     before = numba.config.CACHE_DIR
-    with _one_at_a_time(directory):
-        numba.config.CACHE_DIR = str(directory)
-        try:
-            from topo_exp.engine.compiled.kernels import entries
-        finally:
-            numba.config.CACHE_DIR = before
-    return entries
+    numba.config.CACHE_DIR = directory
+    try:
+        return [importlib.import_module(f"topo_exp.engine.compiled.kernels.{name}") for name in modules][-1]
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+@contextlib.contextmanager
+def _second_process(directory: str) -> Iterator[None]:
+    """Compile SECOND_HALF in another process meanwhile, if there are two processors, and wait for its end.
+
+    It saves time only: this process compiles whatever the other one, for any reason, did not leave in the cache.
+    """
+    command = [sys.executable, "-c", _IN_A_SECOND_PROCESS, directory, *sys.path]
+    process = None
+    if _is_python(sys.executable) and _processors() > 1:
+        with contextlib.suppress(OSError):
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+    try:
+        yield
+        if process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(COMPILING_TIMEOUT)
+    finally:
+        if process:
+            process.kill()
+            process.wait()
+
+
+def _is_python(executable: str | None) -> bool:
+    """Return True if a path is that of a Python interpreter, and not of a program into which Python is embedded."""
+    return bool(executable) and Path(executable or "").name.lower().startswith("python")
+
+
+def _processors() -> int:
+    """Return the number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def source_hash(package: Path) -> str:
@@ -78,15 +133,15 @@ def _is_private(directory: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(directory: Path) -> Iterator[None]:
-    """Hold a lock while this process compiles; without waiting, once the kernels have been compiled."""
+def _one_at_a_time(directory: Path) -> Iterator[bool]:
+    """Hold a lock while this process compiles; yield True, without a lock, if all kernels have been compiled."""
     done = directory / "compiled"
     if done.exists():
-        yield
+        yield True
         return
     with open(directory / "lock", "w") as lock:
         _wait_for(lock.fileno())
-        yield
+        yield done.exists()
         done.touch()
 
 

@@ -1,7 +1,7 @@
 """All kernels and the columns of their tables, as one module."""
 
 from topo_exp.engine.compiled.kernels.layout import convert, list_vectors
-from topo_exp.engine.compiled.kernels.learn import adapt, learn, learn_alone
+from topo_exp.engine.compiled.kernels.learn import adapt, learn
 from topo_exp.engine.compiled.kernels.pictures import draw_gaussians
 from topo_exp.engine.compiled.kernels.respond import respond
 from topo_exp.engine.compiled.kernels.settle import settle, settle_together
@@ -15,7 +15,6 @@ __all__ = [
     "draw_gaussians",
     "fold",
     "learn",
-    "learn_alone",
     "list_vectors",
     "respond",
     "settle",

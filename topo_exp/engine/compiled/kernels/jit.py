@@ -17,7 +17,7 @@ helper = njit(fastmath=CONTRACT, **_INSIDE)
 
 
 def helper_of(signature: str) -> Callable[..., Any]:
-    """Return the decorator that compiles a function that only kernels call, with one signature for all its callers."""
+    """Return `helper` with one signature for all callers; numba would compile again for each constant argument."""
     return njit(signature, fastmath=CONTRACT, **_INSIDE)
 
 
@@ -26,6 +26,11 @@ exact = njit(fastmath=False, **_INSIDE)
 
 Codegen = tuple[Any, Callable[..., Any]]
 """An intrinsic's signature, and the function that writes its instructions."""
+
+
+def exact_of(signature: str) -> Callable[..., Any]:
+    """Return `exact` with one signature for all callers."""
+    return njit(signature, fastmath=False, **_INSIDE)
 
 
 def entry_point(signature: str) -> Callable[..., Any]:

@@ -96,7 +96,7 @@ def _normalise(fields: IntArray, first: int, end: int, learners: int, n_learners
 
 @entry_point("float64(int64[::1], int64[:, ::1], float64[:, ::1])")
 def learn(sheet: IntArray, fields: IntArray, numbers: FloatArray) -> float:
-    """Apply the Hebb rule to every projection of a sheet, then normalise, for the active units.
+    """Apply the Hebb rule to the projections of a sheet, then normalise those in a GROUP, for the active units.
 
     Returns the least scale. Where an activity is negative, returns -1 and changes nothing, because sums of absolute
     weights are not linear then.
@@ -121,19 +121,6 @@ def learn(sheet: IntArray, fields: IntArray, numbers: FloatArray) -> float:
             smallest = min(smallest, _normalise(fields, first, end, sheet[LEARNERS], count))
         first = end
     return smallest
-
-
-@entry_point("float64(int64[:, ::1], float32[::1], float64)")
-def learn_alone(fields: IntArray, activity: FloatArray, rate: float) -> float:
-    """Apply the Hebb rule to one projection; where an activity is negative, return -1 and change nothing."""
-    n_dest = fields[0, N_DEST]
-    learners = np.empty(n_dest, np.int32)
-    post, listed = np.int64(activity.ctypes.data), np.int64(learners.ctypes.data)
-    if any_negative(post, n_dest) or any_negative(fields[0, SOURCE], fields[0, N_SOURCE]):
-        return -1.0
-    count = list_active(post, n_dest, listed)
-    _learn(fields[0], rate, post, listed, count)
-    return 0.0
 
 
 @entry_point("void(float64[::1], float64[::1], float32[::1], float64[::1])")

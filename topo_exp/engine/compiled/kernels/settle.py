@@ -165,7 +165,24 @@ def _scatter_together(field: IntArray, active: IntArray, inputs: FloatArray, par
             weight += 64
 
 
-@entry_point("void(int64[::1], float64[::1], int64[:, ::1], float64[:, ::1], float64[:, ::1], float32[:, ::1])")
+@helper
+def _list_any(inputs: FloatArray, active: IntArray) -> int:
+    """List the rows of `inputs` (quads, members of all presentations) that hold a nonzero; return their number."""
+    count = 0
+    for quad in range(len(inputs)):
+        some = False
+        for member in range(inputs.shape[1]):
+            some |= inputs[quad, member] != 0
+        if some:
+            active[count] = quad
+            count += 1
+    return count
+
+
+@entry_point(
+    "void(int64[::1], float64[::1], int64[:, ::1], float64[:, ::1], float64[:, ::1], float32[:, ::1],"
+    "float32[:, :, ::1], float32[:, ::1], int32[::1])"
+)
 def settle_together(
     sheet: IntArray,
     transfer: FloatArray,
@@ -173,32 +190,33 @@ def settle_together(
     numbers: FloatArray,
     drives: FloatArray,
     activities: FloatArray,
+    partial: FloatArray,
+    inputs: FloatArray,
+    active: IntArray,
 ) -> None:
     """Settle a sheet to each of TOGETHER drives, as `settle` does, bit for bit; its two lateral projections must add.
 
-    drives, activities: (TOGETHER, units). The lateral projections have had no input before.
+    drives, activities: (TOGETHER, units). partial (2, TOGETHER, units + PADDING), inputs (quads, 4 TOGETHER): zeros,
+    which are overwritten; active (quads,). The lateral projections have had no input before.
     """
     n = sheet[UNITS]
     one, other = _two_lateral(transfer, fields)
-    laterals = (fields[one].copy(), fields[other].copy())
+    laterals = (one, other)
+    own = (fields[one, PARTIAL], fields[other, PARTIAL], sheet[DRIVE], sheet[ACTIVITY])
     strengths = (numbers[one, STRENGTH], numbers[other, STRENGTH])
-    columns = laterals[0][SOURCE_COLUMNS]
-    partial = np.zeros((2, TOGETHER, n + PADDING), np.float32)
-    inputs = np.zeros(((n // columns + 1) // 2 * ((columns + 1) // 2), 4 * TOGETHER), np.float32)
-    active = np.empty(len(inputs), np.int32)
-    own = sheet.copy()
+    columns = fields[one, SOURCE_COLUMNS]
+    row = 4 * (n + PADDING)
+    partials, drive, activity = partial.ctypes.data, drives.ctypes.data, activities.ctypes.data
     for activation in range(sheet[ACTIVATIONS]):
         if activation > 0:
-            count = 0
-            for quad in range(len(inputs)):
-                if inputs[quad].any():
-                    active[count] = quad
-                    count += 1
+            count = _list_any(inputs, active)
             for p in range(2):
-                _scatter_together(laterals[p], active[:count], inputs, partial[p].ctypes.data, 4 * (n + PADDING))
+                address = np.int64(partials + TOGETHER * row * p)
+                _scatter_together(fields[laterals[p]], active[:count], inputs, address, row)
         for presentation in range(TOGETHER):
-            own[DRIVE], own[ACTIVITY] = drives[presentation].ctypes.data, activities[presentation].ctypes.data
+            sheet[DRIVE], sheet[ACTIVITY] = drive + 8 * n * presentation, activity + 4 * n * presentation
             for p in range(2):
-                laterals[p][PARTIAL] = partial[p, presentation].ctypes.data
-            _activate_from_two(own, transfer, laterals[0], laterals[1], strengths)
+                fields[laterals[p], PARTIAL] = partials + row * (TOGETHER * p + presentation)
+            _activate_from_two(sheet, transfer, fields[one], fields[other], strengths)
             _by_quad(activities[presentation], columns, inputs, 4 * presentation)
+    fields[one, PARTIAL], fields[other, PARTIAL], sheet[DRIVE], sheet[ACTIVITY] = own

@@ -3,14 +3,13 @@
 import numpy as np
 
 from topo_exp.engine.compiled.kernels.active import quads
-from topo_exp.engine.compiled.kernels.jit import entry_point, float32s, float64s, helper, int32s
+from topo_exp.engine.compiled.kernels.jit import entry_point, float32s, float64s, helper_of, int32s
 from topo_exp.engine.compiled.kernels.table import (
     LISTS,
     N_DEST,
     N_LISTS,
     N_OFFSETS,
     OFFSETS,
-    PADDING,
     SCALE,
     TOTAL,
     WEIGHTS,
@@ -18,7 +17,7 @@ from topo_exp.engine.compiled.kernels.table import (
 from topo_exp.typing import FloatArray, IntArray
 
 
-@helper
+@helper_of("void(int64[::1], float64[::1], float64[::1], int64)")
 def _walk(field: IntArray, sums: FloatArray, factors: FloatArray, step: int) -> None:
     """Add |v| of each destination unit to sums (step 0), or multiply v by its factor (step 1).
 
@@ -44,13 +43,15 @@ def _walk(field: IntArray, sums: FloatArray, factors: FloatArray, step: int) -> 
                 weight += 4 * width
 
 
-@entry_point("void(int64[:, ::1])")
-def fold(fields: IntArray) -> None:
-    """Multiply the scale of one projection into its weights so that they sum to TOTAL; set the scale to one."""
+@entry_point("void(int64[:, ::1], float64[::1], float64[::1])")
+def fold(fields: IntArray, sums: FloatArray, factors: FloatArray) -> None:
+    """Multiply the scale of one projection into its weights so that they sum to TOTAL; set the scale to one.
+
+    sums, factors: (destination units + PADDING,) zeros and ones, which are overwritten.
+    """
     field = fields[0]
     n_dest = field[N_DEST]
     scale, total = float64s(field[SCALE], n_dest), float64s(field[TOTAL], n_dest)
-    sums, factors = np.zeros(n_dest + PADDING), np.ones(n_dest + PADDING)
     _walk(field, sums, factors, 0)
     for unit in range(n_dest):
         factors[unit] = total[unit] / sums[unit] if sums[unit] > 0 else scale[unit]
@@ -58,13 +59,15 @@ def fold(fields: IntArray) -> None:
     scale[:] = 1.0
 
 
-@entry_point("void(int64[:, ::1])")
-def add_up(fields: IntArray) -> None:
-    """Set TOTAL to the sum of the weights s v of each destination unit of one projection."""
+@entry_point("void(int64[:, ::1], float64[::1])")
+def add_up(fields: IntArray, sums: FloatArray) -> None:
+    """Set TOTAL to the sum of the weights s v of each destination unit of one projection.
+
+    sums: (destination units + PADDING,) zeros, which are overwritten.
+    """
     field = fields[0]
     n_dest = field[N_DEST]
     scale, total = float64s(field[SCALE], n_dest), float64s(field[TOTAL], n_dest)
-    sums = np.zeros(n_dest + PADDING)
     _walk(field, sums, sums, 0)
     for unit in range(n_dest):
         total[unit] = scale[unit] * sums[unit]
