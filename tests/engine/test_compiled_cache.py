@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.engine.fast_networks import Network
+from tests.engine.small_networks import Network
 from topo_exp.engine.compiled import cache
 
 RUN = """
-from tests.engine.fast_networks import Network
+from tests.engine.small_networks import Network
 sim = Network().build("compiled")
 sim.run(3)
 print(sim["V1"].activity.tobytes().hex())
