@@ -216,7 +216,18 @@ class Executor:
             for row, (drive, _) in zip(drives, deferred, strict=False):
                 row[:] = drive
             self._addresses[compiled.ACTIVATIONS] = self._settle_scheme.tsettle
-            compiled.settle_together(self._addresses, self._transfer, self._table, self._numbers, drives, activities)
+            quads = self._buffers_of[self._lateral_rows[0]].layout.start.size
+            compiled.settle_together(
+                self._addresses,
+                self._transfer,
+                self._table,
+                self._numbers,
+                drives,
+                activities,
+                np.zeros((2, compiled.TOGETHER, size + compiled.PADDING), np.float32),
+                np.zeros((quads, 4 * compiled.TOGETHER), np.float32),
+                np.empty(quads, np.int32),
+            )
             for activity, (_, into) in zip(activities, deferred, strict=False):
                 into[:] = activity.reshape(into.shape)
 
