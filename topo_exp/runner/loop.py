@@ -19,7 +19,7 @@ from topo_exp.record.run_yaml import ErrorData, Status, now, yaml_data
 from topo_exp.record.states import Snapshot
 from topo_exp.runner.background import BackgroundRecorder
 from topo_exp.runner.directory_recorder import DirectoryRecorder
-from topo_exp.runner.forms import dense_cost, forms_of
+from topo_exp.runner.forms import dense_cost
 from topo_exp.runner.measuring import Measuring
 from topo_exp.runner.progress import ProgressDisplay
 from topo_exp.runner.provenance import ProvenanceThread
@@ -114,7 +114,7 @@ class RunLoop:
         require_space(self._record.directory, copies * sim.nbytes)
         self.is_built = True
         log.info("built %s: %d connections, %.1f MB of weights", self._spec.model, sim.n_connections, sim.nbytes / 1e6)
-        if sim.engine == "compiled" and (cost := dense_cost(forms_of(sim))):
+        if sim.engine == "compiled" and (cost := dense_cost(sim.explain())):
             log.warning("%s", cost)
         return sim
 
