@@ -274,3 +274,74 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.05)
+
+
+SWEPT = [
+    ("times=[0,1],[0,2]", "times", ([0, 1], [0, 2]), ("times=0_1", "times=0_2")),
+    ("analysis=[],[functions.py:measure]", "analysis", ([], "functions.py:measure"), ("analysis=", "functions.py-me")),
+    ("engine=compiled,reference", "engine", ("compiled", "reference"), ("engine=compiled", "engine=reference")),
+    ("snapshot=last,none", "snapshot", ("last", "none"), ("snapshot=last", "snapshot=none")),
+    ("experiment=one,two", "experiment", ("one", "two"), ("experiment=one", "experiment=two")),
+]
+
+
+@pytest.mark.parametrize(("word", "name", "values", "named"), SWEPT, ids=lambda value: str(value)[:20])
+def test_whatever_is_swept_names_its_runs(
+    program: Program, tmp_path: Path, word: str, name: str, values: tuple[object, ...], named: tuple[str, ...]
+) -> None:
+    """Settings of every kind that vary are in the directory's name and in the record, with their values."""
+    folder = tmp_path / "conf" / "experiment"
+    folder.mkdir(parents=True)
+    for experiment in ("one", "two"):
+        (folder / f"{experiment}.yaml").write_text("# @package _global_\n")
+    quick = [other for other in QUICK if not other.startswith(f"{name}=")]
+    assert program("--config-dir", "conf", "-m", word, *quick, "tag=mine").code == 0
+    records = sorted(runs(tmp_path / "Output"), key=lambda run: values.index(run["given"][name]))
+    assert [run["given"] for run in records] == [{name: value} for value in values]
+    assert [run["settings"][name]["swept"] for run in records] == [True, True]
+    assert all(text in run["name"] for run, text in zip(records, named, strict=True)), [run["name"] for run in records]
+    assert not [run["name"] for run in records if run["name"].endswith("-2")]
+
+
+def test_a_swept_option_of_an_analysis_names_its_runs(program: Program, tmp_path: Path) -> None:
+    """`analysis.NAME.OPTION` stands in the name, in `given` and, with its kind, among the settings."""
+    words = ["analysis=[functions.py:measure]", "times=[0]", "tracking=none"]
+    assert program("-m", "analysis.measure.scale=0.5,2", *words).code == 0
+    records = runs(tmp_path / "Output")
+    assert [run["given"] for run in records] == [{"analysis.measure.scale": 0.5}, {"analysis.measure.scale": 2}]
+    assert [run["name"].partition(",")[2] for run in records] == [
+        "analysis.measure.scale=0.5",
+        "analysis.measure.scale=2",
+    ]
+    assert records[0]["settings"] == {
+        "analysis.measure.scale": {"kind": "analysis option", "value": 0.5, "swept": True},
+        "analysis": {"kind": "analysis", "value": "functions.py:measure", "swept": False},
+        "times": {"kind": "option", "value": [0], "swept": False},
+        "tracking": {"kind": "option", "value": "none", "swept": False},
+    }
+
+
+def test_the_engine_is_recorded_as_it_was(program: Program, tmp_path: Path) -> None:
+    """A model may choose its engine; the record has the one that simulated, and the option goes before the model."""
+    (tmp_path / "exact.py").write_text(
+        "import param\nimport topo_exp\n\nclass Exact(param.Parameterized):\n    def build(self):\n"
+        "        sim = topo_exp.build('tiny', cortex_density=3)\n        sim.engine = 'reference'\n        return sim\n"
+    )
+    for words in (["model=exact.py"], ["model=exact.py", "engine=compiled"], []):
+        assert program(*words, *QUICK).code == 0
+    engines = {
+        (run["model"], bool(run["settings"].get("engine"))): run["options"]["engine"]
+        for run in runs(tmp_path / "Output")
+    }
+    assert engines == {("exact", False): "reference", ("exact", True): "compiled", ("tiny", False): "compiled"}
+
+
+def test_the_forms_of_a_model_are_printed(program: Program, tmp_path: Path) -> None:
+    """`--explain` prints a table of sheets and projections, and runs nothing."""
+    outcome = program("model=tiny", "cortex_density=3", "--explain")
+    assert (outcome.code, outcome.err) == (0, "")
+    head, *rows = outcome.out.splitlines()
+    assert head.split() == ["sheet", "projection", "form", "reason", "weights", "MB"]
+    assert any(row.startswith("V1") and "compiled" in row for row in rows)
+    assert not (tmp_path / "Output").exists()
+    assert "dense" in program("engine=reference", "--explain").out

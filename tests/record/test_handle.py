@@ -9,6 +9,7 @@ from topo_exp.errors import RecordError, UnknownNameError
 from topo_exp.record.files import write_text
 from topo_exp.record.handle import load_run
 from topo_exp.record.metrics import read_metrics, replace_metrics
+from topo_exp.record.run_yaml import amend_record
 from topo_exp.testing import FakeSimulation, run_spec
 
 
@@ -115,3 +116,19 @@ def test_a_record_that_names_a_precision_names_an_engine(run, tmp_path, word, en
     assert "  engine: compiled\n" in text
     write_text(tmp_path / "run.yaml", text.replace("  engine: compiled\n", f"  precision: {word}\n"))
     assert load_run(tmp_path).engine == engine
+
+
+@pytest.mark.parametrize(
+    ("options", "engine"),
+    [
+        ({"engine": "reference"}, "reference"),
+        ({"engine": None}, None),
+        ({"precision": "single"}, "compiled"),
+        ({"precision": "reference"}, "reference"),
+    ],
+)
+def test_the_engine_is_read_from_new_and_old_records(tmp_path, options, engine):
+    """Records of version 0.1.0 name the precision, from which the engine follows."""
+    run = finished_run(run_spec(tmp_path, analyses={}))
+    amend_record(run.directory, lambda data: data.update(options=options))
+    assert load_run(run.directory).engine == engine
