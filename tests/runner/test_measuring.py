@@ -115,7 +115,7 @@ def test_an_analysis_over_time_that_fails_leaves_the_other_results(tmp_path, pol
     ("returned", "message"),
     [
         (Result(), "must return a mapping of times to Results (got Result)"),
-        ({7.0: Result()}, "must speak of analysis times (got 7.0, of [0.0, 5.0, 10.0])"),
+        ({7.0: Result()}, "must return analysis times (got 7.0, of [0.0, 5.0, 10.0])"),
         ({5.0: {"a": 1.0}}, "must return a Result, or a mapping of names to Results (got dict)"),
     ],
 )

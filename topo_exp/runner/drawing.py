@@ -91,7 +91,7 @@ class FigureWriter:
             try:
                 if pickled is None or not self._drawn_by_worker(pickled):
                     save_figure(order.name, order.draw, order.paths)
-            except BaseException as error:  # noqa: BLE001  passed to the caller, who decides whether the run fails
+            except BaseException as error:  # noqa: BLE001  passed to the caller, which decides whether the run fails
                 self._on_done(order, error)
             else:
                 self._on_done(order, None)

@@ -1,7 +1,7 @@
 """The recorder that shows a run in MLflow: it notifies a process beside the run after each analysis time.
 
 The run itself never loads MLflow, and waits for it only at its end, for a limited time. The process reads the run
-directory, so that MLflow shows exactly what is kept.
+directory, so that MLflow shows the contents of that directory.
 """
 
 from __future__ import annotations

@@ -20,12 +20,12 @@ from topo_exp.errors import RecordError
 from topo_exp.view.store import prepare_environment, store_of
 
 LOOPBACK = "127.0.0.1"
-STARTING = 120.0
+START_SECONDS = 120.0
 """Seconds that the server may take to answer for the first time."""
-STOPPING = 10.0
+STOP_SECONDS = 10.0
 """Seconds that it may take to end."""
 POLLING = 0.2
-"""Seconds between two looks at the server and the signals."""
+"""Seconds between two checks of the server and the signals."""
 LISTED = 20
 """Number of experiments whose pages are listed, the latest first."""
 
@@ -107,7 +107,7 @@ def chart_pages(address: str) -> dict[str, str]:
     proxies = [urllib.request.ProxyHandler({})] if LOOPBACK in address else []
     opener = urllib.request.build_opener(*proxies)
     try:
-        with opener.open(question, timeout=STARTING) as answer:
+        with opener.open(question, timeout=START_SECONDS) as answer:
             found = json.load(answer).get("experiments", [])
     except (OSError, ValueError):
         return {}  # only the address of the server is known then
@@ -154,7 +154,7 @@ def _await_answer(server: subprocess.Popen[bytes], address: tuple[str, int], rec
     Raises:
         RecordError: The server ends, or does not answer in time.
     """
-    until = time.monotonic() + STARTING
+    until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         if received:
             return False
@@ -166,7 +166,7 @@ def _await_answer(server: subprocess.Popen[bytes], address: tuple[str, int], rec
             time.sleep(POLLING)
         else:
             return True
-    raise RecordError(f"the MLflow server: must answer within {STARTING:.0f} s (got nothing).")
+    raise RecordError(f"the MLflow server: must answer within {START_SECONDS:.0f} s (got nothing).")
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
@@ -177,7 +177,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         except ProcessLookupError:
             break
         try:
-            server.wait(STOPPING)
+            server.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             continue
     server.wait()
