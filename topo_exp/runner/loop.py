@@ -72,8 +72,7 @@ class RunLoop:
         self._slice = 1.0
         self._last_heartbeat = clock.monotonic()
         self._diagnosed: Mapping[str, Data] = {}
-        self._dense = DenseWatch(())
-        self._has_simulated = False
+        self._dense: DenseWatch | None = None
 
     def run(self) -> None:
         """Take the simulation through its analysis times."""
@@ -117,7 +116,6 @@ class RunLoop:
         require_space(self._record.directory, copies * sim.nbytes)
         self.is_built = True
         log.info("built %s: %d connections, %.1f MB of weights", self._spec.model, sim.n_connections, sim.nbytes / 1e6)
-        self._dense = DenseWatch(sim.explain() if sim.engine == "compiled" else ())
         return sim
 
     def _open_recorder(self) -> None:
@@ -133,7 +131,7 @@ class RunLoop:
                 with self._interruptions.held(), self._watching(sim):
                     sim.run(until=min(until, math.floor(sim.time) + self._slice))
                 seconds = clock.perf_counter() - start
-                self._note_dense(seconds)
+                self._note_dense(sim, seconds)
                 self._progress.advanced(sim.time, iterations=sim.time - time_before, seconds=seconds)
                 self._record_heartbeat(sim)
                 if sim.time >= until:
@@ -141,23 +139,22 @@ class RunLoop:
                 self._slice = max(1.0, math.floor(self._slice * min(2.0, SLICE_SECONDS / max(seconds, 1e-9))))
 
     def _watching(self, sim: Simulation) -> AbstractContextManager[None]:
-        """Return a context in which the time of dense sheets is measured, if that is still to be done.
-
-        The first slice is left out, since it may include compilation.
-        """
-        if self._dense.is_complete or not self._has_simulated:
+        """Return a context in which the time of dense sheets is measured, if that is still to be done."""
+        if self._dense is None or self._dense.is_complete:
             return nullcontext()
         return sim.watched(self._dense.sheet)
 
-    def _note_dense(self, seconds: float) -> None:
-        """Add a measured slice; log the dense sheets that take a notable share of the time, once."""
-        if self._dense.is_complete:
-            return
-        if self._has_simulated:
+    def _note_dense(self, sim: Simulation, seconds: float) -> None:
+        """Add a measured slice; log the dense sheets that take a notable share of the time, once.
+
+        The first slice is not measured, since it may include compilation; only after it the forms are known at no cost.
+        """
+        if self._dense is None:
+            self._dense = DenseWatch(sim.explain() if sim.engine == "compiled" else ())
+        elif not self._dense.is_complete:
             self._dense.add_total(seconds)
-        self._has_simulated = True
-        if self._dense.is_complete and (report := self._dense.report()):
-            log.warning("%s", report)
+            if self._dense.is_complete and (report := self._dense.report()):
+                log.warning("%s", report)
 
     def _diagnose(self, sim: Simulation) -> None:
         """Raise if a number is not finite, and log each new finding of the simulation's diagnostics."""
