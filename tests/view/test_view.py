@@ -16,6 +16,7 @@ from topo_exp.errors import RecordError
 from topo_exp.record.handle import load_run
 from topo_exp.record.metrics import replace_metrics
 from topo_exp.record.run_yaml import amend_record
+from topo_exp.runner.spec import Setting
 from topo_exp.testing import run_spec
 from topo_exp.view.recorder import MlflowRecorder
 from topo_exp.view.store import prepare_environment, store_of
@@ -341,3 +342,25 @@ def test_names_in_results_are_names_that_mlflow_takes(run, client, name):
     for metric, value in Result(metrics={name: 1.0}).metrics.items():
         client.log_metric(other.info.run_id, metric, value)
     assert client.get_run(other.info.run_id).data.metrics == {name: 1.0}
+
+
+def test_settings_of_every_kind_are_parameters(run, client):
+    """MLflow has the settings that name a run, its parameters, and the options of its analyses; nothing else."""
+    settings = {
+        "times": Setting("option", [0.0, 5.0], is_swept=True),
+        "analysis.tuning.scale": Setting("analysis option", 0.5),
+        "tag": Setting("option", "x"),
+    }
+    swept = finished_run(
+        run_spec(
+            run.directory.parent,
+            directory_name="swept",
+            times=(0.0,),
+            analyses={"numbers": numbers},
+            given={"times": [0.0, 5.0]},
+            settings=settings,
+        )
+    )
+    require_sync([swept.directory])
+    (found,) = shown(client, swept)
+    assert found.data.params == {"times": "[0.0, 5.0]", "rows": "4", "seed": "0", "analysis.tuning.scale": "0.5"}

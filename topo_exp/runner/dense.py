@@ -49,11 +49,14 @@ class DenseWatch:
     """
 
     def __init__(self, rows: Sequence[FormRow]) -> None:
-        self._reasons: dict[str, list[str]] = {}
-        for row in rows:
-            if row.form == "dense":
-                name = f"{row.sheet}.{row.projection}" if row.projection else row.sheet
-                self._reasons.setdefault(row.sheet, []).append(f"{name}: {row.reason}")
+        dense = [row for row in rows if row.form == "dense"]
+        self._reasons = {row.sheet: [f"{row.sheet}: {row.reason}"] for row in dense if not row.projection}
+        for sheet in dict.fromkeys(
+            row.sheet for row in dense if row.projection
+        ):  # the sheet's own reason only refers to these
+            self._reasons[sheet] = [
+                f"{sheet}.{row.projection}: {row.reason}" for row in dense if row.sheet == sheet and row.projection
+            ]
         self._seconds = dict.fromkeys(self._reasons, 0.0)
         self._total = 0.0
 
