@@ -50,13 +50,13 @@ class DenseWatch:
 
     def __init__(self, rows: Sequence[FormRow]) -> None:
         dense = [row for row in rows if row.form == "dense"]
-        self._reasons = {row.sheet: [f"{row.sheet}: {row.reason}"] for row in dense if not row.projection}
-        for sheet in dict.fromkeys(
-            row.sheet for row in dense if row.projection
-        ):  # the sheet's own reason only refers to these
-            self._reasons[sheet] = [
-                f"{sheet}.{row.projection}: {row.reason}" for row in dense if row.sheet == sheet and row.projection
-            ]
+        self._reasons: dict[str, list[str]] = {}
+        for row in dense:
+            if row.projection:
+                self._reasons.setdefault(row.sheet, []).append(f"{row.sheet}.{row.projection}: {row.reason}")
+        for row in dense:  # the own reason of a sheet with dense projections only refers to them
+            if not row.projection:
+                self._reasons.setdefault(row.sheet, [f"{row.sheet}: {row.reason}"])
         self._seconds = dict.fromkeys(self._reasons, 0.0)
         self._total = 0.0
 
