@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_run_leaves_one_directory_and_nothing_else(program: Program, tmp_path: Path) -> None:
-    """Hydra makes no directories of its own, and the run is named by what was varied."""
+    """Hydra makes no directories of its own, and the run is named by the parameters that were set."""
     outcome = program("cortex_density=3", *QUICK, "timestamp=202611221137")
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out == "done: Output/202611221137_tiny,cortex_density=3\n"
@@ -83,7 +83,7 @@ def test_a_failing_run_ends_with_its_message_and_exit_code_1(program: Program, t
 
 
 def test_one_failing_run_of_a_sweep_does_not_stop_the_others(program: Program, tmp_path: Path) -> None:
-    """Every other run is done, each failure is told, and the exit code is 1."""
+    """Every other run is done, each failure is reported, and the exit code is 1."""
     (tmp_path / "sometimes.py").write_text(
         "def fail(sim):\n    if sim['V1'].shape == (3, 3): raise RuntimeError('three is bad')\n"
     )
@@ -137,7 +137,7 @@ def test_an_analysis_can_be_switched_off(program: Program, tmp_path: Path) -> No
 
 
 def test_experiment_files_are_composed_and_checked(program: Program, tmp_path: Path) -> None:
-    """A file in `experiment` sets options and parameters, may sweep, and its mistakes are told like others."""
+    """A file in `experiment` sets options and parameters, may sweep, and its mistakes are refused like others."""
     folder = tmp_path / "conf" / "experiment"
     folder.mkdir(parents=True)
     (folder / "good.yaml").write_text(
@@ -217,7 +217,7 @@ def test_a_finished_run_is_analysed_again(program: Program, tmp_path: Path) -> N
 
 
 def test_a_changed_model_is_analysed_from_its_recorded_copy(program: Program, tmp_path: Path) -> None:
-    """An edited or deleted file does not change what a finished run was."""
+    """An edited or deleted file does not change the model of a finished run."""
     program("model=mine.py", *QUICK)
     (tmp_path / "mine.py").write_text("raise RuntimeError('edited since')")
     outcome = program("analyse", "Output", "analysis=[functions.py:measure]", "tracking=none")

@@ -20,7 +20,7 @@ def run(tmp_path_factory):
 
 
 def test_a_handle_is_the_same_for_a_run_just_done_and_one_loaded(run):
-    """load_run gives what execute returned."""
+    """load_run returns the run that was executed."""
     loaded = load_run(run.directory)
     assert loaded.metadata == run.metadata
     assert loaded.metrics.equals(run.metrics)
@@ -43,7 +43,7 @@ def test_maps_have_time_and_sheet_coordinates(run):
 
 
 def test_what_belongs_to_one_time_is_not_said_of_all(tmp_path):
-    """Attributes that tell the time, or differ between times, are not among those of the maps over time."""
+    """Attributes that state the time, or differ between times, are not among those of the maps over time."""
     import xarray as xr
 
     def measure(sim):

@@ -25,7 +25,7 @@ def test_the_default_of_the_declaration_is_that_of_the_field(name):
 
 
 def test_the_record_has_the_options(tmp_path):
-    """run.yaml lists the options that change what a run keeps, as they were."""
+    """run.yaml lists the recorded options with their values."""
     run = finished_run(
         run_spec(tmp_path, analyses={"numbers": numbers}, snapshot="all", metadata_dir=tmp_path / "kept")
     )

@@ -1,4 +1,4 @@
-"""A run starts where it is told to."""
+"""A run simulates from its starting point."""
 
 from tests.doubles import finished_run, numbers
 from topo_exp.runner.run import execute

@@ -1,4 +1,4 @@
-"""MLflow shows what the run directories have: all of it, once."""
+"""MLflow shows everything that the run directories have, once."""
 
 import json
 import math
@@ -34,7 +34,7 @@ TIMES = (0.0, 0.05, 5.0)
 
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch):
-    """Keep MLflow's settings of whoever runs the tests out, and those of the tests in."""
+    """Remove MLflow's settings from the environment, and restore it after the test."""
     for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -270,7 +270,7 @@ def test_a_run_is_followed_to_its_end(run, client):
 
 
 def test_a_killed_run_is_shown_killed(run, client):
-    """After SIGKILL the follower shows what is there, says KILLED, and ends."""
+    """After SIGKILL the follower shows everything that is recorded, sets KILLED, and ends."""
     process = script(LIVE, run.directory.parent, "[0.0, 5.0, 1e6]", 0.02, "killed")
     directory = run.directory.parent / "killed"
     wait_for(lambda: (directory / "snapshot.npz").exists() and "\n5.0," in (directory / "metrics.csv").read_text())
@@ -324,7 +324,7 @@ def test_many_processes_can_share_a_fresh_database(tmp_path, processes):
 
 
 def test_a_lost_database_is_made_again(run, client, tmp_path, monkeypatch):
-    """The directories have everything to make a database anew that is equal to the lost one."""
+    """From the directories, a new database is made that is equal to the lost one."""
     from mlflow import MlflowClient
 
     require_sync([run.directory])
