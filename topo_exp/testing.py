@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +15,6 @@ from topo_exp.errors import NumericalError, StateError
 from topo_exp.runner.options import OPTIONS, RunOptions
 from topo_exp.runner.spec import RunSpec
 from topo_exp.typing import FloatArray, State
-from topo_exp.view.recorder import MlflowRecorder
 
 if TYPE_CHECKING:
     from topo_exp.engine.simulation import Simulation
@@ -88,6 +87,7 @@ class FakeSimulation:
         self._seconds = seconds_per_iteration
         self._breaks_at = breaks_at
         self._forms = tuple(forms)
+        self._watch: Callable[[str], AbstractContextManager[None]] = _unwatched
 
     def __getitem__(self, name: str) -> FakeSheet:
         return self.sheets[name]
@@ -96,11 +96,21 @@ class FakeSimulation:
         """Advance the time."""
         while np.floor(self.time) + 1 <= until:
             self.time = float(np.floor(self.time) + 1)
-            step = np.random.default_rng([self._seed, int(self.time)]).normal(size=self["V1"].shape)
-            self["V1"].activity = self["V1"].activity + step
-            if self._seconds:
-                time.sleep(self._seconds)
+            with self._watch("V1"):
+                step = np.random.default_rng([self._seed, int(self.time)]).normal(size=self["V1"].shape)
+                self["V1"].activity = self["V1"].activity + step
+                if self._seconds:
+                    time.sleep(self._seconds)
         self.time = max(self.time, float(until))
+
+    @contextmanager
+    def watched(self, watch: Callable[[str], AbstractContextManager[None]]) -> Iterator[None]:
+        """Enter `watch("V1")` around each iteration within the block."""
+        self._watch = watch
+        try:
+            yield
+        finally:
+            self._watch = _unwatched
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -143,6 +153,10 @@ class FakeSimulation:
         return self._forms
 
 
+def _unwatched(name: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 def run_spec(output_dir: Path, **changes: Any) -> RunSpec:
     """Describe a short run of a `FakeSimulation`.
 
@@ -168,7 +182,6 @@ def run_spec(output_dir: Path, **changes: Any) -> RunSpec:
         "given": arguments,
         "options": RunOptions(**options),
         "analyses": {"activity": fake_analysis},
-        "views": (MlflowRecorder,) if options["tracking"] == "mlflow" else (),
         "directory_name": "202611221137_fake",
         "command": "python -m topo_exp model=fake",
     }

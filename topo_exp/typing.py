@@ -20,3 +20,17 @@ State: TypeAlias = dict[str, NDArray]
 
 Data: TypeAlias = "bool | int | float | str | Sequence[Data] | Mapping[str, Data] | None"
 """Plain data, as YAML and the command line hold them."""
+
+
+def read_only(array: NDArray) -> NDArray:
+    """Return a view of an array through which it cannot be changed."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def read_only_copy(array: NDArray) -> NDArray:
+    """Return a copy of an array that cannot be changed."""
+    copy = np.array(array)
+    copy.flags.writeable = False
+    return copy

@@ -1,4 +1,4 @@
-"""Analyses of finished runs find in the kept states what they would have found during the run."""
+"""Analyses of kept states have the same results as analyses during the run."""
 
 import pytest
 
@@ -59,7 +59,7 @@ def test_every_run_below_a_path_is_analysed(tmp_path):
 
 @pytest.mark.parametrize("policy", ["fail", "continue"])
 def test_an_analysis_that_fails_leaves_the_other_results(tmp_path, policy):
-    """The error names analysis and time, and what was found before stays."""
+    """The error names analysis and time, and earlier results stay."""
 
     def picky(sim):
         if sim.time == 5:

@@ -1,4 +1,4 @@
-"""What somebody sees who opens MLflow's pages: her runs, her numbers over time, her maps side by side."""
+"""MLflow's pages in a browser: the runs, their numbers over time, their maps side by side."""
 
 import os
 import re
@@ -32,7 +32,7 @@ pytestmark = [
 ROOT = Path(__file__).parents[2]
 DENSITIES = (3, 4)
 STEPS = ("0", "1000", "2000")
-"""What MLflow counts at the times 0, 1 and 2."""
+"""The steps of MLflow at the times 0, 1 and 2."""
 WIDTH, HEIGHT = 1500, 2400
 """Of the window, in pixels: the first sections of charts fit, and no more, for each costs time."""
 PATIENCE = 60.0
@@ -42,7 +42,7 @@ SECTION = "[data-testid=experiment-view-compare-runs-section-header]"
 
 
 def environment(output: Path) -> dict[str, str]:
-    """Return the environment of somebody with no settings of her own, whose runs are in `output`."""
+    """Return the environment of a user without settings, whose runs are in `output`."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     return {**clean, "TOPO_EXP_OUTPUT": str(output), "PYTHONPATH": str(ROOT)}
 
@@ -61,11 +61,11 @@ def program(output: Path, *words: str) -> subprocess.Popen[str]:
 
 @contextmanager
 def pages(output: Path) -> Iterator[tuple[subprocess.Popen[str], str, dict[str, str]]]:
-    """Give the command that serves the pages, the address that it tells, and the page of each experiment."""
+    """Yield the process that serves the pages, the address that it prints, and the page of each experiment."""
     server = program(output, "ui", "--port", "0")
     try:
         assert server.stdout is not None
-        assert select.select([server.stdout], [], [], 2 * PATIENCE)[0], "the server does not tell its address"
+        assert select.select([server.stdout], [], [], 2 * PATIENCE)[0], "the server does not print its address"
         address = server.stdout.readline().split()[0]
         told = [server.stdout.readline().strip().split(": ", 1)]  # there is one experiment
         yield server, address, dict(told)
@@ -143,7 +143,7 @@ def eventually(browser: Any, condition: Callable[[], Any], what: str) -> Any:
 
 
 def find(within: Any, selector: str) -> list[Any]:
-    """Return what a CSS selector finds."""
+    """Return the elements that a CSS selector finds."""
     return within.find_elements("css selector", selector)
 
 
@@ -181,7 +181,7 @@ def charts(browser: Any, served: tuple[str, dict[str, str]]) -> Any:
 
 
 def test_the_command_names_the_page_of_each_experiment(served: tuple[str, dict[str, str]]) -> None:
-    """It tells where it serves, on this machine, and where the charts of the model are."""
+    """It prints its address, on this machine, and the address of the model's charts."""
     address, experiments = served
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", address)
     assert list(experiments) == ["tiny"]
@@ -332,7 +332,7 @@ def test_only_this_machine_is_served_and_nothing_is_left(output: Path) -> None:
 
 
 def listening(port: int) -> list[str]:
-    """Return the local addresses at which somebody listens to a port."""
+    """Return the local addresses at which a process listens to a port."""
     addresses = []
     for table in ("tcp", "tcp6"):
         path = Path("/proc/net") / table

@@ -10,7 +10,7 @@ import yaml
 from topo_exp.__main__ import main
 
 QUICK = ["times=[0,1]", "analysis=[]", "tracking=none"]
-"""What makes a run as short as it can be."""
+"""Settings of the shortest possible run."""
 
 MODEL = '''
 """A model of a user's own."""
@@ -59,5 +59,5 @@ def program(
 
 
 def runs(directory: Path) -> list[dict]:
-    """Read what the run directories below a directory say of themselves, in the order of their names."""
+    """Read the run.yaml of each run below a directory, in the order of their names."""
     return [yaml.safe_load(path.read_text()) for path in sorted(directory.glob("*/run.yaml"))]

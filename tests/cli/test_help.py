@@ -1,4 +1,4 @@
-"""What the program says about itself."""
+"""The help of the program."""
 
 from collections.abc import Callable
 
@@ -47,7 +47,7 @@ def test_help_for_a_users_model(program: Program) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(program: Program, command: str) -> None:
-    """`COMMAND --help` tells its arguments."""
+    """`COMMAND --help` lists its arguments."""
     outcome = program(command, "--help")
     assert outcome.code == 0
     assert f"Usage: python -m topo_exp {command}" in outcome.out

@@ -121,5 +121,5 @@ def test_the_program_and_its_commands_agree(name: str) -> None:
     ],
 )
 def test_exit_codes_tell_mistakes_from_failures(error: type, code: int) -> None:
-    """2 is what can be mended and tried again, 1 a run that failed."""
+    """2 is a mistake that the user can correct, 1 a run that failed."""
     assert exit_code(error("text")) == code

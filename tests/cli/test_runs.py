@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_run_leaves_one_directory_and_nothing_else(program: Program, tmp_path: Path) -> None:
-    """Hydra makes no directories of its own, and the run is named by what was varied."""
+    """Hydra makes no directories of its own, and the run is named by the parameters that were set."""
     outcome = program("cortex_density=3", *QUICK, "timestamp=202611221137")
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out == "done: Output/202611221137_tiny,cortex_density=3\n"
@@ -83,7 +83,7 @@ def test_a_failing_run_ends_with_its_message_and_exit_code_1(program: Program, t
 
 
 def test_one_failing_run_of_a_sweep_does_not_stop_the_others(program: Program, tmp_path: Path) -> None:
-    """Every other run is done, each failure is told, and the exit code is 1."""
+    """Every other run is done, each failure is reported, and the exit code is 1."""
     (tmp_path / "sometimes.py").write_text(
         "def fail(sim):\n    if sim['V1'].shape == (3, 3): raise RuntimeError('three is bad')\n"
     )
@@ -137,7 +137,7 @@ def test_an_analysis_can_be_switched_off(program: Program, tmp_path: Path) -> No
 
 
 def test_experiment_files_are_composed_and_checked(program: Program, tmp_path: Path) -> None:
-    """A file in `experiment` sets options and parameters, may sweep, and its mistakes are told like others."""
+    """A file in `experiment` sets options and parameters, may sweep, and its mistakes are refused like others."""
     folder = tmp_path / "conf" / "experiment"
     folder.mkdir(parents=True)
     (folder / "good.yaml").write_text(
@@ -217,7 +217,7 @@ def test_a_finished_run_is_analysed_again(program: Program, tmp_path: Path) -> N
 
 
 def test_a_changed_model_is_analysed_from_its_recorded_copy(program: Program, tmp_path: Path) -> None:
-    """An edited or deleted file does not change what a finished run was."""
+    """An edited or deleted file does not change the model of a finished run."""
     program("model=mine.py", *QUICK)
     (tmp_path / "mine.py").write_text("raise RuntimeError('edited since')")
     outcome = program("analyse", "Output", "analysis=[functions.py:measure]", "tracking=none")
@@ -274,3 +274,74 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.05)
+
+
+SWEPT = [
+    ("times=[0,1],[0,2]", "times", ([0, 1], [0, 2]), ("times=0_1", "times=0_2")),
+    ("analysis=[],[functions.py:measure]", "analysis", ([], "functions.py:measure"), ("analysis=", "functions.py-me")),
+    ("engine=compiled,reference", "engine", ("compiled", "reference"), ("engine=compiled", "engine=reference")),
+    ("snapshot=last,none", "snapshot", ("last", "none"), ("snapshot=last", "snapshot=none")),
+    ("experiment=one,two", "experiment", ("one", "two"), ("experiment=one", "experiment=two")),
+]
+
+
+@pytest.mark.parametrize(("word", "name", "values", "named"), SWEPT, ids=lambda value: str(value)[:20])
+def test_whatever_is_swept_names_its_runs(
+    program: Program, tmp_path: Path, word: str, name: str, values: tuple[object, ...], named: tuple[str, ...]
+) -> None:
+    """Settings of every kind that vary are in the directory's name and in the record, with their values."""
+    folder = tmp_path / "conf" / "experiment"
+    folder.mkdir(parents=True)
+    for experiment in ("one", "two"):
+        (folder / f"{experiment}.yaml").write_text("# @package _global_\n")
+    quick = [other for other in QUICK if not other.startswith(f"{name}=")]
+    assert program("--config-dir", "conf", "-m", word, *quick, "tag=mine").code == 0
+    records = sorted(runs(tmp_path / "Output"), key=lambda run: values.index(run["given"][name]))
+    assert [run["given"] for run in records] == [{name: value} for value in values]
+    assert [run["settings"][name]["swept"] for run in records] == [True, True]
+    assert all(text in run["name"] for run, text in zip(records, named, strict=True)), [run["name"] for run in records]
+    assert not [run["name"] for run in records if run["name"].endswith("-2")]
+
+
+def test_a_swept_option_of_an_analysis_names_its_runs(program: Program, tmp_path: Path) -> None:
+    """`analysis.NAME.OPTION` stands in the name, in `given` and, with its kind, among the settings."""
+    words = ["analysis=[functions.py:measure]", "times=[0]", "tracking=none"]
+    assert program("-m", "analysis.measure.scale=0.5,2", *words).code == 0
+    records = runs(tmp_path / "Output")
+    assert [run["given"] for run in records] == [{"analysis.measure.scale": 0.5}, {"analysis.measure.scale": 2}]
+    assert [run["name"].partition(",")[2] for run in records] == [
+        "analysis.measure.scale=0.5",
+        "analysis.measure.scale=2",
+    ]
+    assert records[0]["settings"] == {
+        "analysis.measure.scale": {"kind": "analysis option", "value": 0.5, "swept": True},
+        "analysis": {"kind": "analysis", "value": "functions.py:measure", "swept": False},
+        "times": {"kind": "option", "value": [0], "swept": False},
+        "tracking": {"kind": "option", "value": "none", "swept": False},
+    }
+
+
+def test_the_engine_is_recorded_as_it_was(program: Program, tmp_path: Path) -> None:
+    """A model may choose its engine; the record has the one that simulated, and the option goes before the model."""
+    (tmp_path / "exact.py").write_text(
+        "import param\nimport topo_exp\n\nclass Exact(param.Parameterized):\n    def build(self):\n"
+        "        sim = topo_exp.build('tiny', cortex_density=3)\n        sim.engine = 'reference'\n        return sim\n"
+    )
+    for words in (["model=exact.py"], ["model=exact.py", "engine=compiled"], []):
+        assert program(*words, *QUICK).code == 0
+    engines = {
+        (run["model"], bool(run["settings"].get("engine"))): run["options"]["engine"]
+        for run in runs(tmp_path / "Output")
+    }
+    assert engines == {("exact", False): "reference", ("exact", True): "compiled", ("tiny", False): "compiled"}
+
+
+def test_the_forms_of_a_model_are_printed(program: Program, tmp_path: Path) -> None:
+    """`--explain` prints a table of sheets and projections, and runs nothing."""
+    outcome = program("model=tiny", "cortex_density=3", "--explain")
+    assert (outcome.code, outcome.err) == (0, "")
+    head, *rows = outcome.out.splitlines()
+    assert head.split() == ["sheet", "projection", "form", "reason", "weights", "MB"]
+    assert any(row.startswith("V1") and "compiled" in row for row in rows)
+    assert not (tmp_path / "Output").exists()
+    assert "dense" in program("engine=reference", "--explain").out

@@ -32,7 +32,7 @@ def look_back(maps: Any, *, of: str = "measured") -> dict[float, Result]:
 
 
 def with_progress(sim: Simulation, *, progress: Any = print) -> Result:
-    """Stand for a measurement that tells how far it is."""
+    """Stand for a measurement that reports its progress."""
     return Result()
 
 
@@ -82,7 +82,7 @@ def test_engine_reaches_the_simulation() -> None:
 
 
 def test_seeds_are_listed() -> None:
-    """Whole-number parameters called seed, or ending so, are what the run's randomness depends on."""
+    """Whole-number parameters named seed, or ending in _seed, are the seeds of the run."""
     spec = spec_of({"model": "som_retinotopy", "input_seed": 3})
     assert dict(spec.seeds) == {"input_seed": 3, "weight_seed": 0}
 
@@ -111,7 +111,7 @@ def test_a_timestamp_is_read_in_the_usual_forms(timestamp: str, expected: str) -
 
 
 def test_analyses_are_bound_to_their_options() -> None:
-    """An analysis is called with the simulation alone; what it was is recorded as plain data."""
+    """An analysis is called with the simulation alone; its options are recorded as plain data."""
     entry = {"_target_": f"{__name__}.measure", "scale": 3}
     spec = spec_of({"analysis": {"mine": entry, "off": None}})
     assert list(spec.analyses) == ["mine"]
@@ -194,7 +194,7 @@ def test_a_run_is_kept_where_the_option_or_the_environment_says(
     ],
 )
 def test_what_does_not_describe_a_run_is_refused(config: dict[str, Any], error: type[Exception], message: str) -> None:
-    """Each mistake is told by name, with the rule and the value."""
+    """Each mistake is refused by name, with the rule and the value."""
     with pytest.raises(error, match=message):
         spec_of(config)
 

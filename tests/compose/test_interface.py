@@ -107,7 +107,7 @@ def test_one_analysis_needs_no_list(analysis: Any) -> None:
 
 
 def test_words_of_the_command_line_can_be_added() -> None:
-    """`overrides` reaches what has no argument of its own."""
+    """`overrides` sets anything that has no argument of its own."""
     spec = specify("tiny", overrides=["analysis.fields=null", "tag=x"])
     assert "fields" not in spec.analyses
     assert spec.options.tag == "x"
@@ -135,7 +135,7 @@ def test_a_class_is_run_without_a_file() -> None:
     ],
 )
 def test_a_mistake_leaves_nothing_behind(arguments: dict[str, Any], tmp_path: Path) -> None:
-    """What the command line refuses raises here, before a directory is made."""
+    """Mistakes that the command line refuses raise here, before a directory is made."""
     with pytest.raises(topo_exp.TopoExpError):
         topo_exp.run("tiny", **arguments)
     assert not list(tmp_path.iterdir())
@@ -151,7 +151,7 @@ def test_own_configuration_files_are_found(tmp_path: Path) -> None:
 
 
 def test_an_experiment_is_chosen_by_name() -> None:
-    """An experiment file sets what is not given otherwise."""
+    """An experiment file sets everything that is not given otherwise."""
     spec = specify("tiny", experiment="tiny_sizes", cortex_density=3)
     assert (spec.options.times, spec.options.tag, dict(spec.given)) == (
         (0.0, 100.0, 500.0),
@@ -172,7 +172,7 @@ def test_any_text_can_be_given(tag: str) -> None:
 
 
 def test_map_quality_shares_the_measurement_of_the_default_analysis() -> None:
-    """`default` and `map_quality` together measure the orientation map once, and look at it twice."""
+    """`default` and `map_quality` together measure the orientation map once, and use it twice."""
     analyses = specify("gcal_oo_or", analysis=["default", "map_quality"]).analyses
     subjects = {name: subject_of(analysis) for name, analysis in analyses.items()}
     assert list(analyses).count("orientation_map") == 1

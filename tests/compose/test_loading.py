@@ -76,7 +76,7 @@ def test_a_file_is_loaded_once_until_it_changes(write: Callable[[str, str], Path
 def test_a_users_file_can_import_its_neighbour(
     write: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a model shares with another file is found beside it."""
+    """A file that a model imports is found beside it."""
     monkeypatch.setattr("sys.path", ["", *__import__("sys").path])
     write("somewhere/shared_by_models.py", "DENSITY = 7.0")
     write("somewhere/mine.py", "from shared_by_models import DENSITY\n" + MODEL.replace("1.0", "DENSITY / 7"))
@@ -111,7 +111,7 @@ def test_a_class_is_a_model() -> None:
 def test_a_file_that_is_no_model_is_refused(
     write: Callable[[str, str], Path], text: str, error: type[Exception], message: str
 ) -> None:
-    """What is wrong with a file is said in one sentence, with the line where there is one."""
+    """A mistake in a file is described in one sentence, with its line if there is one."""
     write("mine.py", text)
     with pytest.raises(error, match=message):
         load_model("mine.py")
@@ -136,7 +136,7 @@ def test_helpers_in_a_models_file_may_be_parameterized(write: Callable[[str, str
 def test_a_model_that_is_not_there_is_told_with_the_nearest(
     write: Callable[[str, str], Path], model: str, message: str
 ) -> None:
-    """A misspelt name or file is told with what was probably meant."""
+    """A misspelt name or file is refused with the nearest name."""
     write("mine.py", MODEL)
     with pytest.raises(UnknownNameError, match=message):
         load_model(model)
@@ -166,7 +166,7 @@ def test_functions_are_found_in_files_and_modules(write: Callable[[str, str], Pa
 def test_a_function_that_is_not_there_is_told(
     write: Callable[[str, str], Path], reference: str, error: type[Exception], message: str
 ) -> None:
-    """A mistake in a reference is told with the option that has it."""
+    """A mistake in a reference is refused with the name of its option."""
     write("functions.py", "x = 1\ndef hello(sim): pass")
     write("broken.py", "1 / 0")
     with pytest.raises(error, match=message) as told:

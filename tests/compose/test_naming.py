@@ -14,7 +14,7 @@ from topo_exp.errors import ConfigError
 WHEN = datetime(2026, 11, 22, 11, 37, 5)
 WINDOWS_RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
 
-# few letters, so that look-alikes meet; among them what file systems refuse or change
+# few letters, so that similar names occur; among them letters that file systems refuse or change
 letters = st.sampled_from('aAbB12_.,=~+- /\\:*?"<>|\n\0éÉßµ\u0301\u212a€😀')
 words = st.text(letters, max_size=12)
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | words
@@ -66,7 +66,7 @@ def name_of(given_parameters: dict[str, Any], **options: Any) -> str:
     ],
 )
 def test_a_name_reads_as_documented(parameters: dict[str, Any], options: dict[str, Any], expected: str) -> None:
-    """The name is the date, the model, the tag, and what was varied, in its order."""
+    """The name is the date, the model, the tag, and the varied settings, in their order."""
     assert name_of(parameters, **options) == expected
 
 

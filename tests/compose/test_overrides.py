@@ -33,7 +33,7 @@ def no_group(key: str) -> bool:
 
 @given(value=data)
 def test_a_literal_is_read_back_as_the_same_value(value: Any) -> None:
-    """What is written for Hydra is what Hydra and OmegaConf then understand."""
+    """Hydra and OmegaConf read the same value from a written text."""
     override = OverridesParser.create().parse_override(f"x={literal(value)}")
     config = OmegaConf.create({"x": override.value()})
     assert OmegaConf.to_container(config, resolve=True) == {"x": value}
@@ -105,7 +105,7 @@ def test_groups_of_the_users_own_stay_groups() -> None:
     ],
 )
 def test_words_that_cannot_be_meant_are_refused(word: str, message: str) -> None:
-    """A mistake in a word is told with the word and the remedy."""
+    """A mistake in a word is refused with the word and a remedy."""
     with pytest.raises(ConfigError, match=message):
         for_hydra([word], no_group)
 

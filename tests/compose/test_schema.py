@@ -68,7 +68,7 @@ class Family(param.Parameterized):
     ],
 )
 def test_a_value_becomes_what_its_declaration_asks_for(name: str, value: Any, expected: Any) -> None:
-    """What a command line can express is converted, and keeps its value."""
+    """A value from a command line is converted to the declared kind, and stays equal."""
     result = checked(declared(Family), {name: value}, where="Family")[name]
     assert result == expected
     assert type(result) is type(expected)
@@ -103,7 +103,7 @@ def test_a_value_becomes_what_its_declaration_asks_for(name: str, value: Any, ex
     ],
 )
 def test_a_bad_value_is_told_with_parameter_rule_and_value(name: str, value: Any, rule_told: str) -> None:
-    """The message names where, what is allowed, and what was given."""
+    """The message names the parameter, the rule and the value."""
     with pytest.raises(ParameterError) as error:
         checked(declared(Family), {name: value}, where="Family")
     assert str(error.value).startswith(f"Family.{name}: must be {rule_told}")
@@ -135,7 +135,7 @@ def test_parameters_keep_the_order_of_their_declaration() -> None:
 
 
 def test_defaults_are_plain_data() -> None:
-    """What goes into a configuration has no tuples."""
+    """Defaults in a configuration contain no tuples."""
     assert defaults(declared(Family))["pair"] == [0.0, 1.0]
 
 

@@ -33,6 +33,6 @@ def test_an_interval_is_refused() -> None:
 
 
 def test_messages_name_only_what_differs() -> None:
-    """A point is told by the words that the others do not have."""
+    """A point is described by the words that the others do not have."""
     assert varied([["++a=1", "++c=0"], ["++a=2", "++c=0"]]) == [["a=1"], ["a=2"]]
     assert varied([]) == []

@@ -56,7 +56,7 @@ def test_eight_runs_of_one_name_at_once_get_eight_directories(tmp_path):
 
 
 def test_an_output_dir_that_cannot_be_is_refused(tmp_path):
-    """The error says which path cannot be written, and what to do about it."""
+    """The error names the path that cannot be written, and a remedy."""
     (tmp_path / "file").write_text("")
     with pytest.raises(
         RecordError, match=r"output_dir .*file/Output: must be writable \(got: Not a directory\)\. Choose"
@@ -104,7 +104,7 @@ def test_nobody_sees_half_a_file(tmp_path):
 
 
 def test_states_are_kept_without_pickle(tmp_path):
-    """What is written is read back exactly; objects are refused by name."""
+    """A written state is read back exactly; objects are refused by name."""
     state = {
         "V1.Afferent.weights": np.arange(6, dtype=np.float32).reshape(2, 3),
         "time": np.array(3.5),
@@ -138,7 +138,7 @@ def test_runs_are_found_at_and_below_a_path(tmp_path):
 
 
 def test_one_process_at_a_time_has_the_lock_of_a_directory(tmp_path):
-    """A second holder is told so at once; afterwards the lock is free again."""
+    """A second process is refused at once; afterwards the lock is free again."""
     with locked(tmp_path) as first, locked(tmp_path) as second:
         assert (first, second) == (True, False)
     with locked(tmp_path) as later:

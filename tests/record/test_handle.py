@@ -9,6 +9,7 @@ from topo_exp.errors import RecordError, UnknownNameError
 from topo_exp.record.files import write_text
 from topo_exp.record.handle import load_run
 from topo_exp.record.metrics import read_metrics, replace_metrics
+from topo_exp.record.run_yaml import amend_record
 from topo_exp.testing import FakeSimulation, run_spec
 
 
@@ -19,7 +20,7 @@ def run(tmp_path_factory):
 
 
 def test_a_handle_is_the_same_for_a_run_just_done_and_one_loaded(run):
-    """load_run gives what execute returned."""
+    """load_run returns the run that was executed."""
     loaded = load_run(run.directory)
     assert loaded.metadata == run.metadata
     assert loaded.metrics.equals(run.metrics)
@@ -42,7 +43,7 @@ def test_maps_have_time_and_sheet_coordinates(run):
 
 
 def test_what_belongs_to_one_time_is_not_said_of_all(tmp_path):
-    """Attributes that tell the time, or differ between times, are not among those of the maps over time."""
+    """Attributes that state the time, or differ between times, are not among those of the maps over time."""
     import xarray as xr
 
     def measure(sim):
@@ -115,3 +116,19 @@ def test_a_record_that_names_a_precision_names_an_engine(run, tmp_path, word, en
     assert "  engine: compiled\n" in text
     write_text(tmp_path / "run.yaml", text.replace("  engine: compiled\n", f"  precision: {word}\n"))
     assert load_run(tmp_path).engine == engine
+
+
+@pytest.mark.parametrize(
+    ("options", "engine"),
+    [
+        ({"engine": "reference"}, "reference"),
+        ({"engine": None}, None),
+        ({"precision": "single"}, "compiled"),
+        ({"precision": "reference"}, "reference"),
+    ],
+)
+def test_the_engine_is_read_from_new_and_old_records(tmp_path, options, engine):
+    """Records of version 0.1.0 name the precision, from which the engine follows."""
+    run = finished_run(run_spec(tmp_path, analyses={}))
+    amend_record(run.directory, lambda data: data.update(options=options))
+    assert load_run(run.directory).engine == engine

@@ -1,4 +1,4 @@
-"""run.yaml says plainly what a run was."""
+"""run.yaml describes a run as plain data."""
 
 import math
 import os

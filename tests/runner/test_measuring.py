@@ -1,4 +1,4 @@
-"""Each analysis is called with what it looks at."""
+"""Each analysis is called with its subject: the simulation, or maps."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from topo_exp.testing import FakeSimulation, draw_matrix, fake_analysis, run_spe
 
 @of_maps
 def contrast(maps, *, of="activity"):
-    """Look at the map of one time."""
+    """Measure the map of one time."""
     if of not in maps:
         return Result()
     found = maps[of]["activity"]
@@ -22,7 +22,7 @@ def contrast(maps, *, of="activity"):
 
 @over_time
 def drift(maps, *, of="activity"):
-    """Look at the maps of all times."""
+    """Compare the maps of all times."""
     if of not in maps:
         return {}
     found = maps[of]["activity"].mean(["y", "x"])
@@ -57,7 +57,7 @@ def test_analyses_of_maps_are_given_those_of_their_time(tmp_path):
 
 
 def test_analyses_over_time_are_recorded_at_each_time(tmp_path):
-    """What is said at the end about each time stands at that time, in the order that metrics.csv always has."""
+    """Metrics that an analysis over time adds to a time stand at that time, in the order of metrics.csv."""
     run = finished_run(spec(tmp_path, analyses=ALL))
     mean = run.metrics["V1/activity_mean"]
     assert run.metrics["V1/drift"].tolist() == (mean - mean.iloc[-1]).tolist()
@@ -78,7 +78,7 @@ def test_analyses_of_maps_find_nothing_without_a_word(tmp_path):
 
 
 def test_whoever_looks_at_maps_cannot_change_them(tmp_path):
-    """What an analysis does to the maps that it was given is not recorded, nor seen by the next one."""
+    """Changes that an analysis makes to its maps are not recorded, and the next analysis does not see them."""
 
     @of_maps
     def vandal(maps):
@@ -115,12 +115,12 @@ def test_an_analysis_over_time_that_fails_leaves_the_other_results(tmp_path, pol
     ("returned", "message"),
     [
         (Result(), "must return a mapping of times to Results (got Result)"),
-        ({7.0: Result()}, "must speak of analysis times (got 7.0, of [0.0, 5.0, 10.0])"),
+        ({7.0: Result()}, "must return analysis times (got 7.0, of [0.0, 5.0, 10.0])"),
         ({5.0: {"a": 1.0}}, "must return a Result, or a mapping of names to Results (got dict)"),
     ],
 )
 def test_an_analysis_over_time_that_returns_something_else_is_told(tmp_path, returned, message):
-    """The error says what must be returned."""
+    """The error states the return value that is required."""
     error, _ = failed(spec(tmp_path, analyses={"odd": over_time(lambda maps: returned)}))
     assert message in str(error)
 

@@ -1,4 +1,4 @@
-"""Progress is shown on a terminal, and told in the log."""
+"""Progress is shown on a terminal, and written to the log."""
 
 import logging
 import os
@@ -29,7 +29,7 @@ SHOWN = """if True:
 
 
 def on_a_terminal(tmp_path, progress):
-    """Carry out a run on a terminal; return what that showed, and the log."""
+    """Carry out a run on a terminal; return the terminal's text and the log."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", SHOWN, str(tmp_path), progress],
@@ -42,7 +42,7 @@ def on_a_terminal(tmp_path, progress):
     while True:
         try:
             piece = os.read(ours, 4096)
-        except OSError:  # how Linux says that nobody writes to the terminal any more
+        except OSError:  # Linux reports in this way that no process writes to the terminal any more
             break
         if not piece:
             break

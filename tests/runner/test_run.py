@@ -116,7 +116,7 @@ def test_everything_printed_or_logged_is_in_the_log(tmp_path, capsys):
     """run.log has prints, log records and warnings of the user's functions; the terminal has prints and warnings."""
 
     def talk(sim):
-        print("printed by the user")  # noqa: T201  what a user's function may do
+        print("printed by the user")  # noqa: T201  a user's function may print
         logging.getLogger("mine").info("logged by the user")
         with warnings.catch_warnings():
             warnings.simplefilter("default")
@@ -132,7 +132,7 @@ def test_everything_printed_or_logged_is_in_the_log(tmp_path, capsys):
 
 
 def test_verbose_shows_the_log_on_the_terminal(tmp_path, capsys):
-    """With verbose, what is logged is also shown."""
+    """With verbose, log records are also shown."""
     finished_run(spec(tmp_path, verbose=True))
     assert "built fake: 256 connections" in capsys.readouterr().err
 
@@ -171,7 +171,7 @@ def test_a_refused_model_leaves_nothing_behind(tmp_path):
 
 
 def test_a_run_that_would_fill_the_disk_is_refused(tmp_path, monkeypatch):
-    """Snapshots that would not fit are told in numbers before the first step, and nothing is left behind."""
+    """Snapshots that would not fit are refused before the first step, with their size, and nothing is left behind."""
     monkeypatch.setattr(FakeSimulation, "run", lambda self, until: pytest.fail("a step was simulated"))
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10_000))
     with pytest.raises(RecordError, match=r"needed for snapshots \(got 0 MB free\)"):
@@ -180,7 +180,7 @@ def test_a_run_that_would_fill_the_disk_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_disk_that_fills_up_ends_the_run(tmp_path, monkeypatch):
-    """What cannot be written any more ends the run with a clear error; what is there stays whole."""
+    """A file that cannot be written ends the run with a clear error; files that exist stay complete."""
 
     def savez(file, **state):
         if state["time"] == 5 and "checkpoints" in file.name:
@@ -275,7 +275,7 @@ def test_a_figure_that_fails_is_not_lost(tmp_path, policy):
     ],
 )
 def test_an_analysis_that_returns_something_else_is_told(tmp_path, returned, message):
-    """The error says what an analysis must return."""
+    """The error states the return value that is required of an analysis."""
     error, _ = failed(spec(tmp_path, analyses={"odd": lambda sim: returned}))
     assert message in str(error)
 

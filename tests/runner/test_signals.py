@@ -37,7 +37,7 @@ def test_a_signal_waits_for_the_end_of_what_is_held():
 
 
 def test_a_signal_before_the_start_is_not_lost():
-    """What comes too early is raised on the first occasion."""
+    """A signal that comes too early is raised at the next place where it is allowed."""
     with Interruptions() as interruptions:
         interrupt(signal.SIGINT)
         with pytest.raises(Interrupted, match="SIGINT"), interruptions.allowed():
@@ -45,7 +45,7 @@ def test_a_signal_before_the_start_is_not_lost():
 
 
 def test_a_second_signal_does_not_wait():
-    """Whoever presses Ctrl-C twice wants it now."""
+    """The second Ctrl-C is raised at once."""
 
     def work(interruptions):
         with interruptions.held():

@@ -37,7 +37,7 @@ def test_a_port_that_is_taken_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_server_elsewhere_is_named(tmp_path, monkeypatch):
-    """Where MLFLOW_TRACKING_URI is a server, its address is all there is to tell."""
+    """Where MLFLOW_TRACKING_URI is a server, only its address is announced."""
     told = []
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     serve_pages(tmp_path, port=0, announce=told.append)

@@ -1,4 +1,4 @@
-"""MLflow shows what the run directories have: all of it, once."""
+"""MLflow shows everything that the run directories have, once."""
 
 import json
 import math
@@ -16,7 +16,9 @@ from topo_exp.errors import RecordError
 from topo_exp.record.handle import load_run
 from topo_exp.record.metrics import replace_metrics
 from topo_exp.record.run_yaml import amend_record
+from topo_exp.runner.spec import Setting
 from topo_exp.testing import run_spec
+from topo_exp.view.recorder import MlflowRecorder
 from topo_exp.view.store import prepare_environment, store_of
 from topo_exp.view.sync import require_sync, sync_runs
 
@@ -32,7 +34,7 @@ TIMES = (0.0, 0.05, 5.0)
 
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch):
-    """Keep MLflow's settings of whoever runs the tests out, and those of the tests in."""
+    """Remove MLflow's settings from the environment, and restore it after the test."""
     for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -58,7 +60,7 @@ def output(tmp_path_factory):
             given={"rows": 4},
             command="python -m topo_exp model=fake rows=4",
             tag="first",
-            sweep="pilot",
+            sweep_id="pilot",
         )
     )
     return output
@@ -246,8 +248,10 @@ def test_stores_are_absolute_and_named_by_the_environment_first(tmp_path, monkey
 LIVE = """if True:
     import sys, json
     from pathlib import Path
-        from topo_exp.testing import run_spec
-    finished_run(run_spec(Path(sys.argv[1]), times=tuple(json.loads(sys.argv[2])), tracking="mlflow",
+    from tests.doubles import finished_run
+    from topo_exp.testing import run_spec
+    from topo_exp.view.recorder import MlflowRecorder
+    finished_run(run_spec(Path(sys.argv[1]), times=tuple(json.loads(sys.argv[2])), views=(MlflowRecorder,),
                      directory_name=sys.argv[4], sim={"seconds_per_iteration": float(sys.argv[3])}))
     print("mlflow" in sys.modules)
 """
@@ -266,7 +270,7 @@ def test_a_run_is_followed_to_its_end(run, client):
 
 
 def test_a_killed_run_is_shown_killed(run, client):
-    """After SIGKILL the follower shows what is there, says KILLED, and ends."""
+    """After SIGKILL the follower shows everything that is recorded, sets KILLED, and ends."""
     process = script(LIVE, run.directory.parent, "[0.0, 5.0, 1e6]", 0.02, "killed")
     directory = run.directory.parent / "killed"
     wait_for(lambda: (directory / "snapshot.npz").exists() and "\n5.0," in (directory / "metrics.csv").read_text())
@@ -284,7 +288,7 @@ def test_a_killed_run_is_shown_killed(run, client):
 def test_a_run_without_a_working_mlflow_is_complete(tmp_path, monkeypatch, capsys):
     """A store that is away is reported once, with the command to try again, and costs the run nothing else."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    run = finished_run(run_spec(tmp_path, times=(0.0, 5.0), analyses={"numbers": numbers}, tracking="mlflow"))
+    run = finished_run(run_spec(tmp_path, times=(0.0, 5.0), analyses={"numbers": numbers}, views=(MlflowRecorder,)))
     assert run.status == "done"
     assert run.metadata["errors"] == run.metadata["warnings"] == 0
     told = capsys.readouterr().err
@@ -320,7 +324,7 @@ def test_many_processes_can_share_a_fresh_database(tmp_path, processes):
 
 
 def test_a_lost_database_is_made_again(run, client, tmp_path, monkeypatch):
-    """The directories have everything to make a database anew that is equal to the lost one."""
+    """From the directories, a new database is made that is equal to the lost one."""
     from mlflow import MlflowClient
 
     require_sync([run.directory])
@@ -338,3 +342,25 @@ def test_names_in_results_are_names_that_mlflow_takes(run, client, name):
     for metric, value in Result(metrics={name: 1.0}).metrics.items():
         client.log_metric(other.info.run_id, metric, value)
     assert client.get_run(other.info.run_id).data.metrics == {name: 1.0}
+
+
+def test_settings_of_every_kind_are_parameters(run, client):
+    """MLflow has the settings that name a run, its parameters, and the options of its analyses; nothing else."""
+    settings = {
+        "times": Setting("option", [0.0, 5.0], is_swept=True),
+        "analysis.tuning.scale": Setting("analysis option", 0.5),
+        "tag": Setting("option", "x"),
+    }
+    swept = finished_run(
+        run_spec(
+            run.directory.parent,
+            directory_name="swept",
+            times=(0.0,),
+            analyses={"numbers": numbers},
+            given={"times": [0.0, 5.0]},
+            settings=settings,
+        )
+    )
+    require_sync([swept.directory])
+    (found,) = shown(client, swept)
+    assert found.data.params == {"times": "[0.0, 5.0]", "rows": "4", "seed": "0", "analysis.tuning.scale": "0.5"}

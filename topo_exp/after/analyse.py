@@ -12,7 +12,7 @@ from topo_exp.errors import AnalysisError, RecordError, StateError
 from topo_exp.record.files import locked
 from topo_exp.record.handle import RunHandle
 from topo_exp.record.layout import METRICS, find_runs
-from topo_exp.record.metrics import Row, replace_metrics
+from topo_exp.record.metrics import MetricRow, replace_metrics
 from topo_exp.record.run_yaml import AnalysedLater, RunData, amend_record, now
 from topo_exp.runner.drawing import FigureWriter, PictureOrder
 from topo_exp.runner.measuring import Measuring
@@ -120,7 +120,7 @@ class _RunAnalysis:
         self._display = display
         self._must_fail = on_analysis_error == "fail"
         self._addition = Addition(run.directory)
-        self._rows: list[Row] = []
+        self._rows: list[MetricRow] = []
         self._measuring = Measuring(analyses, fail=self._fail, begin=display.measuring)
         self._figures = FigureWriter(self._picture_done)
         self._store = ResultStore(run.directory, figure_formats=figure_formats)

@@ -42,8 +42,8 @@ from topo_exp.analysis.features import Feature, Stimulus
 from topo_exp.analysis.presentation import PREFERRING, Presentation, measurement
 from topo_exp.analysis.responses import input_sheets, measurable_sheets
 from topo_exp.analysis.result import Result
+from topo_exp.engine.cortex import SettlingCFSheet
 from topo_exp.engine.patterns import Gaussian, SineGrating
-from topo_exp.engine.sheet import SettlingCFSheet
 from topo_exp.errors import AnalysisError, ParameterError
 
 if TYPE_CHECKING:

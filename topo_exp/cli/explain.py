@@ -1,10 +1,10 @@
 """The flag `--explain`: print the form, compiled or dense, in which each projection of a model is simulated."""
 
+from topo_exp.cli.run import CommandLine
 from topo_exp.cli.words import DONE, EXPLAIN
 from topo_exp.compose.bridge import make_spec
 from topo_exp.compose.composition import compose_settings, composition_errors
 from topo_exp.errors import ConfigError
-from topo_exp.runner.forms import form_table, forms_of
 
 
 def print_forms(words: list[str]) -> int:
@@ -16,8 +16,6 @@ def print_forms(words: list[str]) -> int:
     Raises:
         ConfigError: another flag is among the words.
     """
-    from topo_exp.cli.run import CommandLine
-
     line = CommandLine.read([word for word in words if word != EXPLAIN])
     if len(line.flags) > 2 * len(line.directories):
         raise ConfigError(
@@ -26,5 +24,5 @@ def print_forms(words: list[str]) -> int:
         )
     with composition_errors(line.directories):
         spec = make_spec(compose_settings(line.overrides, line.directories))
-    print(form_table(forms_of(spec.build())))
+    print(spec.build().explain())
     return DONE

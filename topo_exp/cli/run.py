@@ -81,7 +81,7 @@ class CommandLine:
 
 
 def run_models(words: list[str]) -> int:
-    """Run the models that the words describe, or print what Hydra's flags request.
+    """Run the models that the words describe, or print the information that Hydra's flags request.
 
     Args:
         words: flags of Hydra and settings.

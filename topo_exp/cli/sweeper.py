@@ -31,7 +31,7 @@ def register_sweeper() -> None:
     The module exists only in this process: an installed package `hydra_plugins` would be imported by every Hydra
     program in the environment.
     """
-    plugins = Plugins.instance()  # imports what is installed below hydra_plugins, if anything is
+    plugins = Plugins.instance()  # imports installed modules below hydra_plugins, if there are any
     package, _, name = PLUGIN_MODULE.partition(".")
     module = sys.modules.setdefault(PLUGIN_MODULE, ModuleType(PLUGIN_MODULE))
     setattr(module, Points.__name__, Points)

@@ -13,7 +13,7 @@ from topo_exp.cli.words import COMMANDS, DONE, FAILED
 @click.command("sync", short_help=COMMANDS["sync"])
 @PATHS
 def command(paths: Sequence[Path]) -> int:
-    """Add what MLflow lacks, from the run directories at or below PATHS, by default all of the output directory.
+    """Add missing entries to MLflow from the run directories at or below PATHS, by default all of the output directory.
 
     A second call changes nothing. Runs that are still running are skipped: their own processes update MLflow.
     """

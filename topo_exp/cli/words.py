@@ -15,7 +15,7 @@ MISTAKES = (ConfigError, UnknownNameError, ParameterError, GeometryError, ModelE
 """Errors of the command line or of a model: nothing was run, and the user can correct them."""
 
 COMMANDS = {
-    "sync": "Add what MLflow lacks, from run directories.",
+    "sync": "Add missing entries to MLflow from run directories.",
     "ui": "Open MLflow's pages in a browser, on this machine only.",
     "analyse": "Apply analyses to the stored states of finished runs.",
 }

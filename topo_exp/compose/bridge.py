@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import param
 
@@ -25,6 +25,9 @@ from topo_exp.view.recorder import MlflowRecorder
 
 if TYPE_CHECKING:
     from topo_exp.engine.simulation import Simulation
+
+AnalysisEntry: TypeAlias = Mapping[str, object]
+"""An analysis as it was composed: `_target_`, its function or a reference to it, and its options."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +133,7 @@ def build_simulation(model: Model, engine: str | None = None) -> "Simulation":
     return sim
 
 
-def make_options(config: Mapping[str, Any]) -> RunOptions:
+def make_options(config: Mapping[str, object]) -> RunOptions:
     """Check the options of a run among composed settings; options that are absent have their defaults.
 
     Args:
@@ -143,7 +146,7 @@ def make_options(config: Mapping[str, Any]) -> RunOptions:
     return RunOptions.read(checked(OPTIONS, values))
 
 
-def make_analyses(chosen: Mapping[str, Any]) -> dict[str, Analysis]:
+def make_analyses(chosen: Mapping[str, AnalysisEntry | None]) -> dict[str, Analysis]:
     """Find the functions of the chosen analyses, check that they can be called, and bind their options.
 
     Args:
@@ -169,6 +172,8 @@ def make_analyses(chosen: Mapping[str, Any]) -> dict[str, Analysis]:
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
             raise ConfigError(f"{where}: a name must be letters, digits, '_', '.' or '-' (got {name!r}).")
         function = load_function(target, where) if isinstance(target, str) else target
+        if not callable(function):
+            raise ConfigError(f"{where}: must be a function (got {function!r}). Name a function f(sim).")
         arguments = {key: value for key, value in entry.items() if key != "_target_"}
         check_call(function, arguments, where)
         analyses[name] = functools.partial(function, **arguments)
@@ -247,7 +252,7 @@ def _make_model(
     return make_model(loaded, ours), {name: plain(value) for name, value in ours.items()}
 
 
-def make_model(loaded: LoadedModel, values: Mapping[str, Any]) -> Model:
+def make_model(loaded: LoadedModel, values: Mapping[str, object]) -> Model:
     """Make a model with checked values.
 
     Args:
@@ -266,7 +271,7 @@ def make_model(loaded: LoadedModel, values: Mapping[str, Any]) -> Model:
         raise ParameterError(f"{loaded.label}: must accept its parameters (got {combination}): {error}") from error
 
 
-def analysis_record(chosen: Mapping[str, Any]) -> dict[str, Data]:
+def analysis_record(chosen: Mapping[str, AnalysisEntry | None]) -> dict[str, Data]:
     """Write the chosen analyses and their options as plain data, functions by their references."""
     return {
         name: {key: reference(value) if key == "_target_" else plain(value) for key, value in entry.items()}

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from topo_exp.record.files import path_errors, write_text
 
 HEADER = "time,name,value\n"
-Row: TypeAlias = tuple[float, str, float]
+MetricRow: TypeAlias = tuple[float, str, float]
 """Time, name and value of one metric."""
 
 
@@ -21,7 +21,7 @@ def create_metrics(path: Path) -> None:
     write_text(path, HEADER)
 
 
-def append_metrics(path: Path, rows: Sequence[Row]) -> None:
+def append_metrics(path: Path, rows: Sequence[MetricRow]) -> None:
     """Add rows to metrics.csv in one write."""
     with path_errors(path), path.open("ab") as file:
         file.write(_csv_lines(rows).encode("utf-8"))
@@ -29,7 +29,7 @@ def append_metrics(path: Path, rows: Sequence[Row]) -> None:
         os.fsync(file.fileno())
 
 
-def replace_metrics(path: Path, rows: Iterable[Row]) -> None:
+def replace_metrics(path: Path, rows: Iterable[MetricRow]) -> None:
     """Rewrite metrics.csv with additional rows; a new value replaces an old one of the same time and name."""
     merged = {(time, name): value for time, name, value in read_metrics(path)}
     merged.update({(time, name): value for time, name, value in rows})
@@ -37,7 +37,7 @@ def replace_metrics(path: Path, rows: Iterable[Row]) -> None:
     write_text(path, HEADER + _csv_lines(ordered))
 
 
-def read_metrics(path: Path) -> list[Row]:
+def read_metrics(path: Path) -> list[MetricRow]:
     """Read metrics.csv; an incomplete last line, as a crash leaves it, is left out."""
     if not path.exists():
         return []
@@ -47,7 +47,7 @@ def read_metrics(path: Path) -> list[Row]:
     return [(float(time), name, float(value)) for time, name, value in list(csv.reader(StringIO(complete)))[1:]]
 
 
-def _csv_lines(rows: Iterable[Row]) -> str:
+def _csv_lines(rows: Iterable[MetricRow]) -> str:
     lines = StringIO()
     writer = csv.writer(lines, lineterminator="\n")
     writer.writerows((repr(float(time)), name, repr(float(value))) for time, name, value in rows)

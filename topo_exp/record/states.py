@@ -1,13 +1,27 @@
-"""States of simulations as npz files that need no pickle."""
+"""States of simulations, and npz files of them that need no pickle."""
 
 from __future__ import annotations
 
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from topo_exp.errors import RecordError
 from topo_exp.record.files import replacing
 from topo_exp.typing import State
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Hold the parts of the simulation that are kept at an analysis time.
+
+    Args:
+        state: Complete state of the simulation, or None if it is not kept.
+        script: Source that builds its network, or None if it is not kept.
+    """
+
+    state: State | None
+    script: str | None
 
 
 def write_state(path: Path, state: State) -> None:

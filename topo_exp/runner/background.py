@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from topo_exp.record.live import RunRecord
 from topo_exp.record.run_yaml import ErrorData, Status
-from topo_exp.runner.recorders import Recorder, Snapshot
+from topo_exp.record.states import Snapshot
+from topo_exp.runner.recorders import Recorder
 
 if TYPE_CHECKING:
     from topo_exp.analysis.result import Result

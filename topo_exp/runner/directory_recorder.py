@@ -13,12 +13,11 @@ from topo_exp.record.files import write_text
 from topo_exp.record.layout import METRICS, NETWORK, SNAPSHOT, checkpoint_path, network_path
 from topo_exp.record.live import RunRecord
 from topo_exp.record.log import ONLY_IN_FILE
-from topo_exp.record.metrics import Row, append_metrics, create_metrics, replace_metrics
+from topo_exp.record.metrics import MetricRow, append_metrics, create_metrics, replace_metrics
 from topo_exp.record.run_yaml import ErrorData, Status
-from topo_exp.record.states import write_state
+from topo_exp.record.states import Snapshot, write_state
 from topo_exp.runner.drawing import FigureError, FigureWriter, PictureOrder
 from topo_exp.runner.options import RunOptions
-from topo_exp.runner.recorders import Snapshot
 from topo_exp.runner.results import ResultStore
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class DirectoryRecorder:
     def __init__(self, options: RunOptions, provenance: threading.Thread) -> None:
         self._options = options
         self._provenance = provenance
-        self._rows: list[Row] = []
+        self._rows: list[MetricRow] = []
         self._latest = -math.inf
         self._failures: list[AnalysisError] = []
         self._lock = threading.Lock()

@@ -21,10 +21,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from topo_exp.record.files import write_bytes
 from topo_exp.record.processes import start_beside
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +47,7 @@ class PictureOrder:
     """One figure to be drawn: its name, its function, and the files to write, the format being their suffix."""
 
     name: str
-    draw: Callable[[], Any]
+    draw: Callable[[], Figure]
     paths: tuple[Path, ...]
     source: str
     """Analysis and time that the figure belongs to, for error messages."""
@@ -88,7 +91,7 @@ class FigureWriter:
             try:
                 if pickled is None or not self._drawn_by_worker(pickled):
                     save_figure(order.name, order.draw, order.paths)
-            except BaseException as error:  # noqa: BLE001  passed to the caller, who decides whether the run fails
+            except BaseException as error:  # noqa: BLE001  passed to the caller, which decides whether the run fails
                 self._on_done(order, error)
             else:
                 self._on_done(order, None)
@@ -133,7 +136,7 @@ class FigureError(Exception):
         return str(self.args[0]).strip().rpartition("\n")[2]
 
 
-def save_figure(name: str, function: Callable[[], Any], paths: Sequence[Path]) -> None:
+def save_figure(name: str, function: Callable[[], Figure], paths: Sequence[Path]) -> None:
     """Draw one figure and write it to its files.
 
     Args:
@@ -149,7 +152,7 @@ def save_figure(name: str, function: Callable[[], Any], paths: Sequence[Path]) -
             kind = path.suffix.lstrip(".")
             dates = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "ps": {}, "eps": {}}
             buffer = BytesIO()
-            options = {"pil_kwargs": {"compress_level": PNG_COMPRESSION}} if kind == "png" else {}
+            options: dict[str, Any] = {"pil_kwargs": {"compress_level": PNG_COMPRESSION}} if kind == "png" else {}
             figure.savefig(buffer, format=kind, dpi=DPI, metadata={"Title": name, **dates.get(kind, {})}, **options)
             write_bytes(path, buffer.getvalue())
 

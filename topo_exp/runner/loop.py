@@ -7,6 +7,7 @@ import math
 import time as clock
 import traceback
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -16,13 +17,14 @@ from topo_exp.record.layout import HYDRA
 from topo_exp.record.live import RunRecord
 from topo_exp.record.log import ONLY_IN_FILE
 from topo_exp.record.run_yaml import ErrorData, Status, now, yaml_data
+from topo_exp.record.states import Snapshot
 from topo_exp.runner.background import BackgroundRecorder
+from topo_exp.runner.dense import DenseWatch
 from topo_exp.runner.directory_recorder import DirectoryRecorder
-from topo_exp.runner.forms import dense_cost, forms_of
 from topo_exp.runner.measuring import Measuring
 from topo_exp.runner.progress import ProgressDisplay
 from topo_exp.runner.provenance import ProvenanceThread
-from topo_exp.runner.recorders import CombinedRecorder, Snapshot
+from topo_exp.runner.recorders import CombinedRecorder
 from topo_exp.runner.signals import Interruptions
 from topo_exp.runner.spec import RunSpec
 from topo_exp.runner.start import Start
@@ -70,6 +72,7 @@ class RunLoop:
         self._slice = 1.0
         self._last_heartbeat = clock.monotonic()
         self._diagnosed: Mapping[str, Data] = {}
+        self._dense: DenseWatch | None = None
 
     def run(self) -> None:
         """Take the simulation through its analysis times."""
@@ -113,8 +116,6 @@ class RunLoop:
         require_space(self._record.directory, copies * sim.nbytes)
         self.is_built = True
         log.info("built %s: %d connections, %.1f MB of weights", self._spec.model, sim.n_connections, sim.nbytes / 1e6)
-        if sim.engine == "compiled" and (cost := dense_cost(forms_of(sim))):
-            log.warning("%s", cost)
         return sim
 
     def _open_recorder(self) -> None:
@@ -127,14 +128,33 @@ class RunLoop:
         with self._record.stage("simulate"):
             while True:
                 start, time_before = clock.perf_counter(), sim.time
-                with self._interruptions.held():
+                with self._interruptions.held(), self._watching(sim):
                     sim.run(until=min(until, math.floor(sim.time) + self._slice))
                 seconds = clock.perf_counter() - start
+                self._note_dense(sim, seconds)
                 self._progress.advanced(sim.time, iterations=sim.time - time_before, seconds=seconds)
                 self._record_heartbeat(sim)
                 if sim.time >= until:
                     return
                 self._slice = max(1.0, math.floor(self._slice * min(2.0, SLICE_SECONDS / max(seconds, 1e-9))))
+
+    def _watching(self, sim: Simulation) -> AbstractContextManager[None]:
+        """Return a context in which the time of dense sheets is measured, if that is still to be done."""
+        if self._dense is None or self._dense.is_complete:
+            return nullcontext()
+        return sim.watched(self._dense.sheet)
+
+    def _note_dense(self, sim: Simulation, seconds: float) -> None:
+        """Add a measured slice; log the dense sheets that take a notable share of the time, once.
+
+        The first slice is not measured, since it may include compilation; only after it the forms are known at no cost.
+        """
+        if self._dense is None:
+            self._dense = DenseWatch(sim.explain() if sim.engine == "compiled" else ())
+        elif not self._dense.is_complete:
+            self._dense.add_total(seconds)
+            if self._dense.is_complete and (report := self._dense.report()):
+                log.warning("%s", report)
 
     def _diagnose(self, sim: Simulation) -> None:
         """Raise if a number is not finite, and log each new finding of the simulation's diagnostics."""

@@ -174,7 +174,7 @@ def _results_by_time(name: str, returned: object, *, times: tuple[float, ...]) -
     for time in returned:
         if time not in times:
             raise AnalysisError(
-                f"{name}: an analysis over time must speak of analysis times (got {time!r}, of {list(times)}). "
+                f"{name}: an analysis over time must return analysis times (got {time!r}, of {list(times)}). "
                 "Take them from the maps: maps[of]['time']."
             )
     return {float(time): results_by_name(name, result) for time, result in returned.items()}

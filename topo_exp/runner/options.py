@@ -175,7 +175,7 @@ class RunOptions:
         param.Boolean(default=True, doc="Show a live bar on a terminal."), bool, in_record=False, in_name=False
     )
     verbose: bool = _option(
-        param.Boolean(default=False, doc="Show on the terminal what goes to run.log."),
+        param.Boolean(default=False, doc="Show on the terminal everything that goes to run.log."),
         bool,
         in_record=False,
         in_name=False,
@@ -192,7 +192,9 @@ class RunOptions:
         param.List(default=[], item_type=str, doc="Functions f(sim) called after the last analysis."), _texts
     )
     tracking: Literal["mlflow", "none"] = _option(
-        param.Selector(default="mlflow", objects=["mlflow", "none"], doc="What shows the run beside its directory."),
+        param.Selector(
+            default="mlflow", objects=["mlflow", "none"], doc="View that shows the run beside its directory."
+        ),
         _text,
     )
     experiment_name: str | None = _option(

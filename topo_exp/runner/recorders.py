@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from topo_exp.record.live import RunRecord
 from topo_exp.record.log import ONLY_IN_FILE
 from topo_exp.record.run_yaml import ErrorData, Status
-from topo_exp.typing import State
+from topo_exp.record.states import Snapshot
 
 if TYPE_CHECKING:
     from topo_exp.analysis.result import Result
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """Hold the parts of the simulation that are kept at an analysis time.
-
-    Args:
-        state: Complete state of the simulation, or None if it is not kept.
-        script: Source that builds its network, or None if it is not kept.
-    """
-
-    state: State | None
-    script: str | None
 
 
 class Recorder(Protocol):

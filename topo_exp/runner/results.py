@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from topo_exp.errors import AnalysisError
 from topo_exp.record.layout import map_path, picture_path
 from topo_exp.record.maps import write_maps
-from topo_exp.record.metrics import Row
+from topo_exp.record.metrics import MetricRow
 from topo_exp.runner.drawing import PictureOrder
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class ResultStore:
         self._formats = tuple(figure_formats)
         self._owners: dict[tuple[str, float, str], str] = {}
 
-    def rows(self, name: str, time: float, result: Result) -> list[Row]:
+    def rows(self, name: str, time: float, result: Result) -> list[MetricRow]:
         """Return the metrics of a result as rows of metrics.csv.
 
         Raises:

@@ -14,7 +14,7 @@ PATIENCE_AFTER_END = 600.0
 """Seconds after the end of the run at which this process gives up if the store does not answer."""
 EXIT_PATIENCE = 2.0
 """Seconds to wait for the run's process to exit, if run.yaml still says running when the pipe is closed."""
-NICENESS = 10
+VIEW_NICENESS = 10
 """The simulation has priority when there are more processes than cores."""
 
 
@@ -39,7 +39,7 @@ def follow(directory: Path, signals: int) -> None:
         while is_running:
             try:
                 view.update(directory, final=False)
-            except Exception as error:  # noqa: BLE001  the next update adds what this one could not
+            except Exception as error:  # noqa: BLE001  the next update adds the rest
                 print(f"not yet: {error}", file=sys.stderr)  # noqa: T201  read by the run when it ends
             is_running = _wait(signals)
         _give_up_later()
@@ -74,11 +74,11 @@ def _give_up_later() -> None:
     timer.start()
 
 
-def main(arguments: list[str]) -> int:
+def follow_from_arguments(arguments: list[str]) -> int:
     """Follow the run directory named on the command line, until standard input is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
-        os.nice(NICENESS)
+        os.nice(VIEW_NICENESS)
     try:
         follow(Path(arguments[0]), sys.stdin.fileno())
     except Exception as error:  # noqa: BLE001  the run reports the last line
@@ -89,4 +89,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(follow_from_arguments(sys.argv[1:]))

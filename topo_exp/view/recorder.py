@@ -1,7 +1,7 @@
 """The recorder that shows a run in MLflow: it notifies a process beside the run after each analysis time.
 
 The run itself never loads MLflow, and waits for it only at its end, for a limited time. The process reads the run
-directory, so that MLflow shows exactly what is kept.
+directory, so that MLflow shows the contents of that directory.
 """
 
 from __future__ import annotations
@@ -10,15 +10,12 @@ import logging
 import os
 import subprocess
 import tempfile
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from topo_exp.record.live import RunRecord
 from topo_exp.record.processes import start_beside
 from topo_exp.record.run_yaml import ErrorData, Status
-
-if TYPE_CHECKING:
-    from topo_exp.analysis.result import Result
-    from topo_exp.runner.recorders import Snapshot
+from topo_exp.record.states import Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +41,7 @@ class MlflowRecorder:
         assert self._process.stdin is not None
         os.set_blocking(self._process.stdin.fileno(), False)
 
-    def record(self, name: str, time: float, result: Result) -> None:
+    def record(self, name: str, time: float, result: object) -> None:
         """Do nothing: results are shown when their time is complete."""
 
     def finish(self) -> None:

@@ -18,8 +18,8 @@ def sync_runs(directories: Iterable[Path]) -> Iterator[tuple[Path, Added | Excep
         directories: Of runs.
 
     Yields:
-        Each directory with what was added, with the error that prevented it, or with None for a run that is still
-        running, whose own process updates MLflow.
+        Each directory with the entries that were added, with the error that prevented it, or with None for a run that
+        is still running, whose own process updates MLflow.
     """
     prepare_environment()
     views: dict[Store, MlflowView] = {}

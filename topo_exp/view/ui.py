@@ -8,20 +8,24 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from topo_exp.errors import RecordError
-from topo_exp.runner.signals import Interrupted, Interruptions
 from topo_exp.view.store import prepare_environment, store_of
 
 LOOPBACK = "127.0.0.1"
-STARTING = 120.0
+START_SECONDS = 120.0
 """Seconds that the server may take to answer for the first time."""
-STOPPING = 10.0
+STOP_SECONDS = 10.0
 """Seconds that it may take to end."""
+POLLING = 0.2
+"""Seconds between two checks of the server and the signals."""
 LISTED = 20
 """Number of experiments whose pages are listed, the latest first."""
 
@@ -50,18 +54,42 @@ def serve_pages(output_dir: Path, *, port: int, announce: Callable[[str], None])
             f"Run something there first, or make it from run directories: python -m topo_exp sync {output_dir}"
         )
     address = (LOOPBACK, _free_port(port))
-    with Interruptions() as interruptions:
+    with _stop_signals() as received:
         server = _start(store.tracking_uri, store.artifact_location, address)
         try:
-            with interruptions.allowed():
-                _await_answer(server, address)
+            if _await_answer(server, address, received):
                 announce(f"http://{address[0]}:{address[1]}")
-                server.wait()
-        except Interrupted:
-            return
+                while server.poll() is None and not received:
+                    time.sleep(POLLING)
         finally:
             _stop(server)
+        if received:
+            return
     raise RecordError(f"the MLflow server: must run until Ctrl-C (it ended with code {server.returncode}).")
+
+
+@contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM within the block, so that the server is always ended; a second one is raised.
+
+    Yields:
+        The numbers of the signals received so far.
+    """
+    received: list[int] = []
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    previous = {}
+    if threading.current_thread() is threading.main_thread():
+        previous = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def chart_pages(address: str) -> dict[str, str]:
@@ -79,7 +107,7 @@ def chart_pages(address: str) -> dict[str, str]:
     proxies = [urllib.request.ProxyHandler({})] if LOOPBACK in address else []
     opener = urllib.request.build_opener(*proxies)
     try:
-        with opener.open(question, timeout=STARTING) as answer:
+        with opener.open(question, timeout=START_SECONDS) as answer:
             found = json.load(answer).get("experiments", [])
     except (OSError, ValueError):
         return {}  # only the address of the server is known then
@@ -120,18 +148,25 @@ def _start(tracking_uri: str, artifacts: str | None, address: tuple[str, int]) -
     )
 
 
-def _await_answer(server: subprocess.Popen[bytes], address: tuple[str, int]) -> None:
-    until = time.monotonic() + STARTING
+def _await_answer(server: subprocess.Popen[bytes], address: tuple[str, int], received: Sequence[int]) -> bool:
+    """Wait until the server answers; return False if a signal comes first.
+
+    Raises:
+        RecordError: The server ends, or does not answer in time.
+    """
+    until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
+        if received:
+            return False
         if server.poll() is not None:
             raise RecordError(f"the MLflow server: must start (it ended with code {server.returncode}).")
         try:
             socket.create_connection(address, timeout=1.0).close()
         except OSError:
-            time.sleep(0.2)
+            time.sleep(POLLING)
         else:
-            return
-    raise RecordError(f"the MLflow server: must answer within {STARTING:.0f} s (got nothing).")
+            return True
+    raise RecordError(f"the MLflow server: must answer within {START_SECONDS:.0f} s (got nothing).")
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
@@ -142,7 +177,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         except ProcessLookupError:
             break
         try:
-            server.wait(STOPPING)
+            server.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             continue
     server.wait()

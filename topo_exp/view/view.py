@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from topo_exp.errors import RecordError
 from topo_exp.record.layout import METRICS, NETWORK, RUN_LOG, RUN_YAML
-from topo_exp.record.metrics import Row, read_metrics
+from topo_exp.record.metrics import MetricRow, read_metrics
 from topo_exp.record.pictures import picture_files, picture_name, picture_time
 from topo_exp.record.run_yaml import RunData, SettingData, actual_status, milliseconds, read_record
 from topo_exp.typing import Data
@@ -88,7 +88,7 @@ class _Known:
 class MlflowView:
     """Show run directories in one store.
 
-    It remembers the entries that MLflow has, so that an update of a running run costs only what is new.
+    It remembers the entries that MLflow has, so that an update of a running run costs only the new entries.
 
     Args:
         store: Opened by the first update.
@@ -213,7 +213,7 @@ class MlflowView:
         added.parameters += len(missing)
         added.changed |= bool(missing)
 
-    def _log_metrics(self, rows: Iterable[Row], record: RunData, known: _Known, added: Added) -> None:
+    def _log_metrics(self, rows: Iterable[MetricRow], record: RunData, known: _Known, added: Added) -> None:
         from mlflow.entities import Metric
 
         recorded_at = {entry["time"]: milliseconds(entry["at"]) for entry in record["recorded"]}
@@ -332,7 +332,7 @@ def _changes_results(setting: SettingData) -> bool:
     return setting["kind"] in ("analysis", "analysis option")
 
 
-def _contradicts(rows: Iterable[Row], known: _Known) -> bool:
+def _contradicts(rows: Iterable[MetricRow], known: _Known) -> bool:
     for time, name, value in rows:
         old = known.metrics.get((name, round(STEPS_PER_ITERATION * time)))
         if old is not None and old != value and not (math.isnan(value) and (math.isnan(old) or old == 0)):

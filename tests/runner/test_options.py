@@ -1,0 +1,44 @@
+"""An option is declared once."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from tests.doubles import finished_run, numbers
+from topo_exp.runner.options import HIDDEN_OPTIONS, OPTIONS, RunOptions, recorded_options
+from topo_exp.testing import run_spec
+
+AT_TOP_LEVEL = {"times", "tag", "experiment_name", "sweep_id"}
+"""Options that run.yaml has beside its entry `options`."""
+
+
+def test_help_check_and_spec_have_the_same_options():
+    """The table of declarations has exactly the fields of the typed options."""
+    assert list(OPTIONS) == [each.name for each in fields(RunOptions)]
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_default_of_the_declaration_is_that_of_the_field(name):
+    """Options that are read from defaults equal options that are made without arguments."""
+    assert getattr(RunOptions.read({name: OPTIONS[name].default}), name) == getattr(RunOptions(), name)
+
+
+def test_the_record_has_the_options(tmp_path):
+    """run.yaml lists the recorded options with their values."""
+    run = finished_run(
+        run_spec(tmp_path, analyses={"numbers": numbers}, snapshot="all", metadata_dir=tmp_path / "kept")
+    )
+    recorded = run.metadata["options"]
+    assert set(recorded) == set(recorded_options(RunOptions()))
+    assert not set(recorded) & {*AT_TOP_LEVEL, *HIDDEN_OPTIONS}
+    assert (recorded["snapshot"], recorded["metadata_dir"]) == ("all", str(tmp_path / "kept"))
+
+
+def test_values_are_read_into_their_types(monkeypatch):
+    """Directories are absolute paths, lists are tuples, a number multiplies the standard times."""
+    monkeypatch.setenv("HOME", "/home/me")
+    options = RunOptions.read({"metadata_dir": "~/kept", "figure_formats": ["pdf"], "times": 0.1})
+    assert options.metadata_dir == Path("/home/me/kept")
+    assert options.figure_formats == ("pdf",)
+    assert options.times[-1] == 1000.0
