@@ -135,3 +135,5 @@ def test_wrong_values_are_refused_before_anything_is_presented(options, error, t
     with pytest.raises(error, match=text):
         orientation_map(sim, **options)
     assert sim.presented == 0
+    with pytest.raises(error, match=text):  # by the command line before a run is made
+        make_analyses({"map": {"_target_": orientation_map, **options}})
