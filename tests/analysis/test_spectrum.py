@@ -134,7 +134,7 @@ def test_a_fit_needs_seven_rings(n: int, fitted: bool) -> None:
 
 
 def test_the_centroid_is_weighted_by_the_power_of_the_strongest_ring_and_its_neighbours() -> None:
-    """Amplitudes 2 at k = 2, 1 at k = 3 and any at k = 4 must give (4 * 2 + 1 * 3) / 5, however many points each has."""
+    """Amplitudes 2 at k = 2, 1 at k = 3 and any at k = 4 must give 11 / 5, however many points each has."""
     distance = np.array([[0.0, 1.0, 2.0, 2.0, 3.0, 3.0, 3.0, 4.0]])
     plane = np.array([[9.0, 0.0, 2.0, 2.0, 1.0, 1.0, 1.0, 0.5]])
     assert _centroid(distance, plane, nyquist=4.0) == pytest.approx(2.2)
