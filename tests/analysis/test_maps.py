@@ -281,11 +281,12 @@ def test_models_that_cannot_be_measured_are_refused():
     assert sim.presented == one_eye.presented == 0
 
 
-def round_fields(side, width=0.05):
-    """Return a sheet of that side whose units see round fields at their own positions, 8 to a sheet unit."""
-    retina = FakeSheet("Retina", (int(20 * side), int(20 * side)), BoundingBox(radius=side / 2 + 0.25), True)
-    n = int(4 * side)
-    v1 = FakeSheet("V1", (n, n), BoundingBox(radius=side / 2), measure_maps=True)
+def strip(length, width=0.05):
+    """Return a sheet of that length, half a unit high, whose units see round fields at their own positions."""
+    box = BoundingBox(points=((-length / 2, -0.25), (length / 2, 0.25)))
+    around = BoundingBox(points=((-length / 2 - 0.25, -0.5), (length / 2 + 0.25, 0.5)))
+    retina = FakeSheet("Retina", (16, int(16 * (length + 0.5))), around, True)
+    v1 = FakeSheet("V1", (2, int(4 * length)), box, measure_maps=True)
     along_x, along_y = (
         np.exp(-((a[:, None] - b[None, :]) ** 2) / (2 * width**2)) for a, b in ((v1.x, retina.x), (v1.y, retina.y))
     )
@@ -296,35 +297,31 @@ def round_fields(side, width=0.05):
     return FakeSimulation({"Retina": retina, "V1": v1}, answer)
 
 
-@pytest.mark.parametrize("side", [1, 3, 6])
-def test_positions_are_as_dense_as_the_stimulus_needs_on_any_sheet(side):
-    """Away from the edge a unit's preferred position is its own, however wide the sheet."""
-    sim = round_fields(side)
+@pytest.mark.parametrize("length", [1, 3, 6])
+def test_positions_are_as_dense_as_the_stimulus_needs_on_any_sheet(length):
+    """Away from the edge a unit's preferred position is its own, however long the sheet."""
+    sim = strip(length)
     found = maps.position_map(sim).maps
-    inside = np.abs(sim["V1"].x) < side / 2 - 0.3
-    X, Y = np.meshgrid(sim["V1"].x, sim["V1"].y)
-    error = np.hypot(found.position_x_preference - X, found.position_y_preference - Y).values
-    assert error[np.ix_(inside, inside)].max() < 0.01
-    steps = np.diff(found.attrs["position_x_values"])
-    assert steps.max() <= 0.1 + 1e-9  # the standard deviation of the default Gaussian
-    assert len(steps) + 1 == max(12, 10 * side + 1)
+    inside = np.abs(sim["V1"].x) < length / 2 - 0.3
+    assert np.abs(found.position_x_preference.values - sim["V1"].x)[:, inside].max() < 0.01
+    x, y = (found.attrs[f"position_{axis}_values"] for axis in "xy")
+    assert np.diff(x).max() <= 0.1 + 1e-9  # the standard deviation of the default Gaussian
+    assert (len(x), len(y)) == (max(12, 10 * length + 1), 12)
 
 
-def test_positions_follow_the_size_of_the_stimulus_and_each_axis():
-    """Half the size needs twice the positions; an oblong sheet has more along its longer side; more are never fewer."""
-    sim = round_fields(2)
-    sim["V1"].bounds = BoundingBox(points=((-1.0, -0.25), (1.0, 0.25)))
-    found = maps.position_map(sim, size=0.1).maps.attrs
+def test_positions_follow_the_size_of_the_stimulus():
+    """Half the size needs twice the positions; the number can be set where it leaves no gaps."""
+    found = maps.position_map(strip(2), size=0.1).maps.attrs
     assert (len(found["position_x_values"]), len(found["position_y_values"])) == (41, 12)
-    found = maps.position_map(sim, positions=5, size=0.6).maps.attrs
+    found = maps.position_map(strip(2), positions=5, size=0.6).maps.attrs
     assert (len(found["position_x_values"]), len(found["position_y_values"])) == (5, 5)
 
 
 def test_positions_with_gaps_give_a_warning():
-    """A number of positions that leaves gaps between the stimuli is not taken without a word."""
+    """A number of positions that leaves gaps between the stimuli gives a warning; impossible ones are refused."""
     with pytest.warns(UserWarning, match=r"12 along each axis leave gaps .* Use 61"):
-        maps.position_map(round_fields(6), positions=12)
+        maps.position_map(strip(6), positions=12)
     with pytest.raises(ParameterError, match="at least 2"):
-        maps.position_map(round_fields(1), positions=1)
+        maps.position_map(strip(1), positions=1)
     with pytest.raises(ParameterError, match="size above 0"):
-        maps.position_map(round_fields(1), size=0.0)
+        maps.position_map(strip(1), size=0.0)

@@ -59,7 +59,10 @@ def test_options_are_those_that_matter():
     assert {"method", "units"}.isdisjoint(options["contrast_response"])
     assert {"scale", *PREFERRING} <= options["orientation_map"]
     assert set(SHOWING) <= options["receptive_fields"]
-    assert "method" not in options["ocular_dominance_map"]
+    assert set(PREFERRING) - options["ocular_dominance_map"] == {"method"}
+    assert set(PREFERRING) - options["map_quality"] == {"selectivity_multiplier"}
+    assert set(PREFERRING) - options["feature_map"] == {"scale"}
+    assert set(SHOWING) - options["size_tuning"] == {"scale"}
 
 
 @measurement("inputs", "scale", "duration", scale=0.4)
@@ -132,3 +135,5 @@ def test_wrong_values_are_refused_before_anything_is_presented(options, error, t
     with pytest.raises(error, match=text):
         orientation_map(sim, **options)
     assert sim.presented == 0
+    with pytest.raises(error, match=text):  # by the command line before a run is made
+        make_analyses({"map": {"_target_": orientation_map, **options}})

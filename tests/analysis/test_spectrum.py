@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from topo_exp.analysis.random_fields import ring_field
-from topo_exp.analysis.spectrum import START_2013, Spectrum, _fit, map_spectrum, ring_shape
+from topo_exp.analysis.spectrum import START_2013, Spectrum, _centroid, _fit, map_spectrum, ring_shape
 from topo_exp.errors import ParameterError
 
 
@@ -131,6 +131,15 @@ def test_a_fit_needs_seven_rings(n: int, fitted: bool) -> None:
     """Six coefficients need seven rings, which maps of 14 units along a side have."""
     x = centres(n)
     assert map_spectrum(random_map(n, 3.0, seed=1), x, -x).fitted is fitted
+
+
+def test_the_centroid_is_weighted_by_the_power_of_the_strongest_ring_and_its_neighbours() -> None:
+    """Amplitudes 2 at k = 2, 1 at k = 3 and any at k = 4 must give 11 / 5, however many points each has."""
+    distance = np.array([[0.0, 1.0, 2.0, 2.0, 3.0, 3.0, 3.0, 4.0]])
+    plane = np.array([[9.0, 0.0, 2.0, 2.0, 1.0, 1.0, 1.0, 0.5]])
+    assert _centroid(distance, plane, nyquist=4.0) == pytest.approx(2.2)
+    assert _centroid(distance, plane, nyquist=2.0) == pytest.approx(2.0)
+    assert np.isnan(_centroid(distance, np.where(distance == 0, 9.0, 0.0), nyquist=4.0))
 
 
 def test_few_hypercolumns_have_about_their_distance() -> None:
