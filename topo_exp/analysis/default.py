@@ -55,10 +55,10 @@ def standard_gaussian(
     The defaults are those of Topographica's default analysis; it is shown on all input sheets, from zero activity, on
     the frozen simulation, so that looking does not change the run.
 
-    Arguments:
-        orientation, aspect_ratio, size, scale: of the Gaussian; in radians, length over width, twice the width,
+    Args:
+        orientation, aspect_ratio, size, scale: Of the Gaussian; in radians, length over width, twice the width,
             largest value.
-        duration: of the presentation, in iterations.
+        duration: Of the presentation, in iterations.
 
     Returns:
         Result; maps `<Sheet>_response`; metrics `<Sheet>/standard_gaussian_response_mean`, `_max` and `_sparseness`;

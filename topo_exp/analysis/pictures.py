@@ -1,4 +1,4 @@
-"""Pictures yet to be drawn: what measurements put into `Result.figures` without loading matplotlib."""
+"""Deferred pictures: callables for `Result.figures`, made without loading matplotlib."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
