@@ -23,6 +23,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
 from numpy.typing import ArrayLike
 
 from topo_exp.analysis.figure_style import BASE_FONT_SIZE, FigureStyle, current_style
+from topo_exp.analysis.plots_canvas import TextCache
 from topo_exp.analysis.plots_colours import NO_VALUE
 from topo_exp.analysis.plots_style import Picture
 
@@ -56,6 +57,7 @@ class Frames:
 
     def __init__(self) -> None:
         self._kept: dict[object, _Frame] = {}
+        self.texts = TextCache()
 
     @contextmanager
     def use(self) -> Iterator[None]:
@@ -94,8 +96,8 @@ class _Frame:
     own: set[int]
 
     @classmethod
-    def make(cls, key: object, size: tuple[float, float], boxes: Sequence[Box]) -> _Frame:
-        figure = Picture(current_style(), size)
+    def make(cls, key: object, size: tuple[float, float], boxes: Sequence[Box], texts: TextCache | None) -> _Frame:
+        figure = Picture(current_style(), size, texts)
         axes = [place(figure, *box) for box in boxes]
         own = {id(artist) for part in (figure, *axes) for artist in part.get_children()}
         frame = cls(key, figure, axes, own)
@@ -110,15 +112,27 @@ class _Frame:
                     artist.remove()
 
 
-def canvas(width: float, height: float, boxes: Sequence[Box] = ()) -> tuple[Figure, list[Axes]]:
+def canvas(kind: str, width: float, height: float, boxes: Sequence[Box] = ()) -> tuple[Figure, list[Axes]]:
     """Return a figure of that size in inches, independent of pyplot, with axes at those places.
 
-    Inside `Frames.use` the figure and its axes may have been those of an earlier picture of the same layout: the caller
-    sets limits, ticks, labels and titles of all axes.
+    Inside `Frames.use` the figure and its axes may have been those of an earlier picture of the same kind and layout:
+    the caller sets limits, ticks, labels and titles of all axes, and nothing else. Axes with other settings, such as
+    a logarithmic scale, are added by `place`.
+
+    Args:
+        kind: Name of the layout.
+        width: Of the figure, inches.
+        height: Of the figure, inches.
+        boxes: Places of axes.
+
+    Returns:
+        The figure and its axes, in the order of `boxes`.
     """
-    key = (current_style(), width, height, tuple(boxes))
+    key = (kind, current_style(), width, height, tuple(boxes))
     frames = _FRAMES.get()
-    frame = (frames.take(key) if frames is not None else None) or _Frame.make(key, (width, height), boxes)
+    frame = frames.take(key) if frames is not None else None
+    if frame is None:
+        frame = _Frame.make(key, (width, height), boxes, None if frames is None else frames.texts)
     return frame.figure, list(frame.axes)
 
 
@@ -130,7 +144,9 @@ def place(figure: Figure, left: float, bottom: float, width: float, height: floa
 
 def size_of(axes: Axes) -> tuple[float, float, float, float]:
     """Return left, bottom, width and height of axes in inches."""
-    w, h = axes.get_figure(root=True).get_size_inches()  # type: ignore[union-attr]  axes of ours are on a figure
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    w, h = figure.get_size_inches()
     box = axes.get_position(original=True)
     return float(box.x0 * w), float(box.y0 * h), float(box.width * w), float(box.height * h)
 
@@ -195,7 +211,7 @@ def map_frame(bounds: Bounds, *, title: str, bar: bool, key: float = 0.58, below
     style = current_style()
     if style.is_cell:
         w, h = fit_box(bounds, CELL, CELL)
-        figure, (axes,) = canvas(CELL, CELL, [((CELL - w) / 2, (CELL - h) / 2, w, h)])
+        figure, (axes,) = canvas("map", CELL, CELL, [((CELL - w) / 2, (CELL - h) / 2, w, h)])
         bare_axes(axes, bounds)
         return MapFrame(figure, axes, None, True)
     width, left, right, under, above = style.column, 0.52 * em(), 0.1 * em(), (0.36 + below) * em(), 0.26 * em()
@@ -203,7 +219,7 @@ def map_frame(bounds: Bounds, *, title: str, bar: bool, key: float = 0.58, below
     boxes = [(left, under, w, h)]
     if bar:
         boxes.append((left + w + 0.06 * em(), under, 0.09 * em(), h))
-    figure, (axes, *bars) = canvas(width, h + under + above, boxes)
+    figure, (axes, *bars) = canvas("map", width, h + under + above, boxes)
     write_title(axes, title, room=width - left - 0.05)
     sheet_axes(axes, bounds)
     return MapFrame(figure, axes, bars[0] if bars else None, False)
@@ -279,7 +295,8 @@ def colour_bar(
     at = list(ticks) if ticks is not None else _bar_ticks(norm, low, high, clear=max(0.12, 0.12 * em() / height))
     is_linear = not isinstance(norm, PowerNorm)
     texts = list(names) if names is not None else numbers(at, digits=3) if is_linear else [f"{t:g}" for t in at]
-    axes.imshow(np.linspace(1, 0, 256)[:, None], extent=(0, 1, 0, 1), aspect="auto", cmap=colours, vmin=0, vmax=1)
+    gradient = colours(np.linspace(1, 0, 256)[:, None], bytes=True)
+    axes.imshow(gradient, extent=(0, 1, 0, 1), aspect="auto")
     axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[])
     axes.spines[:].set_visible(True)
     axes.yaxis.tick_right()

@@ -177,14 +177,14 @@ def spectrum(spectrum: Spectrum, *, title: str) -> Figure:
     reach = min(float(spectrum.k[-1]), max(4 * spectrum.peak, 8.0)) if np.isfinite(spectrum.peak) else spectrum.k[-1]
     around = (-reach, -reach, reach, reach)
     if current_style().is_cell:
-        figure, (plane,) = canvas(CELL, CELL, [(0, 0, CELL, CELL)])
-        plane.imshow(spectrum.plane, extent=spectrum.extent, cmap="gray_r", vmin=0)
+        figure, (plane,) = canvas("map", CELL, CELL, [(0, 0, CELL, CELL)])
+        plane.imshow(spectrum.plane, extent=spectrum.extent, aspect="auto", cmap="gray_r", vmin=0)
         bare_axes(plane, around)
         return figure
     unit = current_style().column / (85 / 25.4)
     side, left, below, gap = 1.65 * unit, 0.45 * em(), 0.36 * em(), 0.62 * em()
     width = left + side + gap + 2.05 * unit + 0.1
-    figure, _ = canvas(width, below + side + 0.28 * em())
+    figure, _ = canvas("curves", width, below + side + 0.28 * em())
     plane, radial = place(figure, left, below, side, side), place(figure, left + side + gap, below, 2.05 * unit, side)
     plane.imshow(spectrum.plane, extent=spectrum.extent, cmap="gray_r", vmin=0)
     plane.set(xlim=(-reach, reach), ylim=(-reach, reach))
@@ -263,12 +263,13 @@ def metric_curve(
 
 def _curve_axes(title: str, xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
     if current_style().is_cell:
-        figure, (axes,) = canvas(CELL, CELL, [(0.32, 0.2, CELL - 0.38, CELL - 0.26)])
-        return figure, axes
+        figure, _ = canvas("curves", CELL, CELL)
+        return figure, place(figure, 0.32, 0.2, CELL - 0.38, CELL - 0.26)
     column = current_style().column
     height = column * 2.2 / 3.35
     left, below, above = 0.55 * em(), 0.38 * em(), 0.26 * em()
-    figure, (axes,) = canvas(column, height, [(left, below, column - left - 0.12, height - below - above)])
+    figure, _ = canvas("curves", column, height)
+    axes = place(figure, left, below, column - left - 0.12, height - below - above)
     write_title(axes, title, room=column - left)
     label_axes(axes, xlabel, ylabel, below=0.26, beside=0.43)
     return figure, axes

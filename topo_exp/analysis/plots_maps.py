@@ -393,7 +393,7 @@ def _strip(
         w = min(CELL / columns, CELL / rows / ratio)
         places = [(i % columns, i // columns) for i in range(count)]
         return *canvas(
-            CELL, CELL, [(c * w, CELL - (r + 1) * w * ratio, 0.97 * w, 0.97 * w * ratio) for c, r in places]
+            "strip", CELL, CELL, [(c * w, CELL - (r + 1) * w * ratio, 0.97 * w, 0.97 * w * ratio) for c, r in places]
         ), None
     columns = min(columns, count)
     rows = -(-count // columns)
@@ -403,6 +403,6 @@ def _strip(
     height = head + rows * (h + above) + gap
     places = [(i % columns, i // columns) for i in range(count)]
     boxes = [(left + c * (w + gap), height - head - (r + 1) * (h + above), w, h) for c, r in places]
-    figure, axes = canvas(left + columns * (w + gap) + key, height, boxes)
+    figure, axes = canvas("strip", left + columns * (w + gap) + key, height, boxes)
     write(figure, left, height - 0.11 * em(), title, size=8)
     return figure, axes, (left + columns * (w + gap), height - head - above, max(h, 1.2 * em()))

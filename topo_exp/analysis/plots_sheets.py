@@ -37,7 +37,7 @@ from topo_exp.analysis.plots_axes import (
     write,
     write_title,
 )
-from topo_exp.analysis.plots_colours import ACTIVITY, SIGNED, value_map
+from topo_exp.analysis.plots_colours import ACTIVITY, NO_VALUE, SIGNED, value_map
 from topo_exp.analysis.plots_keys import BELOW, ROW, line_key
 from topo_exp.analysis.plots_style import styled
 from topo_exp.errors import ParameterError
@@ -84,32 +84,34 @@ def activity(
         )
     columns = 2 if len(activities) == 4 else min(len(activities), 3)
     regions = {name: bounds for name, (_, bounds) in activities.items()}
+    arrays = {name: as_map(values, where=f"activity[{name!r}]") for name, (values, _) in activities.items()}
+    scales = [_activity_scale(array, limits) for array in arrays.values()]
+    if current_style().is_cell:
+        figure, axes = canvas("sheets", CELL, CELL, _cells(list(regions.values())))
+        for each, (name, bounds), scale in zip(axes, regions.items(), scales, strict=True):
+            bare_axes(each, bounds)
+            show_map(each, arrays[name], bounds, cmap=scale.colours, norm=scale.norm)
+        return figure
+    is_shared = all(scale == scales[0] for scale in scales)
+    layout = _to_scale(list(regions.values()), columns, is_shared=is_shared)
+    figure, axes = canvas("sheets", *layout.size, layout.boxes)
     small = outline if outline in regions else min(regions, key=lambda name: _area(regions[name]))
-    layout = _cells(list(regions.values())) if current_style().is_cell else _to_scale(list(regions.values()), columns)
-    figure, axes = canvas(*layout.size, layout.boxes)
-    outlined = False
-    for i, (name, (values, bounds)) in enumerate(activities.items()):
-        array = as_map(values, where=f"activity[{name!r}]")
-        norm, colours = _activity_scale(array, limits)
-        if current_style().is_cell:
-            bare_axes(axes[i], bounds)
-            show_map(axes[i], array, bounds, cmap=colours, norm=norm)
-            continue
-        first, last = i % columns == 0, i + columns >= len(activities)
-        sheet_axes(axes[i], bounds, x="x (sheet units)" if last else "", y="y (sheet units)" if first else "")
-        show_map(axes[i], array, bounds, cmap=colours, norm=norm)
+    larger = [name for name in regions if _area(regions[name]) > 1.001 * _area(regions[small])]
+    for i, (name, array) in enumerate(arrays.items()):
+        x = "x (sheet units)" if i + columns >= len(arrays) else ""
+        sheet_axes(axes[i], regions[name], x=x, y="y (sheet units)" if i % columns == 0 else "")
+        show_map(axes[i], array, regions[name], cmap=scales[i].colours, norm=scales[i].norm)
         largest = float(np.nanmax(array)) if np.isfinite(array).any() else float("nan")
         write_title(axes[i], f"{name}, largest {largest:.3g}", room=size_of(axes[i])[2] + 0.6 * em(), small=True)
-        end = i % columns == columns - 1 or i == len(activities) - 1
-        colour_bar(axes[len(activities) + i], colours, norm, label="activity" if end else "")
-        if name != small and _area(bounds) > 1.001 * _area(regions[small]):
+        if name in larger:
             _outline(axes[i], regions[small])
-            outlined = True
-    if not current_style().is_cell:
-        y = layout.size[1] - 0.11 * em()
-        write(figure, 0.08 * em(), y, title, size=8)
-        if outlined:
-            write(figure, 0.08 * em(), y - 0.16 * em(), f"dashed: region of {small}", size=6)
+    for bar, scale in zip(axes[len(arrays) :], scales[:1] if is_shared else scales, strict=True):
+        colour_bar(bar, scale.colours, scale.norm, label="activity")
+    notes = [f"dashed: region of {small}"] if larger else []
+    notes += ["grey: no value"] if any(np.isnan(array).any() for array in arrays.values()) else []
+    y = layout.size[1] - 0.11 * em()
+    write(figure, 0.08 * em(), y, title, size=8)
+    write(figure, 0.08 * em(), y - 0.16 * em(), "; ".join(notes))
     return figure
 
 
@@ -160,7 +162,7 @@ def connection_fields(
         shown = np.divide(shown, largest, out=np.zeros_like(shown), where=largest > 0)
     sheet = bounds or (-0.5, -rows + 0.5, cols - 0.5, 0.5)
     where = _mosaic_bounds(sheet, (rows, cols), (first_row, first_col), stride, shown.shape)
-    norm, colours, rooted = _weight_scale(shown, signed)
+    scale = _weight_scale(shown, signed)
     mosaic = _mosaic(shown)
     figure, axes, bar = _mosaic_figure(mosaic.shape, title)
     if bar is None:
@@ -170,8 +172,9 @@ def connection_fields(
         sheet_axes(axes, where)
         label_axes(axes, f"x ({unit})", f"y ({unit})", beside=0.42)
         label = "weight / largest of the field" if normalize == "each" else "weight"
-        colour_bar(bar, colours, norm, label=f"{label} (colours: square root)" if rooted else label)
-    show_map(axes, mosaic, where, cmap=colours, norm=norm)
+        is_rooted = scale.power != 1
+        colour_bar(bar, scale.colours, scale.norm, label=f"{label} (colours: square root)" if is_rooted else label)
+    show_map(axes, mosaic, where, cmap=scale.colours, norm=scale.norm)
     return figure
 
 
@@ -245,35 +248,39 @@ def topographic_grid(
 
 @dataclass(frozen=True)
 class _Layout:
-    """Size of a figure and places of its axes, inches: one for each sheet, then one for each colour bar."""
+    """Size of a figure and places of its axes, inches: one for each sheet, then one for each colour bar, or for all."""
 
     size: tuple[float, float]
     boxes: list[Box]
 
 
-def _to_scale(regions: list[Bounds], columns: int) -> _Layout:
-    """Lay sheets out in rows, all at one scale, as large as the page's width and 2.3 inches of height allow."""
-    left, right, below, above, head = (part * em() for part in (0.5, 0.62, 0.36, 0.2, 0.38))
+def _to_scale(regions: list[Bounds], columns: int, *, is_shared: bool) -> _Layout:
+    """Lay sheets out in rows, all at one scale, as large as the page's width and 2.1 inches of height allow."""
+    left, right, below, above, head = (part * em() for part in (0.5, 0.08 if is_shared else 0.62, 0.36, 0.2, 0.38))
+    key = 0.62 * em() if is_shared else 0.0
     widths, heights = ([r[2] - r[0] for r in regions], [r[3] - r[1] for r in regions])
     rows = -(-len(regions) // columns)
     wide = [max(widths[col::columns]) for col in range(columns)]
     high = [max(heights[row * columns : (row + 1) * columns]) for row in range(rows)]
-    scale = min(
-        (current_style().page - columns * (left + right)) / sum(wide), 2.1 * em() / max(high), 2.1 * em() / max(wide)
-    )
+    room = current_style().page - columns * (left + right) - key
+    scale = min(room / sum(wide), 2.1 * em() / max(high), 2.1 * em() / max(wide))
     total = head + sum(h * scale + below + above for h in high)
-    boxes, bars = [], []
+    boxes: list[Box] = []
     for i, (w, h) in enumerate(zip(widths, heights, strict=True)):
         row, col = divmod(i, columns)
         x = left + col * (left + right) + sum(wide[:col]) * scale
         top = total - head - above - row * (below + above) - sum(high[:row]) * scale
-        bottom = top - high[row] * scale
-        boxes.append((x, bottom, w * scale, h * scale))
-        bars.append((x + w * scale + 0.05 * em(), bottom, 0.07 * em(), h * scale))
-    return _Layout((columns * (left + right) + sum(wide) * scale, total), boxes + bars)
+        boxes.append((x, top - high[row] * scale, w * scale, h * scale))
+    width = columns * (left + right) + sum(wide) * scale
+    gap, thick = 0.05 * em(), 0.08 * em()
+    bars = [(x + w + gap, y, thick, h) for x, y, w, h in boxes]
+    if is_shared:
+        _, y, _, h = max(boxes[:columns], key=lambda box: box[3])
+        bars = [(width + gap, y, thick, h)]
+    return _Layout((width + key, total), boxes + bars)
 
 
-def _cells(regions: list[Bounds]) -> _Layout:
+def _cells(regions: list[Bounds]) -> list[Box]:
     """Lay sheets out in a square without margins, each as large as it may be."""
     columns = int(np.ceil(np.sqrt(len(regions))))
     side = CELL / columns
@@ -283,7 +290,7 @@ def _cells(regions: list[Bounds]) -> _Layout:
         row, col = divmod(i, columns)
         w, h = fit_box(bounds, 0.97 * side, 0.97 * side)
         boxes.append((col * side + (side - w) / 2, top - row * side - (side + h) / 2, w, h))
-    return _Layout((CELL, CELL), boxes)
+    return boxes
 
 
 def _area(bounds: Bounds) -> float:
@@ -296,16 +303,32 @@ def _outline(axes: Axes, bounds: Bounds, *, colour: str = OUTLINE) -> None:
     axes.add_artist(Rectangle((left, bottom), right - left, top - bottom, **style))
 
 
-def _activity_scale(array: FloatArray, limits: tuple[float, float] | None) -> tuple[Normalize, Any]:
-    """Return the scale of an activity and its colours."""
+@dataclass(frozen=True)
+class _Scale:
+    """Colours from a lowest to a largest value, along a power of the distance from the lowest."""
+
+    low: float
+    high: float
+    power: float
+    map_name: str
+    missing: str | tuple[float, float, float] = NO_VALUE
+
+    @property
+    def norm(self) -> Normalize:
+        return Normalize(self.low, self.high) if self.power == 1 else PowerNorm(self.power, self.low, self.high)
+
+    @property
+    def colours(self) -> Any:
+        return value_map(self.map_name, self.missing)
+
+
+def _activity_scale(array: FloatArray, limits: tuple[float, float] | None) -> _Scale:
     finite = array[np.isfinite(array)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     if limits is not None:
-        return Normalize(*limits), value_map(ACTIVITY)
+        return _Scale(*limits, 1.0, ACTIVITY)
     top = _round_up(max(high, -low))
-    if low < 0:
-        return Normalize(-top, top), value_map(SIGNED)
-    return PowerNorm(0.5, 0.0, top), value_map(ACTIVITY)
+    return _Scale(-top, top, 1.0, SIGNED) if low < 0 else _Scale(0.0, top, 0.5, ACTIVITY)
 
 
 def _round_up(value: float) -> float:
@@ -318,17 +341,16 @@ def _round_up(value: float) -> float:
     return top
 
 
-def _weight_scale(shown: FloatArray, signed: bool | None) -> tuple[Normalize, Any, bool]:
-    """Return the scale of weights, its colours, and whether these follow the square root."""
-    low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
+def _weight_scale(shown: FloatArray, signed: bool | None) -> _Scale:
+    """Return the scale of weights; it follows their square root where few of them are large."""
+    low, high = (float(limit(shown, initial=0.0)) for limit in (np.nanmin, np.nanmax))
     limit = max(-low, high) or 1.0
     if low < 0 if signed is None else signed:
-        return Normalize(-limit, limit), value_map(SIGNED, "0.55"), False
-    largest = np.nanmax(shown, axis=(2, 3), keepdims=True)
+        return _Scale(-limit, limit, 1.0, SIGNED, "0.55")
+    largest = np.nanmax(shown, axis=(2, 3), keepdims=True, initial=0.0)
     connected = shown > 0
     is_concentrated = bool(connected.any()) and float((shown > largest / 4)[connected].mean()) < CONCENTRATED
-    norm = PowerNorm(0.5, 0.0, limit) if is_concentrated else Normalize(0.0, limit)
-    return norm, value_map(ACTIVITY, "white"), is_concentrated
+    return _Scale(0.0, limit, 0.5 if is_concentrated else 1.0, ACTIVITY, "white")
 
 
 def _around_all(x: FloatArray, y: FloatArray, bounds: Bounds) -> Bounds:
@@ -389,12 +411,12 @@ def _mosaic_figure(shape: tuple[int, ...], title: str) -> tuple[Figure, Axes, Ax
         scale = 1.0 if 0.75 * CELL <= max(w, h) <= CELL else CELL / max(w, h)  # else whole pixels, and a margin
         w, h = w * scale, h * scale
         corner = (round((CELL - w) / 2 * dpi) / dpi, round((CELL - h) / 2 * dpi) / dpi)
-        figure, (axes,) = canvas(CELL, CELL, [(*corner, w, h)])
+        figure, (axes,) = canvas("fields", CELL, CELL, [(*corner, w, h)])
         return figure, axes, None
     left, below = round(80 * em() * dpi / 150) / dpi, round(54 * em() * dpi / 150) / dpi
     key, above = 0.75 * em(), 0.26 * em()
     boxes = [(left, below, w, h), (left + w + 0.06 * em(), below, 0.09 * em(), h)]
-    figure, (axes, bar) = canvas(left + max(w, 1.5) + key, below + h + above, boxes)
+    figure, (axes, bar) = canvas("fields", left + max(w, 1.5) + key, below + h + above, boxes)
     write_title(axes, title, room=max(w, 1.5) + key - 0.05)
     return figure, axes, bar
 

@@ -12,10 +12,11 @@ from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from topo_exp.analysis.figure_style import FigureStyle, current_style
+from topo_exp.analysis.plots_canvas import PictureCanvas, TextCache
 
 P = ParamSpec("P")
 
@@ -37,13 +38,20 @@ class Picture(Figure):
     Args:
         style: The style.
         size: Width and height, inches.
+        texts: Images of texts that other pictures have drawn, too; None starts without any.
     """
 
-    def __init__(self, style: FigureStyle, size: tuple[float, float]) -> None:
+    def __init__(self, style: FigureStyle, size: tuple[float, float], texts: TextCache | None = None) -> None:
         super().__init__(figsize=size, dpi=style.dpi)
         self.style = style
         self.frame: object = None
-        FigureCanvasAgg(self)
+        self._pixels = PictureCanvas(self, TextCache() if texts is None else texts)
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """Draw, and return RGB (height, width, 3)."""
+        with mpl.rc_context(settings(self.style)):
+            self._pixels.draw()
+            return np.asarray(self._pixels.buffer_rgba())[..., :3]
 
     def savefig(self, *args: Any, **kwargs: Any) -> None:
         """Save as `Figure.savefig` does, in the picture's own style."""
@@ -94,10 +102,10 @@ def render(figure: Figure, format: str = "png", *, dpi: float | None = None, tit
         metadata["Software"] = None
     buffer = io.BytesIO()
     options: dict[str, Any] = {"pil_kwargs": {"compress_level": PNG_COMPRESSION}} if format == "png" else {}
+    if metadata:  # some formats refuse even an empty one
+        options["metadata"] = metadata
     with mpl.rc_context({"svg.hashsalt": "topo_exp"}):
-        figure.savefig(
-            buffer, format=format, dpi=dpi or figure.dpi, **({"metadata": metadata} if metadata else {}), **options
-        )
+        figure.savefig(buffer, format=format, dpi=dpi or figure.dpi, **options)
     return buffer.getvalue()
 
 
@@ -134,21 +142,18 @@ def _png(figure: Picture, dpi: float, title: str | None) -> bytes:
     """
     own, figure.dpi = figure.dpi, dpi
     try:
-        with mpl.rc_context(settings(figure.style)):
-            canvas = FigureCanvasAgg(figure)
-            canvas.draw()
-            pixels = np.asarray(canvas.buffer_rgba())[..., :3]
+        pixels = figure.pixels()
     finally:
         figure.dpi = own
     height, width = pixels.shape[:2]
     rows = np.zeros((height, 1 + 3 * width), np.uint8)  # the leading 0 of each row says that it is not filtered
-    rows[:, 1:] = pixels.reshape(height, -1)
+    rows[:, 1:].reshape(height, width, 3)[:] = pixels
     per_metre = round(dpi / 0.0254)
     chunks = [
         (b"IHDR", struct.pack("!IIBBBBB", width, height, 8, 2, 0, 0, 0)),
         (b"pHYs", struct.pack("!IIB", per_metre, per_metre, 1)),
         *([(b"tEXt", b"Title\0" + title.encode("latin-1", "replace"))] if title is not None else []),
-        (b"IDAT", zlib.compress(rows, PNG_COMPRESSION)),
+        (b"IDAT", zlib.compress(memoryview(rows), PNG_COMPRESSION)),
         (b"IEND", b""),
     ]
     parts = [b"\x89PNG\r\n\x1a\n"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 import queue
 import struct
 import subprocess
@@ -18,20 +17,20 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from io import BytesIO
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from topo_exp.analysis.figure_style import FigureStyle
 from topo_exp.runner.directory import write_bytes
 from topo_exp.runner.processes import start_beside
+from topo_exp.runner.rendering import packed, rendered, unpacked
+
+if TYPE_CHECKING:
+    from topo_exp.analysis.plots_axes import Frames
 
 log = logging.getLogger(__name__)
 
-DPI = 150
-"""Dots per inch of PNG files."""
-PNG_COMPRESSION = 1
-"""A third larger than at the usual 6, and a third of the time to save a picture less."""
 NICENESS = 3
 """The simulation goes first where there are more processes than cores."""
 WAITING_PICTURES = 64
@@ -48,6 +47,10 @@ class Drawing:
     paths: tuple[Path, ...]
     source: str
     """Who asked for it, for error messages: analysis and time."""
+    style: FigureStyle = field(default_factory=FigureStyle)
+    """Size, resolution and font."""
+    cell: Path | None = None
+    """PNG file of the picture for a cell of a table, or None for no such picture."""
 
 
 class Draughtsman:
@@ -65,11 +68,9 @@ class Draughtsman:
 
     def submit(self, drawing: Drawing) -> None:
         """Have a figure drawn soon."""
-        try:
-            pickled: bytes | None = pickle.dumps((drawing.name, drawing.draw, drawing.paths), protocol=5)
-        except Exception as error:  # noqa: BLE001  whatever a user's object raises on pickling, it can be drawn here
-            log.debug("%s: drawn in this process (%s)", drawing.name, error)
-            pickled = None
+        pickled = packed(drawing.name, drawing.draw, drawing.paths, drawing.style, drawing.cell)
+        if pickled is None:
+            log.debug("%s: drawn in this process, since its function cannot be called in another one", drawing.name)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="drawing", daemon=True)
             self._thread.start()
@@ -87,7 +88,7 @@ class Draughtsman:
             drawing, pickled = job
             try:
                 if pickled is None or not self._drawn_by_worker(pickled):
-                    draw(drawing.name, drawing.draw, drawing.paths)
+                    draw(drawing.name, drawing.draw, drawing.paths, style=drawing.style, cell=drawing.cell)
             except BaseException as error:  # noqa: BLE001  told to the caller, who decides what it means for the run
                 self._on_done(drawing, error)
             else:
@@ -133,25 +134,18 @@ class DrawingError(Exception):
         return str(self.args[0]).strip().rpartition("\n")[2]
 
 
-def draw(name: str, function: Callable[[], Any], paths: Sequence[Path]) -> None:
-    """Draw one figure and write it to its files.
-
-    Args:
-        name: Stored in the files as their title, since file names cannot hold every name.
-        function: Returns a matplotlib Figure.
-        paths: Files to write; their suffix is the format.
-    """
-    import matplotlib as mpl
-
-    figure = function()
-    with mpl.rc_context({"svg.hashsalt": "topo_exp"}):
-        for path in paths:
-            kind = path.suffix.lstrip(".")
-            dates = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "ps": {}, "eps": {}}
-            buffer = BytesIO()
-            options = {"pil_kwargs": {"compress_level": PNG_COMPRESSION}} if kind == "png" else {}
-            figure.savefig(buffer, format=kind, dpi=DPI, metadata={"Title": name, **dates.get(kind, {})}, **options)
-            write_bytes(path, buffer.getvalue())
+def draw(
+    name: str,
+    function: Callable[[], Any],
+    paths: Sequence[Path],
+    *,
+    style: FigureStyle | None = None,
+    cell: Path | None = None,
+    frames: Frames | None = None,
+) -> None:
+    """Draw one figure and write it to its files; the arguments are those of `rendering.rendered`."""
+    for path, content in rendered(name, function, paths, style=style or FigureStyle(), cell=cell, frames=frames):
+        write_bytes(path, content)
 
 
 def picture_name(path: Path) -> str:
@@ -190,16 +184,19 @@ def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     import matplotlib.backends.backend_agg
     import matplotlib.figure  # noqa: F401  loaded before the first request comes
 
+    from topo_exp.analysis.plots_axes import Frames
+
+    frames = Frames()
     while len(head := requests.read(8)) == 8:
         request = requests.read(struct.unpack("!Q", head)[0])
         text = ""
         try:
-            name, function, paths = pickle.loads(request)  # noqa: S301  from the parent process only, through its pipe
+            name, function, paths, style, cell = unpacked(request)
         except Exception:  # noqa: BLE001  a user's module that is not found here, or anything that it does
             answer = NOT_FOUND
         else:
             try:
-                draw(name, function, paths)
+                draw(name, function, paths, style=style, cell=cell, frames=frames)
                 answer = DONE
             except Exception:  # noqa: BLE001  sent to the parent
                 answer, text = FAILED, traceback.format_exc()
