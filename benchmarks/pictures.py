@@ -5,7 +5,8 @@
 Draws every picture of GCAL's default analysis and of `map_quality`, of one simulation, as the drawing worker of a run
 does: in one process, the same kinds of pictures again and again. With `--against`, the checkout of another commit draws
 its own pictures in turn with this one, A B A B, each time in a fresh process; the figures are medians. A process is
-measured from its second round on: the first one loads fonts and makes the axes that later ones reuse, and has its own line.
+measured from its second round on: the first one loads fonts and makes the axes that later ones reuse; it has its own
+line.
 """
 
 import argparse
@@ -75,9 +76,10 @@ def draw_all(density: float, *, cells: bool) -> list[dict[str, float]]:
 
 def measure(checkout: Path, density: float, *, cells: bool = False) -> list[dict[str, float]]:
     """Return what `draw_all` returns in a fresh process that imports the package from a checkout."""
-    code = f"import json, runpy; m = runpy.run_path({__file__!r}); print(json.dumps(m['draw_all']({density}, cells={cells})))"
+    call = f"runpy.run_path({__file__!r})['draw_all']({density}, cells={cells})"
+    words = [sys.executable, "-P", "-c", f"import json, runpy; print(json.dumps({call}))"]
     environment = {**os.environ, "PYTHONPATH": str(checkout), "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-P", "-c", code], env=environment, check=True, capture_output=True, text=True)
+    done = subprocess.run(words, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     rounds: list[dict[str, float]] = json.loads(done.stdout.splitlines()[-1])
     return rounds
 
@@ -121,7 +123,8 @@ def main(words: list[str]) -> None:
     print(f"{'CPU ms, median of ' + str(chosen.rounds) + ' processes':40}" + "".join(f"{name:>12}" for name in setups))
     for picture in names:
         later = {s: [r[picture] for p in taken[s] for r in p[1:] if picture in r] for s in setups}
-        print(f"{picture:40}" + "".join(f"{1000 * statistics.median(later[s] or [float('nan')]):12.1f}" for s in setups))
+        medians = [1000 * statistics.median(values) if values else float("nan") for values in later.values()]
+        print(f"{picture:40}" + "".join(f"{median:12.1f}" for median in medians))
     for label, part in (("mean of all", slice(1, None)), ("mean of all, first round", slice(0, 1))):
         means = {s: [statistics.mean(r.values()) for p in taken[s] for r in p[part]] for s in setups}
         print(f"{label:40}" + "".join(f"{1000 * statistics.median(means[s]):12.1f}" for s in setups))

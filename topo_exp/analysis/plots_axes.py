@@ -304,7 +304,7 @@ def colour_bar(
     axes.yaxis.set_major_locator(FixedLocator(np.asarray(norm(at), dtype=float).tolist()))
     axes.yaxis.set_major_formatter(FixedFormatter(texts))
     axes.set_ylabel(label, verticalalignment="center")
-    reach = width + (0.12 + TICK_LETTER * max(map(len, texts), default=0)) * em()
+    reach = width + (0.17 + TICK_LETTER * max(map(len, texts), default=0)) * em()
     axes.yaxis.set_label_coords(reach / width, 0.5)
 
 

@@ -264,7 +264,7 @@ def metric_curve(
 def _curve_axes(title: str, xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
     if current_style().is_cell:
         figure, _ = canvas("curves", CELL, CELL)
-        return figure, place(figure, 0.32, 0.2, CELL - 0.38, CELL - 0.26)
+        return figure, place(figure, 0.32, 0.2, CELL - 0.47, CELL - 0.26)
     column = current_style().column
     height = column * 2.2 / 3.35
     left, below, above = 0.55 * em(), 0.38 * em(), 0.26 * em()

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -119,6 +120,6 @@ def line_key(frame: MapFrame, entries: Sequence[tuple[str, str]], *, row: int = 
         ends = [x, x + 0.16 * em()]
         layers = [("black", 2.2), (colour, 1.2)] if colour == "white" else [(colour, 1.2)]
         for layer, width in layers:
-            style: dict[str, Any] = {"color": layer, "linewidth": width, "solid_capstyle": "butt"}
+            style: dict[str, Any] = {"color": to_rgba(layer), "linewidth": width, "solid_capstyle": "butt"}
             frame.figure.add_artist(Line2D(ends, [y, y], transform=frame.figure.dpi_scale_trans, **style))
         write(frame.figure, ends[1] + 0.05 * em(), y, text)
