@@ -56,6 +56,7 @@ class Frames:
     """
 
     def __init__(self) -> None:
+        """Start without any."""
         self._kept: dict[object, _Frame] = {}
         self.texts = TextCache()
 

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 TEXTS_KEPT = 4096
 SUBPIXELS = 64
-"""Positions within a pixel that the font library tells apart."""
+"""Positions within a pixel that the font library distinguishes."""
 
 
 class TextCache:
     """Images of texts, and their sizes, by everything that they depend on."""
 
     def __init__(self) -> None:
+        """Start without any."""
         self.images: dict[object, tuple[int, int, NDArray[np.uint8]]] = {}
         self.sizes: dict[object, tuple[float, float, float]] = {}
 
@@ -43,17 +44,19 @@ class PictureCanvas(FigureCanvasAgg):
     """
 
     def __init__(self, figure: Figure, texts: TextCache) -> None:
+        """Become the canvas of the figure."""
         super().__init__(figure)
         self._texts = texts
+        self._size: object = None
 
     def get_renderer(self) -> RendererAgg:
         """Return the renderer, the same one as long as size and resolution stay."""
         width, height = self.get_width_height(physical=True)
         key = width, height, self.figure.dpi
-        if self._lastKey != key:
-            self.renderer = _CachingRenderer(width, height, self.figure.dpi, self._texts)
-            self._lastKey = key
-        return self.renderer
+        if self._size != key:
+            self._own = _CachingRenderer(width, height, self.figure.dpi, self._texts)
+            self._size = key
+        return self._own
 
 
 class _CachingRenderer(RendererAgg):

@@ -123,7 +123,7 @@ def histogram(
 
     Args:
         values: any shape; NaN are left out.
-        title: what is shown, of which sheet, at which time.
+        title: Subject, sheet and time.
         xlabel: the quantity and its unit.
         bins: how many, at least 1.
         limits: first and last edge; None takes the smallest and largest value.
@@ -169,7 +169,7 @@ def spectrum(spectrum: Spectrum, *, title: str) -> Figure:
 
     Args:
         spectrum: as returned by `topo_exp.analysis.spectrum.map_spectrum`.
-        title: what is shown, of which sheet, at which time.
+        title: Subject, sheet and time.
 
     Returns:
         The figure, one and a half columns wide.

@@ -69,8 +69,9 @@ def feature_map(
 
     Args:
         values: (rows, cols), row 0 at the top of the sheet.
-        x: (cols,), y: (rows,): unit centres in sheet coordinates.
-        title: what is shown, of which sheet, at which time.
+        x: (cols,), unit centres in sheet coordinates, rising.
+        y: (rows,), the same, falling: row 0 is the top.
+        title: Subject, sheet and time.
         label: The quantity, written beside the colour bar.
         units: Its unit, written after it in brackets.
         cyclic_range: the feature's period if it is cyclic, such as 2 pi for phase; colours are then cyclic from 0 to
@@ -112,8 +113,9 @@ def selectivity(selectivity: ArrayLike, x: ArrayLike, y: ArrayLike, *, title: st
 
     Args:
         selectivity: (rows, cols), at least 0.
-        x: (cols,), y: (rows,): unit centres in sheet coordinates.
-        title: what is shown, of which sheet, at which time.
+        x: (cols,), unit centres in sheet coordinates, rising.
+        y: (rows,), the same, falling: row 0 is the top.
+        title: Subject, sheet and time.
         limit: selectivity at the end of the colour bar, the same for all times so that pictures compare; None takes the
             largest of the map.
 
@@ -146,8 +148,9 @@ def orientation(
     Args:
         preference: (rows, cols), orientation in radians.
         selectivity: (rows, cols), at least 0; None draws the hues alone.
-        x: (cols,), y: (rows,): unit centres in sheet coordinates.
-        title: what is shown, of which sheet, at which time.
+        x: (cols,), unit centres in sheet coordinates, rising.
+        y: (rows,), the same, falling: row 0 is the top.
+        title: Subject, sheet and time.
         full_saturation: the selectivity at which colours are full, above 0. With a selectivity in [0, 1], 0.5 looks
             like the reference simulator's pictures, whose selectivity is multiplied by 2.
         pinwheels: mark the pinwheels: white those of positive sign, black those of negative.
@@ -225,8 +228,9 @@ def orientation_contours(
     Args:
         preference: (rows, cols), orientation in radians.
         selectivity: (rows, cols), the weight of each unit in the contours; None stands for 1 everywhere.
-        x: (cols,), y: (rows,): unit centres in sheet coordinates.
-        title: what is shown, of which sheet, at which time.
+        x: (cols,), unit centres in sheet coordinates, rising.
+        y: (rows,), the same, falling: row 0 is the top.
+        title: Subject, sheet and time.
         hypercolumn_distance: draw a bar of that length below the map as a scale; sheet units.
         palette: "hue", the convention, or the colour-blind-safe "twilight".
 
@@ -270,9 +274,10 @@ def development(
     Args:
         preferences: maps (rows, cols) in order of time, orientation in radians.
         selectivities: their selectivities; None draws the hues alone.
-        x: (cols,), y: (rows,): unit centres in sheet coordinates.
+        x: (cols,), unit centres in sheet coordinates, rising.
+        y: (rows,), the same, falling: row 0 is the top.
         times: of each map, iterations.
-        title: what is shown, of which sheet.
+        title: Subject and sheet.
         full_saturation: the selectivity at which colours are full, see `orientation`.
         columns: panels in a row, at least 1.
         palette: "hue" or "twilight".
@@ -316,7 +321,8 @@ def mark_pinwheels(axes: Axes, polar: ArrayLike, x: ArrayLike, y: ArrayLike) -> 
     Args:
         axes: with the sheet's coordinates, such as `figure.axes[0]` of a map drawn here.
         polar: complex (rows, cols), see `topo_exp.analysis.grids.polar_map`.
-        x: (cols,), y: (rows,): unit centres in sheet coordinates.
+        x: (cols,), unit centres in sheet coordinates, rising.
+        y: (rows,), the same, falling: row 0 is the top.
     """
     found = find_pinwheels(polar, x, y)
     for sign, face, edge in ((1, "white", "black"), (-1, "black", "white")):

@@ -129,14 +129,14 @@ def connection_fields(
     """Draw the connection fields of a projection as one mosaic, each where its unit lies on the sheet.
 
     Of a large sheet every second, third ... row and column of units is drawn, so that a field's cell is at least about
-    a pixel and a half wide. All fields are drawn at one size, whatever their size on the source sheet.
+    a pixel and a half wide. All fields are drawn at one size, which is not their size on the source sheet.
     Where few connections of a field are strong, the colours follow the square root of the weights, so that more than
     the central peak shows; the colour bar says so.
 
     Args:
         weights: (rows, cols, h, w), or (N, h, w) with N = rows * cols row-major and `shape`, or (h, w) for the one
             kernel that all units share. For ON and OFF combined pass their difference.
-        title: what is shown, of which projection, at which time.
+        title: Subject, projection and time.
         shape: (rows, cols) of the destination sheet, for weights (N, h, w).
         bounds: (left, bottom, right, top) of the destination sheet, sheet coordinates; of a single kernel, the area it
             covers. None counts units instead.

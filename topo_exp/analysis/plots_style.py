@@ -42,6 +42,7 @@ class Picture(Figure):
     """
 
     def __init__(self, style: FigureStyle, size: tuple[float, float], texts: TextCache | None = None) -> None:
+        """Make an empty figure, independent of pyplot."""
         super().__init__(figsize=size, dpi=style.dpi)
         self.style = style
         self.frame: object = None
@@ -71,7 +72,7 @@ def settings(style: FigureStyle) -> dict[str, Any]:
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Return `draw` changed to draw in the current style of this package, whatever the settings of the session are."""
+    """Return `draw` changed to draw in the current style of this package, independent of the session's settings."""
 
     @functools.wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
@@ -153,7 +154,7 @@ def _png(figure: Picture, dpi: float, title: str | None) -> bytes:
         (b"IHDR", struct.pack("!IIBBBBB", width, height, 8, 2, 0, 0, 0)),
         (b"pHYs", struct.pack("!IIB", per_metre, per_metre, 1)),
         *([(b"tEXt", b"Title\0" + title.encode("latin-1", "replace"))] if title is not None else []),
-        (b"IDAT", zlib.compress(memoryview(rows), PNG_COMPRESSION)),
+        (b"IDAT", zlib.compress(rows.data, PNG_COMPRESSION)),
         (b"IEND", b""),
     ]
     parts = [b"\x89PNG\r\n\x1a\n"]

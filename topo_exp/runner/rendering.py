@@ -96,7 +96,7 @@ def unpacked(message: bytes) -> Any:
     for module, file in files.items():
         try:
             found = _file(import_module(module))
-        except Exception as error:  # whatever a user's module raises when it is imported
+        except Exception as error:  # a user's module may raise anything when it is imported
             raise OtherModuleError(module) from error
         if found != file:
             raise OtherModuleError(module)
