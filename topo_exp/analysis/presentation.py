@@ -97,6 +97,8 @@ class Measurement(Protocol[P]):
     __name__: str
     of: Callable[Concatenate["Simulation", Presentation, P], Result]
     """The measurement as it was written, with the shared options as one value."""
+    check_options: Callable[..., None]
+    """Check the values of options without a simulation; raises as `Presentation`."""
 
     def __call__(self, sim: "Simulation", *args: object, **options: object) -> Result:
         """Measure; raises TypeError for an option that the signature does not list."""
@@ -126,11 +128,14 @@ def measurement(
             own = dict(bound.arguments)
             sim = own.pop(subject)
             shown = Presentation(**{**defaults, **{name: own.pop(name) for name in shared if name in own}})
-            return measure(sim, shown, **own)  # type: ignore[arg-type]  # the signature has bound them
+            return measure(sim, shown, **own)  # type: ignore[call-arg]  # the signature has bound them
+
+        def check_options(**given: object) -> None:
+            Presentation(**defaults | {name: given[name] for name in shared if name in given})  # type: ignore[arg-type]
 
         functools.update_wrapper(flat, measure)
-        vars(flat).update(__signature__=signature, of=measure)
-        return flat  # type: ignore[return-value]  # `of` has just been set
+        vars(flat).update(__signature__=signature, of=measure, check_options=check_options)
+        return flat  # type: ignore[return-value]  # its attributes have just been set
 
     return decorate
 

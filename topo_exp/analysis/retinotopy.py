@@ -32,10 +32,10 @@ def retinotopic_map(sim: "Simulation", sheet: str | Iterable[str] | None = None)
             weights of its own, or with none but zeros, is left out.
 
     Returns:
-        Result; maps `centre_x`, `centre_y` on (y, x), NaN for a unit without afferent weights, and `<projection>_centre_x`, `_y` where there are several
-        projections; metrics `<Sheet>/retinotopy_...` with magnification, smoothness, folds, folded_fraction, coverage
-        and displacement (see the functions of these names); figure `<Sheet>/retinotopy`. Empty for a model without
-        such a sheet.
+        Result; maps `centre_x`, `centre_y` on (y, x), NaN for a unit without afferent weights, and
+        `<projection>_centre_x`, `_y` where there are several projections; metrics `<Sheet>/retinotopy_...` with
+        magnification, smoothness, folds, folded_fraction, coverage and displacement (see the functions of these names);
+        figure `<Sheet>/retinotopy`. Empty for a model without such a sheet.
 
     Raises:
         UnknownNameError: A sheet that the simulation does not have.

@@ -38,8 +38,8 @@ def receptive_fields(
     """Measure receptive fields by correlating responses with random images (noise), or with a spot at each place.
 
     With r_k the response to image s_k, the field of a unit is F(X) = sum_k r_k (s_k(X) - <s(X)>) / sum_k |r_k|, <>
-    being the mean over all images: the response-triggered average, which for white noise is proportional to the weights of
-    a linear unit; NaN for a unit that never responds. Noise has cells that are 0 or `scale` with equal
+    being the mean over all images: the response-triggered average, which for white noise is proportional to the
+    weights of a linear unit. It is NaN for a unit that never responds. Noise has cells that are 0 or `scale` with equal
     chance; spots are one cell of `scale`, and one of 0, at each place in turn on a ground of scale / 2. Each input
     sheet is shown noise of its own; spots are shown on all at the same place.
 
@@ -139,7 +139,8 @@ def radius(fields: FloatArray, x: FloatArray, y: FloatArray) -> float:
 
     R = sqrt(sum_X F(X)^2 |X - c|^2 / sum_X F(X)^2) with c the centre sum F^2 X / sum F^2, X at x (w,) and y (h,), over
     those places where |F| is at least a third of its largest value, so that noise beyond the field does not count. The
-    mean over fields that are neither NaN nor 0 everywhere, NaN if there are none. 0.85 s for a Gaussian field of width s.
+    mean is taken over fields that are neither NaN nor 0 everywhere; it is NaN if there are none. R is 0.85 s for a
+    Gaussian field of width s.
     """
     power = _strong(np.asarray(fields, dtype=float).reshape(-1, len(y), len(x))) ** 2
     power = power[power.sum(axis=(1, 2)) > 0]

@@ -94,8 +94,8 @@ def map_spectrum(
     `ring_shape` is fitted to the rings' amplitudes. The fit is accepted if it converged to a ring of positive height
     between the first wavenumber and the last; it needs seven rings, which is 14 units along a side. Otherwise the peak
     is a centroid: the mean |k| of all points in the strongest ring of whole numbers and the two beside it, weighted by
-    amplitude squared, each ring by its mean. It is exact for whole numbers of cycles, and within about a tenth for a
-    map of one to four hypercolumns.
+    amplitude squared, each ring by its mean. It is exact for whole numbers of cycles along an axis, and off by
+    up to about 15 % on average for one to three hypercolumns.
 
     Args:
         preference: theta, (rows, cols), in the unit of `period`; NaN for a unit without a value, which counts as the

@@ -190,7 +190,7 @@ def reference(function: Any) -> str:
         return function
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", repr(function))
     try:
-        file = inspect.getsourcefile(function)
+        file = inspect.getsourcefile(inspect.unwrap(function))  # not that of a decorator
     except TypeError:
         file = None
     if module in (None, "__main__") or str(module).startswith("topo_exp_user_"):
