@@ -1,6 +1,6 @@
 """A simulation with nothing to simulate: every measured unit answers to its own receptive field, at once.
 
-Only what a measurement uses of a Simulation is here, so that measurements are tested against known tuning.
+It has only those parts of a Simulation that a measurement uses, to test measurements against known tuning.
 """
 
 from collections.abc import Callable, Iterator

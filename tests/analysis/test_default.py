@@ -43,7 +43,7 @@ def same(first, second):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_no_part_leaves_a_trace(simulation, part):
-    """After each part of the default analysis the simulation is what it was, bit for bit, events and streams too."""
+    """After each part of the default analysis the simulation is restored, bit for bit, events and streams too."""
     before = simulation.state()
     PARTS[part](simulation)
     assert same(before, simulation.state())
@@ -68,14 +68,14 @@ def test_no_measurement_leaves_a_trace(simulation, measure):
 
 
 def test_measuring_twice_gives_the_same(simulation):
-    """A measurement depends on the simulation alone, not on what was measured before."""
+    """A measurement depends on the simulation alone, not on earlier measurements."""
     first = standard_gaussian(simulation)
     orientation_map(simulation, phases=3)
     assert standard_gaussian(simulation).maps.identical(first.maps)
 
 
 def test_parts_apply_where_they_should(simulation):
-    """Orientation is measured only in settling sheets; the other parts have something to say about every model."""
+    """Orientation is measured only in settling sheets; the other parts apply to every model."""
     found = {name: part(simulation) for name, part in PARTS.items()}
     assert bool(found["orientation_map"]) == (simulation.name == "gcal_oo_or")
     assert all(result for name, result in found.items() if name != "orientation_map")
@@ -89,14 +89,17 @@ def test_every_picture_is_drawn(simulation):
             assert draw().axes
 
 
-def test_activity_tells_what_the_sheets_do():
-    """Mean, maximum and sparseness are those of each sheet's activity; a silent sheet has no sparseness."""
+def test_activity_gives_numbers_of_the_sheets_that_are_asked_for():
+    """With `numbers`, mean, maximum and sparseness are those of each sheet's activity; silence has no sparseness."""
     sim = topo_exp.build("tiny")
-    silent = activity(sim)
+    assert not activity(sim).metrics
+    silent = activity(sim, numbers="measured")
+    assert {name.partition("/")[0] for name in silent.metrics} == {"V1"}
     assert silent.metrics["V1/activity_mean"] == 0
     assert math.isnan(silent.metrics["V1/activity_sparseness"])
     sim.run(until=3)
-    found = activity(sim)
+    found = activity(sim, numbers="all")
+    assert {name.partition("/")[0] for name in found.metrics} == {"Retina", "V1"}
     np.testing.assert_array_equal(found.maps["V1_activity"], sim["V1"].activity)
     assert found.metrics["V1/activity_max"] == sim["V1"].activity.max()
     assert found.metrics["V1/activity_sparseness"] == pytest.approx(sparseness(sim["V1"].activity))

@@ -18,7 +18,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @pytest.fixture(scope="module")
 def examples():
-    """Run all code of the document in order, as a reader would in one file, and return what it defines."""
+    """Run all code of the document in order, as a reader would in one file, and return its names."""
     text = (DOCS / "writing_an_analysis.md").read_text()
     namespace = {}
     for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
@@ -34,7 +34,7 @@ def test_documented_examples_run(examples):
 
 
 def test_documented_analyses_of_maps_are_marked_and_find_numbers(examples):
-    """The examples on the maps of others are called with maps, of one time and of all, and say nothing without."""
+    """The examples on the maps of others are called with maps, of one time and of all, and return nothing without."""
     maps = xr.Dataset(
         {"orientation_selectivity": (("time", "y", "x"), np.array([0.2, 0.6]).reshape(2, 1, 1))},
         coords={"time": [0.0, 5.0]},

@@ -51,7 +51,7 @@ def test_own_feature_with_own_modification():
 @pytest.mark.parametrize("direction", [0.0, 0.7, 2.0, 4.4, 6.0])
 @pytest.mark.parametrize("pattern", [SineGrating, Gaussian])
 def test_motion_moves_the_picture_along_its_direction(direction, pattern):
-    """What step 3 shows is what step 0 shows, moved by 3 times the speed along the direction."""
+    """The picture of step 3 is that of step 0, moved by 3 times the speed along the direction."""
     fixed = {"frequency": 1.3, "phase": 0.4} if pattern is SineGrating else {"size": 0.3, "x": 0.1}
     motion = [f.direction(), f.speed([0.05])]
     first, later = (f.Stimulus(pattern, fixed).at(motion, (direction, 0.05), f"Retina{k}") for k in (0, 3))
@@ -81,8 +81,8 @@ def test_contrast_in_percent():
     assert (high + low) / 2 == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize(("feature", "what"), [(f.ocularity(), "Left"), (f.speed([1.0]), "Retina0")])
-def test_models_without_eyes_or_motion_are_refused(feature, what):
+@pytest.mark.parametrize(("feature", "named"), [(f.ocularity(), "Left"), (f.speed([1.0]), "Retina0")])
+def test_models_without_eyes_or_motion_are_refused(feature, named):
     """A model without two eyes, or without steps of time, is refused with the names that are needed."""
-    with pytest.raises(AnalysisError, match=what):
+    with pytest.raises(AnalysisError, match=named):
         f.Stimulus(Disk).at([feature], (0.5,), "Retina")

@@ -107,6 +107,6 @@ def test_fields_as_large_as_their_source_are_shown_on_it(radius):
 
 
 def test_fields_can_be_drawn():
-    """Each picture of fields is drawn from what the result holds."""
+    """Each picture of fields is drawn from the result."""
     for draw in connection_fields(small_network(), most=3).figures.values():
         assert draw().axes

@@ -11,7 +11,7 @@ from tests.analysis.fake_simulation import BoundingBox, FakeSheet, FakeSimulatio
 from topo_exp.analysis import feature_maps, maps
 from topo_exp.analysis.features import Feature, Stimulus
 from topo_exp.engine.patterns import Disk
-from topo_exp.errors import AnalysisError, UnknownNameError
+from topo_exp.errors import AnalysisError, ParameterError, UnknownNameError
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "maps_cd48_T1000_subset.npz"
 PREFERRED = np.linspace(0, np.pi, 12, endpoint=False).reshape(3, 4)
@@ -26,7 +26,7 @@ def test_recorded_responses_give_the_recorded_maps():
     """From 72 recorded responses follow the maps that Topographica made of them, to 1e-9.
 
     The responses and maps are those of 16 x 16 units of gcal_oo_or at t = 1000 (git 1e097e2d, Python 2.7), stored in
-    float64; only summation order may differ.
+    float64; only summation order may differ. Silent units count with 0, which is `units="all"`.
     """
     with np.load(GOLDEN) as golden:
         parameters = golden["response_params"]
@@ -40,7 +40,8 @@ def test_recorded_responses_give_the_recorded_maps():
                 "x": np.arange(16.0),
             },
         )
-        found = feature_maps.preferences(responses, selectivity_multiplier=float(golden["selectivity_multiplier"]))
+        multiplier = float(golden["selectivity_multiplier"])
+        found = feature_maps.preferences(responses, selectivity_multiplier=multiplier, units="all")
         for name, period in (("orientation", np.pi), ("phase", 2 * np.pi)):
             recorded = golden[f"{name}_preference_rad"]
             assert cyclic(found[f"{name}_preference"], recorded, period).max() < 1e-9
@@ -57,7 +58,7 @@ def test_maps_of_the_example_are_those_of_topographica(time):
     """
     sim = topo_exp.build("gcal_oo_or")
     sim.run(until=time)
-    found = maps.orientation_map(sim, selectivity_multiplier=2.0).maps
+    found = maps.orientation_map(sim, selectivity_multiplier=2.0, units="all").maps
     with np.load(GOLDEN) as golden:
         recorded = golden[f"whole_T{time}_orientation_preference_rad"]
         selectivity = golden[f"whole_T{time}_orientation_selectivity"]
@@ -97,7 +98,7 @@ def test_orientation_map_finds_what_gabor_units_prefer():
 
 
 def test_default_is_the_reference_measurement():
-    """By default 72 gratings of 4 orientations, 18 phases and scale 0.3 are shown, and the result says so."""
+    """By default 72 gratings of 4 orientations, 18 phases and scale 0.3 are shown, as attributes record."""
     sim = gabor_simulation(PREFERRED)
     found = maps.orientation_map(sim).maps
     assert sim.presented == 72
@@ -243,9 +244,9 @@ def test_measurements_do_not_share_names():
     found = [
         maps.orientation_map(sim),
         maps.orientation_map(sim, afferent_only=True),
-        maps.orientation_map_gaussians(sim, positions=2),
+        maps.orientation_map_gaussians(sim, positions=3, size=0.5),
         maps.spatial_frequency_map(sim, frequencies=(1, 2), phases=3),
-        maps.position_map(sim, positions=2),
+        maps.position_map(sim, positions=2, size=1.0),
         maps.ocular_dominance_map(eyes, phases=3),
         maps.disparity_map(eyes, disparities=3, phases=3),
     ]
@@ -255,14 +256,14 @@ def test_measurements_do_not_share_names():
 
 
 def test_any_feature_of_any_stimulus():
-    """A user's own feature of her own stimulus gets a preference and a selectivity."""
+    """A user's own feature of a stimulus of their own gets a preference and a selectivity."""
     sim = gabor_simulation(PREFERRED)
     found = feature_maps.feature_map(sim, [Feature("size", (0.2, 0.4))], Stimulus(Disk, {"smoothing": 0.0}))
     assert set(found.maps.data_vars) == {"size_preference", "size_selectivity", "response_maximum"}
 
 
 def test_models_that_cannot_be_measured_are_refused():
-    """Two eyes and steps of time are demanded by name; unknown sheets and methods are answered with the nearest."""
+    """Models without two eyes or steps of time are refused; unknown sheets and methods by the nearest name."""
     sim = gabor_simulation(PREFERRED)
     one_eye = gabor_simulation(PREFERRED, inputs=("LeftRetina",))
     with pytest.raises(AnalysisError, match=r"Left\.\.\. and Right\.\.\."):
@@ -278,3 +279,49 @@ def test_models_that_cannot_be_measured_are_refused():
     with pytest.raises(UnknownNameError, match="maximum"):
         maps.orientation_map(sim, method="maximal")
     assert sim.presented == one_eye.presented == 0
+
+
+def strip(length, width=0.05):
+    """Return a sheet of that length, half a unit high, whose units see round fields at their own positions."""
+    box = BoundingBox(points=((-length / 2, -0.25), (length / 2, 0.25)))
+    around = BoundingBox(points=((-length / 2 - 0.25, -0.5), (length / 2 + 0.25, 0.5)))
+    retina = FakeSheet("Retina", (16, int(16 * (length + 0.5))), around, True)
+    v1 = FakeSheet("V1", (2, int(4 * length)), box, measure_maps=True)
+    along_x, along_y = (
+        np.exp(-((a[:, None] - b[None, :]) ** 2) / (2 * width**2)) for a, b in ((v1.x, retina.x), (v1.y, retina.y))
+    )
+
+    def answer(pictures, sheet, afferent_only):
+        return along_y @ pictures["Retina"] @ along_x.T
+
+    return FakeSimulation({"Retina": retina, "V1": v1}, answer)
+
+
+@pytest.mark.parametrize("length", [1, 3, 6])
+def test_positions_are_as_dense_as_the_stimulus_needs_on_any_sheet(length):
+    """Away from the edge a unit's preferred position is its own, however long the sheet."""
+    sim = strip(length)
+    found = maps.position_map(sim).maps
+    inside = np.abs(sim["V1"].x) < length / 2 - 0.3
+    assert np.abs(found.position_x_preference.values - sim["V1"].x)[:, inside].max() < 0.01
+    x, y = (found.attrs[f"position_{axis}_values"] for axis in "xy")
+    assert np.diff(x).max() <= 0.1 + 1e-9  # the standard deviation of the default Gaussian
+    assert (len(x), len(y)) == (max(12, 10 * length + 1), 12)
+
+
+def test_positions_follow_the_size_of_the_stimulus():
+    """Half the size needs twice the positions; the number can be set where it leaves no gaps."""
+    found = maps.position_map(strip(2), size=0.1).maps.attrs
+    assert (len(found["position_x_values"]), len(found["position_y_values"])) == (41, 12)
+    found = maps.position_map(strip(2), positions=5, size=0.6).maps.attrs
+    assert (len(found["position_x_values"]), len(found["position_y_values"])) == (5, 5)
+
+
+def test_positions_with_gaps_give_a_warning():
+    """A number of positions that leaves gaps between the stimuli gives a warning; impossible ones are refused."""
+    with pytest.warns(UserWarning, match=r"12 along each axis leave gaps .* Use 61"):
+        maps.position_map(strip(6), positions=12)
+    with pytest.raises(ParameterError, match="at least 2"):
+        maps.position_map(strip(1), positions=1)
+    with pytest.raises(ParameterError, match="size above 0"):
+        maps.position_map(strip(1), size=0.0)

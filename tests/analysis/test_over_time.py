@@ -9,7 +9,7 @@ from topo_exp.errors import AnalysisError
 
 
 def maps_over_time(*preferences, prefix="", maximum=1.0, **attributes):
-    """Make what an orientation map leaves over time: maps of one orientation each, of responding units."""
+    """Return the record of an orientation map over time: maps of one orientation each, of responding units."""
     values = np.stack([np.full((4, 5), p) for p in preferences])
     dims = ("time", f"{prefix}y", f"{prefix}x")
     return xr.Dataset(
@@ -82,6 +82,6 @@ def test_where_nothing_develops_nothing_is_found(maps):
 
 
 def test_maps_of_something_else_are_refused():
-    """An analysis that has made maps, but not of this feature, is a mistake worth telling."""
+    """An analysis that has made maps, but not of this feature, is refused as a mistake."""
     with pytest.raises(AnalysisError, match="'direction_preference' over time from 'orientation_map'"):
         development({"orientation_map": maps_over_time(0.1, 0.2)}, feature="direction")

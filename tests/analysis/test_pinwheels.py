@@ -107,8 +107,9 @@ def test_density_counts_per_hypercolumn_area() -> None:
     """Twelve pinwheels on 2 x 3 areas of hypercolumns must give density 2, in any unit of length."""
     assert pinwheel_density(12, area=6 * 0.25**2, hypercolumn_distance=0.25) == pytest.approx(2)
     assert np.isnan(pinwheel_density(3, area=1.0, hypercolumn_distance=np.nan))
-    with pytest.raises(ParameterError, match="must be > 0"):
-        pinwheel_density(3, area=0.0, hypercolumn_distance=1.0)
+    assert np.isnan(pinwheel_density(0, area=0.0, hypercolumn_distance=1.0))
+    with pytest.raises(ParameterError, match="must be >= 0"):
+        pinwheel_density(3, area=-1.0, hypercolumn_distance=1.0)
 
 
 def test_nearest_neighbours_by_sign() -> None:

@@ -38,25 +38,25 @@ RESPONSES = st.lists(st.just(0.0) | st.floats(1e-100, 10), min_size=2, max_size=
 
 @given(RESPONSES, st.floats(-20, 20), st.floats(0.1, 7))
 def test_cyclic_average_turns_with_its_values(responses, turn, period):
-    """Adding a constant to all values turns the preference by it and keeps the selectivity."""
+    """Adding a constant to all values turns the preference by it and keeps the selectivity; silence has neither."""
     r, v = np.array(responses), even(len(responses), period)
     a, b = p.vector_average(r, v, period=period), p.vector_average(r, v + turn, period=period)
-    assert b.selectivity == pytest.approx(a.selectivity, abs=1e-9)
-    assert 0 <= b.preference < period
+    assert b.selectivity == pytest.approx(a.selectivity, abs=1e-9, nan_ok=True)
+    assert 0 <= b.preference < period or (not r.any() and np.isnan(b.preference))
     if a.selectivity > 1e-6:
         assert distance(b.preference, a.preference + turn, period) < 1e-6 * period
 
 
 @pytest.mark.parametrize("method", ["vector_average", "maximum", "von_mises", "von_mises_two"])
 def test_silent_flat_and_single_responses(method):
-    """Selectivity is 0 for a silent and for a flat unit, near 1 for one that answers to a single value."""
+    """A silent unit has no preference; selectivity is 0 for a flat unit, near 1 for one that answers to one value."""
     values = even(8)
     r = np.zeros((8, 3))
     r[:, 1] = 1.0
     r[5, 2] = 2.0
     found = p.method_named(method)(r, values, period=np.pi)
-    assert found.preference[0] == 0
-    assert found.selectivity[0] == 0
+    assert np.isnan(found.preference[0])
+    assert np.isnan(found.selectivity[0])
     assert found.selectivity[1] == pytest.approx(0, abs=2e-3)  # a fitted concentration stays above 1e-3
     assert found.preference[2] == pytest.approx(values[5], abs=1e-6)
     assert found.selectivity[2] > 0.95
@@ -65,8 +65,8 @@ def test_silent_flat_and_single_responses(method):
 def test_linear_average_and_peak_share():
     """A linear feature's preference is the weighted mean; selectivity is the peak's share above the even share."""
     found = p.vector_average([[1.0, 0.0], [3.0, 0.0], [0.0, 0.0]], [10.0, 20.0, 40.0])
-    np.testing.assert_allclose(found.preference, [17.5, 0.0])
-    np.testing.assert_allclose(found.selectivity, [(3 * 3 / 4 - 1) / 2, 0.0])
+    np.testing.assert_allclose(found.preference, [17.5, np.nan])
+    np.testing.assert_allclose(found.selectivity, [(3 * 3 / 4 - 1) / 2, np.nan])
 
 
 def test_maximum_takes_the_first_of_equals():
@@ -146,7 +146,7 @@ def test_wrap_never_returns_the_period():
 
 
 @pytest.mark.parametrize(
-    ("call", "what"),
+    ("call", "named"),
     [
         (lambda: p.vector_average(np.ones((3, 2)), [0, 1]), "values"),
         (lambda: p.vector_average(np.ones(2), [0, 1], period=0), "period"),
@@ -156,9 +156,9 @@ def test_wrap_never_returns_the_period():
         (lambda: p.half_width(np.ones(4), [0, 1, 2, 4], period=8), "evenly"),
     ],
 )
-def test_impossible_requests_are_refused(call, what):
-    """What cannot be answered is refused by the name of the argument."""
-    with pytest.raises(ParameterError, match=what):
+def test_impossible_requests_are_refused(call, named):
+    """A request without an answer is refused by the name of the argument."""
+    with pytest.raises(ParameterError, match=named):
         call()
 
 
@@ -166,3 +166,70 @@ def test_unknown_method_is_refused():
     """An unknown method is answered with the nearest name."""
     with pytest.raises(UnknownNameError, match="vector_average"):
         p.method_named("vector_averag")
+
+
+METHODS = ["vector_average", "maximum", "von_mises", "von_mises_two"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("factor", [1e-6, 0.3, 1e4])
+def test_weak_responses_count_as_strong_ones(method, factor):
+    """Preference and selectivity depend on the shape of the tuning curve, not on its height."""
+    values = even(8)
+    r = np.stack([curve(values, 0.4, 2.0), curve(values, 2.0, 5.0)], axis=1)
+    strong, weak = (p.method_named(method)(f * r, values, period=np.pi) for f in (1.0, factor))
+    np.testing.assert_allclose(weak.preference, strong.preference, atol=1e-5)
+    np.testing.assert_allclose(weak.selectivity, strong.selectivity, atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [1e-9, 1.0, 50.0])
+def test_peak_share_is_that_of_theory(factor):
+    """n equal responses share 0, a single one 1, a peak of twice the others (2n/(n+1) - 1)/(n - 1); none have none."""
+    r = factor * np.array([[1, 1, 2, 0, -1], [1, 0, 1, 0, -2], [1, 0, 1, 0, -1], [1, 0, 1, 0, -3]], float)
+    np.testing.assert_allclose(p.peak_share(r), [0, 1, (2 * 4 / 5 - 1) / 3, np.nan, np.nan], atol=1e-12)
+    np.testing.assert_allclose(p.peak_share(r[:1]), [1, 1, 1, np.nan, np.nan])
+
+
+@given(st.lists(st.floats(-5, 5), min_size=2, max_size=8), st.floats(-3, 3))
+def test_a_linear_preference_lies_among_the_values(responses, start):
+    """A linear preference is between the smallest and the largest value, or there is none, with any inhibition."""
+    values = start + np.arange(len(responses)) ** 1.5
+    found = p.vector_average(responses, values)
+    assert np.isnan(found.preference) == (max(responses) <= 0)
+    assert np.isnan(found.preference) or values[0] <= found.preference <= values[-1]
+    assert np.isnan(found.selectivity) or 0 <= found.selectivity <= 1
+
+
+def test_inhibition_is_no_preference_for_a_linear_feature():
+    """Responses below 0 weigh nothing: the preference is that of the values that excite the unit."""
+    values = [1.0, 2.0, 4.0, 6.0]
+    found = p.vector_average([1.0, 0.5, -0.4, -0.9], values)
+    assert found.preference == pytest.approx((1 * 1 + 0.5 * 2) / 1.5)
+    assert found == pytest.approx(p.vector_average([1.0, 0.5, 0.0, 0.0], values))
+    assert p.vector_average([0.5, -1.0, -1.0, -1.0], values) == pytest.approx((1.0, 1.0))
+
+
+def test_inhibition_points_to_the_opposite_of_a_cyclic_feature():
+    """A response below 0 to one orientation counts as one above 0 to that at right angles."""
+    found = p.vector_average([0.0, 0.0, 0.0, -2.0, 1.0, 0.0, 0.0, 0.0], even(8), period=np.pi)
+    expected = p.vector_average([0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 2.0], even(8), period=np.pi)
+    np.testing.assert_allclose(found, expected)
+
+
+@pytest.mark.parametrize("responses", [[0.0, 0.0, 0.0, 0.0], [-1.0, -2.0, -1.0, 0.0], [1.0, np.nan, 0.0, 2.0]])
+@pytest.mark.parametrize("period", [None, np.pi])
+@pytest.mark.parametrize("method", ["vector_average", "maximum"])
+def test_without_a_response_there_is_no_preference(responses, period, method):
+    """Silent, inhibited and broken units have neither preference nor selectivity."""
+    found = p.method_named(method)(np.array(responses), even(4), period=period)
+    assert np.isnan(found.preference)
+    assert np.isnan(found.selectivity)
+    assert not p.responding(np.array(responses))
+
+
+def test_a_silent_unit_has_no_peak():
+    """The fit of a silent unit has amplitude 0, and neither place nor width."""
+    fit = p.fit_von_mises(np.zeros(6), even(6), period=np.pi)
+    assert fit.amplitude == 0
+    assert np.isnan([fit.concentration, fit.centre]).all()
+    assert np.isnan(fit.residual)

@@ -47,8 +47,8 @@ def test_batches_change_nothing(batch):
     assert max(b.calls) == min(batch, 30)
 
 
-def test_progress_tells_done_total_and_remaining():
-    """After each batch the hook hears how many presentations are done and how long the rest will take."""
+def test_progress_reports_done_total_and_remaining():
+    """After each batch the callback is given the number of presentations done and the time left."""
     heard = []
     collect(gabor_simulation([[0.0]]), FEATURES, Stimulus(SineGrating), batch=12, progress=heard.append)
     assert [(cost.done, cost.total) for cost in heard] == [(12, 30), (24, 30), (30, 30)]
@@ -57,12 +57,12 @@ def test_progress_tells_done_total_and_remaining():
 
 
 def test_progress_can_be_read():
-    """What is done, of how much, and the seconds that remain, which nobody knows before the first batch."""
+    """The text has the presentations done, their number, and the seconds left, unknown before the first batch."""
     assert str(Cost(36, 72, 2.0)) == "36/72, 2 s left"
     assert str(Cost(0, 72, 0.0)) == "0/72"
 
 
-def test_a_map_tells_its_progress_more_than_once():
+def test_a_map_reports_its_progress_more_than_once():
     """The 72 gratings of an orientation map are shown in several batches."""
     heard = []
     orientation_map(gabor_simulation([[0.0]]), progress=heard.append)
@@ -79,7 +79,7 @@ def test_responses_survive_netcdf(tmp_path):
 
 
 def test_sheets_are_found_or_refused():
-    """Measured sheets are those that say so; unknown names, generator sheets and none at all are refused."""
+    """Measured sheets are those with `measure_maps`; unknown names, generator sheets and none at all are refused."""
     sim = gabor_simulation([[0.0]])
     assert measured_sheets(sim) == ["V1"]
     with pytest.raises(UnknownNameError, match="V1"):

@@ -1,4 +1,4 @@
-"""What an analysis may hand back."""
+"""The results that an analysis may return."""
 
 from functools import partial
 

@@ -51,7 +51,7 @@ def test_random_positions_are_not_smooth_and_folded():
 
 
 def test_folds_are_counted_where_the_grid_turns_back():
-    """What is folded over lies upside down; a swap of two units crosses the cells between their neighbours."""
+    """A part that is folded over lies upside down; a swap of two units crosses the cells between their neighbours."""
     folded = np.where(CX > 0.2, 0.4 - CX, CX)  # the last three columns come back
     flipped = r.folds(folded, CY)
     assert flipped[:, -2:].all()
@@ -75,7 +75,9 @@ def test_tiny_grids_have_no_numbers_that_need_neighbours():
         found = r.order(np.zeros(shape), np.zeros(shape), np.arange(shape[1]) * 0.1, np.zeros(1), BOX)
         assert np.isnan(found["magnification"])
         assert np.isnan(found["smoothness"])
-        assert found["folds"] == 0
+        assert np.isnan(found["folds"])
+        assert np.isnan(found["folded_fraction"])
+        assert np.isnan(found["coverage"])
     with pytest.raises(ParameterError, match="cx and cy"):
         r.folds(np.zeros((2, 2)), np.zeros((2, 3)))
 
@@ -117,3 +119,50 @@ def test_sheets_without_afferent_weights_have_none():
     """A sheet with no afferent weights of its own gives an empty result."""
     sim = small_network()
     assert not r.retinotopic_map(sim, "Retina")
+
+
+@pytest.mark.parametrize("gone", ["one unit", "a row"])
+def test_some_units_without_weights_do_not_hide_a_sheet(gone):
+    """A sheet of which some units have no afferent weights still has its grid, and the numbers of the other units."""
+    sim = small_network(Gaussian(size=0.1))
+    rows, cols = sim["V1"].shape
+    empty = np.zeros((rows, cols), bool)
+    empty[(3, 4) if gone == "one unit" else (0, slice(None))] = True
+    for name in ("LGNOnWeights", "LGNOffWeights"):
+        projection = sim["V1"].projections[name]
+        projection.weights = np.where(empty.reshape(-1, 1, 1), 0, projection.weights)
+    found = r.retinotopic_map(sim)
+    np.testing.assert_array_equal(np.isnan(found.maps.centre_x), empty)
+    assert found.metrics["V1/retinotopy_magnification"] == pytest.approx(1, abs=0.02)
+    assert np.isfinite(list(found.metrics.values())).all()
+    assert found.figures["V1/retinotopy"]().axes
+
+
+def test_numbers_of_cells_are_of_cells_with_four_positions():
+    """A missing unit takes its cells out of the fraction of folds, the coverage and the smoothness."""
+    folded = np.where(CX > 0.2, 0.4 - CX, CX)
+    whole = r.order(folded, CY, X, Y, BOX)
+    cells = (len(Y) - 1) * (len(X) - 1)
+    assert whole["folded_fraction"] == pytest.approx(whole["folds"] / cells)
+    holes = folded.copy()
+    holes[:, 0] = np.nan  # the first column of cells, none of them folded
+    left = r.order(holes, CY, X, Y, BOX)
+    assert left["folds"] == whole["folds"]
+    assert left["folded_fraction"] == pytest.approx(whole["folds"] / (cells - (len(Y) - 1)))
+    even = CX.copy()
+    even[:, 0] = np.nan
+    assert r.order(even, CY, X, Y, BOX)["coverage"] == pytest.approx(0.8 * 0.7)
+    scattered = CX + 0.01 * np.random.default_rng(0).standard_normal(CX.shape)
+    scattered[4, 5] = np.nan
+    inner = [(i, j) for i in range(1, 7) for j in range(1, 9) if abs(i - 4) + abs(j - 5) > 1]
+    c = scattered + 1j * CY
+    around = {u: np.array([c[u[0] + a, u[1] + b] for a, b in ((-1, 0), (1, 0), (0, -1), (0, 1))]) for u in inner}
+    off = np.mean([abs(c[u] - around[u].mean()) for u in inner])
+    apart = np.mean([abs(c[u] - around[u]).mean() for u in inner])
+    assert r.smoothness(scattered, CY) == pytest.approx(1 - off / apart)
+
+
+def test_a_grid_of_nothing_has_no_numbers():
+    """Without any position every number is NaN."""
+    nothing = np.full_like(CX, np.nan)
+    assert np.isnan(list(r.order(nothing, nothing, X, Y, BOX).values())).all()

@@ -45,9 +45,10 @@ def test_each_input_sheet_has_its_own_field():
 
 
 def test_silent_units_have_no_field():
-    """A unit that never answers has a field of zeros and no radius."""
+    """A unit that never answers has no field and no radius, and its picture is empty."""
     found = receptive_fields(gabor_simulation(PREFERRED, threshold=1e9), presentations=10)
-    assert not found.maps.receptive_field_Retina.values.any()
+    assert np.isnan(found.maps.receptive_field_Retina.values).all()
+    assert found.figures["V1/receptive_fields_Retina"]().axes
     assert np.isnan(found.metrics["V1/receptive_field_radius_Retina"])
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from topo_exp.analysis.random_fields import ring_field
-from topo_exp.analysis.spectrum import START_2013, Spectrum, map_spectrum, ring_shape
+from topo_exp.analysis.spectrum import START_2013, Spectrum, _centroid, _fit, map_spectrum, ring_shape
 from topo_exp.errors import ParameterError
 
 
@@ -84,7 +84,7 @@ def test_the_plane_has_zero_in_its_middle_and_rows_that_fall(n: int) -> None:
 
 
 def test_oblong_maps_have_the_wavelength_of_their_hypercolumns() -> None:
-    """The distance must come out in sheet units whatever the map's shape and unit of length."""
+    """The distance must come out in sheet units for any shape and unit of length."""
     z = ring_field((120, 120), wavelength=10, width=0.1, seed=1)[:40, :70]
     found = map_spectrum(np.angle(z) / 2 % np.pi, np.arange(70) * 0.02, -np.arange(40) * 0.02)
     assert found.side == pytest.approx(1.4)
@@ -93,19 +93,16 @@ def test_oblong_maps_have_the_wavelength_of_their_hypercolumns() -> None:
 
 def test_the_fit_recovers_its_own_shape() -> None:
     """Data of the very shape of eq. 7 must give back the coefficients."""
-    from topo_exp.analysis.spectrum import _fit
-
     k = np.arange(1.0, 25.0)
     truth = np.array([0.3, 6.2, 1.1, 0.1, -0.004, 5e-5])
-    coefficients, peak, fitted = _fit(k, ring_shape(k, *truth), form="polar")
-    assert fitted
+    coefficients = _fit(k, ring_shape(k, *truth), form="polar")
     assert coefficients == pytest.approx(truth, rel=1e-4)
-    assert peak == pytest.approx(6.2, rel=1e-6)
+    assert coefficients[1] == pytest.approx(6.2, rel=1e-6)
 
 
 @pytest.mark.parametrize("form", ["polar", "scalar"])
 def test_a_uniform_map_has_no_hypercolumns(form: str) -> None:
-    """A map without structure must say so with NaN rather than fail: a silent sheet is a result."""
+    """A map without structure must give NaN rather than fail: a silent sheet is a result."""
     x = centres(24)
     found = map_spectrum(np.zeros((24, 24)), x, -x, form=form)
     assert isinstance(found, Spectrum)
@@ -114,12 +111,116 @@ def test_a_uniform_map_has_no_hypercolumns(form: str) -> None:
     assert not found.fitted
 
 
-def test_few_units_fall_back_to_the_largest_amplitude() -> None:
-    """A map too small for six coefficients must still give its strongest wavenumber."""
-    x = centres(8)
-    found = map_spectrum(np.broadcast_to(np.pi * 2 * x % np.pi, (8, 8)), x, -x)
-    assert not found.fitted
-    assert 1.5 < found.peak < 2.5
+@pytest.mark.parametrize("side", [1.0, 2.5])
+@pytest.mark.parametrize("cycles", [1, 2, 3])
+@pytest.mark.parametrize("n", [8, 10, 20])
+def test_few_cycles_or_units_have_their_wavelength(n: int, cycles: int, side: float) -> None:
+    """Whole cycles along a side of a map of few units must give exactly their length, with nothing fitted."""
+    x = centres(n, side)
+    stripes = np.broadcast_to(np.pi * cycles * x / side % np.pi, (n, n))
+    for theta in (stripes, stripes.T):
+        found = map_spectrum(theta, x, -x)
+        assert not found.fitted
+        assert np.isnan(found.coefficients).all()
+        assert found.peak == pytest.approx(cycles)
+        assert found.hypercolumn_distance == pytest.approx(side / cycles)
+
+
+@pytest.mark.parametrize(("n", "fitted"), [(12, False), (13, False), (14, True)])
+def test_a_fit_needs_seven_rings(n: int, fitted: bool) -> None:
+    """Six coefficients need seven rings, which maps of 14 units along a side have."""
+    x = centres(n)
+    assert map_spectrum(random_map(n, 3.0, seed=1), x, -x).fitted is fitted
+
+
+def test_the_centroid_is_weighted_by_the_power_of_the_strongest_ring_and_its_neighbours() -> None:
+    """Amplitudes 2 at k = 2, 1 at k = 3 and any at k = 4 must give 11 / 5, however many points each has."""
+    distance = np.array([[0.0, 1.0, 2.0, 2.0, 3.0, 3.0, 3.0, 4.0]])
+    plane = np.array([[9.0, 0.0, 2.0, 2.0, 1.0, 1.0, 1.0, 0.5]])
+    assert _centroid(distance, plane, nyquist=4.0) == pytest.approx(2.2)
+    assert _centroid(distance, plane, nyquist=2.0) == pytest.approx(2.0)
+    assert np.isnan(_centroid(distance, np.where(distance == 0, 9.0, 0.0), nyquist=4.0))
+
+
+def test_few_hypercolumns_have_about_their_distance() -> None:
+    """Maps of one to three hypercolumns at any angle must give their distance within 15 %, on average."""
+    x = centres(20)
+    for cycles in (1.4, 2.0, 2.5, 3.0):
+        found = []
+        for angle in np.linspace(0, np.pi, 9):
+            theta = np.pi * cycles * (np.cos(angle) * x[None, :] - np.sin(angle) * x[:, None]) % np.pi
+            spectrum = map_spectrum(theta, x, -x)
+            found.append(spectrum.hypercolumn_distance)
+        assert np.mean(found) == pytest.approx(1 / cycles, rel=0.15), cycles
+
+
+K = np.arange(1.0, 25.0)
+RING = np.array([0.3, 6.2, 1.1, 0.1, -0.004, 5e-5])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "accepted"),
+    [
+        ({}, True),
+        ({0: -0.3}, False),  # a gap in place of a ring
+        ({0: 0.0}, False),  # no ring
+        ({1: 0.9}, False),  # a ring below the first wavenumber
+        ({1: 24.1}, False),  # a ring beyond the last one
+        ({1: 1.1}, True),
+        ({1: 23.9}, True),
+    ],
+)
+def test_a_fit_is_accepted_only_as_a_ring_within_the_spectrum(
+    monkeypatch: pytest.MonkeyPatch, wrong: dict, accepted: bool
+) -> None:
+    """A fit of no positive height, or outside the wavenumbers, must not be taken for the ring of a map."""
+    import scipy.optimize
+
+    coefficients = RING.copy()
+    coefficients[list(wrong)] = list(wrong.values())
+    monkeypatch.setattr(scipy.optimize, "leastsq", lambda *_, **__: (coefficients.copy(), None, {}, "", 1))
+    found = _fit(K, ring_shape(K, *RING), form="polar")
+    assert found.tolist() == coefficients.tolist() if accepted else np.isnan(found).all()
+
+
+@pytest.mark.parametrize(("n", "accepted"), [(6, False), (7, True)])
+def test_nothing_is_fitted_to_few_or_equal_amplitudes(n: int, accepted: bool) -> None:
+    """Six amplitudes do not determine six coefficients and a check; equal ones have no ring."""
+    k = np.arange(1.0, n + 1)
+    assert np.isfinite(_fit(k, ring_shape(k, 1, 3, 1, 0.1, 0, 0), form="polar")).all() == accepted
+    assert np.isnan(_fit(K, np.full(K.shape, 0.2), form="polar")).all()
+
+
+@pytest.mark.parametrize(("status", "fitted"), [(1, True), (2, True), (3, True), (4, True), (0, False), (5, False)])
+def test_a_fit_that_did_not_converge_is_not_reported_as_fitted(
+    monkeypatch: pytest.MonkeyPatch, status: int, fitted: bool
+) -> None:
+    """Where the solver gives up, the peak must be the centroid, with no coefficients and `fitted` False."""
+    import scipy.optimize
+
+    found = np.array([0.3, 5.5, -1.1, 0.1, 0.0, 0.0])
+    monkeypatch.setattr(scipy.optimize, "leastsq", lambda *_, **__: (found, None, {}, "", status))
+    x = centres(40)
+    spectrum = map_spectrum(random_map(40, 4.0, seed=2), x, -x)
+    assert spectrum.fitted is fitted
+    assert np.isfinite(spectrum.coefficients).all() == fitted
+    assert spectrum.peak == pytest.approx(5.5 if fitted else 4.0, rel=0.1)
+    if fitted:
+        assert spectrum.coefficients[2] == 1.1  # a width has no sign
+    found[4] = np.nan
+    assert not map_spectrum(random_map(40, 4.0, seed=2), x, -x).fitted
+
+
+def test_missing_units_leave_the_ring_where_it_is() -> None:
+    """A hole of NaN in a map must not move its ring, nor lower a single line of its plane."""
+    n, cycles = 40, 5
+    x = centres(n)
+    theta = np.broadcast_to(np.pi * cycles * x % np.pi, (n, n)).copy()
+    theta[10:20, 5:15] = np.nan
+    found = map_spectrum(theta, x, -x)
+    assert found.hypercolumn_distance == pytest.approx(1 / cycles, rel=0.02)
+    assert found.plane.max() == pytest.approx(1.0, abs=0.02)
+    assert np.isnan(map_spectrum(np.full((n, n), np.nan), x, -x).peak)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_development_is_compared_with_its_end_and_step_by_step(preference: np.nd
 
 
 def test_cyclic_difference_goes_the_shorter_way() -> None:
-    """Differences must never exceed half a period, whatever turn the values are written in."""
+    """Differences must never exceed half a period, in whichever turn the values are written."""
     assert cyclic_difference([0.1, 3.0, 7.0], [3.0, 0.1, 0.0], period=np.pi) == pytest.approx(
         [np.pi - 2.9, np.pi - 2.9, 7 - 2 * np.pi]
     )

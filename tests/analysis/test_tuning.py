@@ -15,7 +15,7 @@ def test_linear_units_keep_their_width_at_every_contrast():
     """A unit that answers in proportion to contrast has the same half width at each: contrast invariance is 1."""
     found = tuning.orientation_tuning(gabor_simulation(PREFERRED), contrasts=(10, 50, 100))
     assert found.metrics["V1/contrast_invariance"] == pytest.approx(1)
-    widths = [found.metrics[f"V1/half_width_deg_{c}"] for c in (10, 50, 100)]
+    widths = [found.metrics[f"V1/orientation_half_width_deg_{c}"] for c in (10, 50, 100)]
     assert widths == pytest.approx([widths[0]] * 3)
     assert 10 < widths[0] < 45
     tuned = found.maps
@@ -37,10 +37,10 @@ def test_a_fixed_threshold_widens_tuning_with_contrast():
 def test_contrast_response_of_linear_and_saturating_units():
     """Half the response is reached at half the contrast by a linear unit, at c50 by one that saturates from 0 to 1."""
     linear = tuning.contrast_response(gabor_simulation(PREFERRED), contrasts=range(0, 101, 10))
-    assert linear.metrics["V1/c50"] == pytest.approx(50)
+    assert linear.metrics["V1/contrast_at_half_response"] == pytest.approx(50)
     assert linear.maps.contrast_response.dims == ("contrast", "y", "x")
     silent = tuning.contrast_response(gabor_simulation(PREFERRED, threshold=1e6), contrasts=(0, 50, 100))
-    assert np.isnan(silent.metrics["V1/c50"])
+    assert np.isnan(silent.metrics["V1/contrast_at_half_response"])
     assert np.isnan(silent.metrics["V1/naka_rushton_n"])
 
 
@@ -64,10 +64,10 @@ def test_spatial_frequency_tuning_finds_frequency_and_bandwidth():
     """A Gabor unit prefers its frequency; with an envelope of width s its flanks follow exp(-2 (pi s df)^2)."""
     sim = gabor_simulation(np.array([[np.pi / 2]]), np.array([[0.0]]), frequency=2.4, width=0.25, cells=60)
     found = tuning.spatial_frequency_tuning(sim, frequencies=np.geomspace(1.2, 4.8, 17), phases=18)
-    assert found.metrics["V1/preferred_frequency"] == pytest.approx(2.4, rel=0.07)
+    assert found.metrics["V1/preferred_spatial_frequency"] == pytest.approx(2.4, rel=0.07)
     half = np.sqrt(np.log(2) / 2) / (np.pi * 0.25)
     expected = np.log2((2.4 + half) / (2.4 - half))
-    assert found.metrics["V1/bandwidth"] == pytest.approx(expected, rel=0.1)
+    assert found.metrics["V1/spatial_frequency_bandwidth"] == pytest.approx(expected, rel=0.1)
 
 
 def centre_surround_simulation():
@@ -130,7 +130,7 @@ def test_values_must_rise(measure):
 
 
 def test_every_tuning_can_be_drawn():
-    """Each measurement's pictures are drawn from what it found."""
+    """Each measurement's pictures are drawn from its maps."""
     sim = gabor_simulation(PREFERRED)
     for found in (
         tuning.orientation_tuning(sim, contrasts=(50, 100), phases=4),

@@ -228,7 +228,7 @@ def test_pictures_come_first_and_numbers_go_over_time(charts: Any, runs: list[An
     pictured = [section.split("/")[0] == "Figures" for section in sections]
     assert pictured == sorted(pictured, reverse=True)
     assert sum(map(int, sections.values())) == len(figures) + len(runs[0].metrics.columns) + len(["time"])
-    (curve,) = [card for card in find(charts, CARD) if find(card, "h4")[0].text == "V1/activity_mean"]
+    (curve,) = [card for card in find(charts, CARD) if find(card, "h4")[0].text == "V1/standard_gaussian_response_mean"]
     points = eventually(charts, lambda: find(curve, ".scatterlayer .trace .point"), "points of a curve")
     assert len(points) == len(runs) * len(STEPS)
     charts.save_screenshot(tmp_path / "charts.png")

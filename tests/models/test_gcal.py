@@ -9,7 +9,7 @@ from topo_exp.models.gcal import Gcal
 
 
 def shown(iterations=3, **parameters):
-    """Return what the retina is shown in some iterations, (iterations, rows, columns)."""
+    """Return the inputs of the retina in some iterations, (iterations, rows, columns)."""
     sim = Gcal(cortex_density=8, **parameters).build()
     pictures = []
     for iteration in range(iterations):
@@ -20,7 +20,7 @@ def shown(iterations=3, **parameters):
 
 @pytest.mark.parametrize("gain_control", [True, False])
 def test_gain_control_is_the_lgns(gain_control):
-    """With it the LGN answers itself, once more; without it V1 hears of the LGN at the same time all the same."""
+    """With it the LGN answers itself, once more; without it the LGN reaches V1 at the same time."""
     sim = Gcal(cortex_density=8, gain_control=gain_control).build()
     assert ("LateralGC" in sim["LGNOn"].projections) is gain_control
     sim.run(0.19)

@@ -1,15 +1,15 @@
 """Measurements on a frozen simulation, and the numbers and pictures made from them.
 
-Everything here is found when first used, so that importing this package loads neither scipy, xarray nor matplotlib:
+Each name is imported when it is first used, so that importing this package loads neither scipy, xarray nor matplotlib:
 `topo_exp.analysis.orientation_map(sim)`, `topo_exp.analysis.Result`, `topo_exp.analysis.plots`.
 """
 
 from importlib import import_module
-from typing import Any
 
 from topo_exp.errors import nearest
 
 _MODULES = (
+    "catalogue",
     "default",
     "features",
     "fields",
@@ -19,6 +19,7 @@ _MODULES = (
     "pinwheels",
     "plots",
     "preference",
+    "presentation",
     "responses",
     "retinotopy",
     "spectrum",
@@ -27,6 +28,7 @@ _MODULES = (
 )
 
 _WHERE = {
+    "Presentation": "presentation",
     "Result": "result",
     "activity": "default",
     "connection_fields": "fields",
@@ -52,7 +54,8 @@ _WHERE = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
+    """Import a name when it is first used."""
     if name in _WHERE:
         return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
     if name in _MODULES:
@@ -61,4 +64,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
+    """List the names that can be imported."""
     return sorted([*_WHERE, *_MODULES, *(name for name in globals() if name.startswith("__"))])

@@ -1,9 +1,9 @@
-"""What all feature maps have in common: from responses to preferences, and from those to a Result.
+"""The steps that all feature maps share: responses to preferences, and preferences to a Result.
 
-`topo_exp.analysis.maps` says which maps there are, and what their arguments mean.
+`topo_exp.analysis.maps` has the maps, and the meaning of their options.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +11,9 @@ import numpy as np
 
 from topo_exp.analysis.features import Feature, Stimulus
 from topo_exp.analysis.pictures import picture
-from topo_exp.analysis.preference import method_named, vector_average
-from topo_exp.analysis.responses import (
-    Progress,
-    collect,
-    plain_attributes,
-    silent,
-)
+from topo_exp.analysis.preference import method_named, responding, vector_average
+from topo_exp.analysis.presentation import PREFERRING, Presentation, Units, check_units, measurement
+from topo_exp.analysis.responses import plain_attributes
 from topo_exp.analysis.result import Result
 from topo_exp.typing import FloatArray
 
@@ -27,76 +23,83 @@ if TYPE_CHECKING:
     from topo_exp.engine.simulation import Simulation
 
 
+@measurement(*(option for option in PREFERRING if option != "scale"))
 def feature_map(
     sim: "Simulation",
+    shown: Presentation,
     features: Sequence[Feature],
     stimulus: Stimulus,
     *,
-    sheet: str | Iterable[str] | None = None,
-    duration: float = 1.0,
-    afferent_only: bool = False,
-    method: str = "vector_average",
-    selectivity_multiplier: float = 1.0,
-    inputs: Iterable[str] | None = None,
-    progress: Progress = silent,
     reported: Sequence[str] | None = None,
     label: str = "",
 ) -> Result:
-    """Measure preferences for any features of any stimulus: what all measurements of this module are made of.
+    """Measure preferences for any features of any stimulus.
 
-    Arguments (others in the module's text):
-        features: each with at least two values gets a preference and a selectivity.
-        stimulus: the pattern that they modify.
-        reported: names of the features that get metrics and figures; None stands for all. Maps there are of all.
-        label: put before the names of metrics and figures, to tell them from those of another measurement.
+    Args:
+        sim: The simulation; it is left as it was.
+        shown: Presentation; its fields are keyword arguments, see `topo_exp.analysis.maps`. `scale` is a parameter of
+            the stimulus.
+        features: Each with at least two values gets a preference and a selectivity.
+        stimulus: The pattern that they modify.
+        reported: Names of the features that get metrics and figures; None stands for all. Maps are made of all.
+        label: Put before the names of metrics and figures, so that two measurements of one run have different names.
+
+    Returns:
+        Result; maps, metrics and figures as for all maps of `topo_exp.analysis.maps`.
     """
-    method_named(method)  # refuse a wrong name before the presentations, not after them
-    responses = collect(
-        sim,
-        features,
-        stimulus,
-        sheets=sheet,
-        inputs=inputs,
-        duration=duration,
-        afferent_only=afferent_only,
-        progress=progress,
-    )
     found = {
-        name: preferences(answers, method=method, selectivity_multiplier=selectivity_multiplier)
-        for name, answers in responses.items()
+        name: preferences(
+            responses,
+            method=shown.method,
+            selectivity_multiplier=shown.selectivity_multiplier,
+            units=shown.units,
+        )
+        for name, responses in shown.responses(sim, features, stimulus).items()
     }
-    told = [f.name for f in features if len(f.values) > 1 and (reported is None or f.name in reported)]
+    names = [f.name for f in features if len(f.values) > 1 and (reported is None or f.name in reported)]
     return result_of(
         found,
-        metrics=partial(_metrics, reported=told, label=label),
-        figures=partial(_figures, reported=told, label=label, time=float(sim.time)),
+        metrics=partial(_metrics, reported=names, label=label),
+        figures=partial(_figures, reported=names, label=label, time=float(sim.time)),
     )
 
 
 def preferences(
-    responses: "DataArray", *, method: str = "vector_average", selectivity_multiplier: float = 1.0
+    responses: "DataArray",
+    *,
+    method: str = "vector_average",
+    selectivity_multiplier: float = 1.0,
+    units: Units = "responding",
 ) -> "Dataset":
     """Return preference and selectivity for each feature of measured responses, a pure function of them.
 
     For each feature with at least two values, the maximum over all other features is taken, and `method` applied to
-    what remains.
+    the result. A unit without a response above 0, or with one that is NaN, has neither.
 
-    Arguments:
-        responses: as made by `responses.collect`: features first, then y and x; a cyclic feature's coordinate has the
-            attribute `period`.
-        method: a name of `preference.METHODS`.
-        selectivity_multiplier: factor of the selectivities.
+    Args:
+        responses: As returned by `responses.collect`: features first, then y and x; a cyclic feature's coordinate has
+            the attribute `period`.
+        method: A name of `preference.METHODS`; a linear feature takes `vector_average` where it names a von Mises fit.
+        selectivity_multiplier: Factor of the selectivities.
+        units: "responding" marks units without a preference by NaN; "all" gives silent ones preference 0 and
+            selectivity 0, as the reference simulator did.
 
     Returns:
         Dataset on (y, x) with `<feature>_preference`, `<feature>_selectivity` and `response_maximum`.
+
+    Raises:
+        UnknownNameError: There is no such method.
+        ParameterError: `units` is neither "responding" nor "all".
     """
     from xarray import Dataset  # here, because xarray takes longer to load than the whole package
 
+    check_units(units, where="preferences.units")
     names = [str(dim) for dim in responses.dims[:-2]]
     values = np.asarray(responses.values, dtype=float)
+    largest = values.max(axis=tuple(range(len(names))))
+    silent_value = 0.0 if units == "all" else np.nan
     attributes = {**responses.attrs, "method": method, "selectivity_multiplier": float(selectivity_multiplier)}
-    attributes |= {f"{name}_values": responses[name].values.tolist() for name in names}
-    units_of_response = {"long_name": "largest response", "units": "activity"}
+    attributes |= {f"{name}_values": responses[name].values.tolist() for name in names} | {"units_counted": units}
     maps: dict[str, Any] = {}
     for axis, name in enumerate(names):
         coordinate = responses[name]
@@ -104,9 +107,9 @@ def preferences(
             continue
         period = coordinate.attrs.get("period")
         best = values.max(axis=tuple(other for other in range(len(names)) if other != axis))
-        cyclic_only = method.startswith("von_mises")
-        find = vector_average if period is None and cyclic_only else method_named(method)
-        preference, selectivity = find(best, coordinate.values, period=period)
+        find = vector_average if period is None and method.startswith("von_mises") else method_named(method)
+        found = find(best, coordinate.values, period=period)
+        preference, selectivity = (np.where(largest <= 0, silent_value, found_values) for found_values in found)
         label = name.replace("_", " ")
         described = {"long_name": f"preferred {label}", "units": coordinate.attrs.get("units", ""), "period": period}
         maps[f"{name}_preference"] = (("y", "x"), preference, plain_attributes(described))
@@ -115,9 +118,29 @@ def preferences(
             selectivity * selectivity_multiplier,
             {"long_name": f"selectivity for {label}", "units": "1"},
         )
-    maps["response_maximum"] = (("y", "x"), values.max(axis=tuple(range(len(names)))), units_of_response)
+    maps["response_maximum"] = (("y", "x"), largest, {"long_name": "largest response", "units": "activity"})
     coordinates = {dim: responses.coords[dim] for dim in ("y", "x")}
     return Dataset(maps, coords=coordinates, attrs=attributes)
+
+
+def counted(
+    preference: FloatArray, response_maximum: FloatArray | None, measured_as: str, units: Units | None
+) -> FloatArray:
+    """Return preferences with those units NaN, or 0, that `units` leaves out, or counts.
+
+    Args:
+        preference: Any shape; of a map measured now, or read from the record of a run.
+        response_maximum: The largest response of each unit; None where it was not recorded.
+        measured_as: The attribute `units_counted` of the map.
+        units: "responding", "all", or None for `measured_as`.
+
+    Raises:
+        ParameterError: `units` is neither "responding" nor "all".
+    """
+    units = units or ("all" if measured_as == "all" else "responding")
+    check_units(units, where="units")
+    silent = np.zeros(np.shape(preference), bool) if response_maximum is None else np.asarray(response_maximum) <= 0
+    return np.where(silent, 0.0 if units == "all" else np.nan, preference)
 
 
 def result_of(
@@ -126,11 +149,12 @@ def result_of(
     metrics: "Callable[[str, Dataset], Mapping[str, float]]",
     figures: "Callable[[str, Dataset], Mapping[str, Callable[[], Any]]]",
 ) -> Result:
-    """Return the Result for measured sheets: numbers and pictures under `<Sheet>/`, and one Dataset.
+    """Return the Result of measured sheets: metrics and figures under `<Sheet>/`, and one Dataset.
 
-    Arguments:
-        found: a Dataset on (y, x) for each sheet.
-        metrics, figures: from the name of a sheet and its Dataset to names (without the sheet) and values.
+    Args:
+        found: A Dataset on (y, x) for each sheet.
+        metrics: From the name of a sheet and its Dataset to numbers by name, without the sheet.
+        figures: From the same to figures by name, without the sheet.
     """
     return Result(
         metrics={f"{s}/{name}": value for s, maps in found.items() for name, value in metrics(s, maps).items()},
@@ -153,7 +177,7 @@ def merged(found: "Mapping[str, Dataset]") -> "Dataset":
 
 
 def separated(maps: "Dataset") -> "dict[str, Dataset]":
-    """Return the Datasets on (y, x) that `merged` has made one of, by sheet."""
+    """Return the Datasets on (y, x), by sheet, that `merged` has combined."""
     if "y" in maps.dims:
         return {str(maps.attrs.get("sheet", "sheet")): maps}
     sheets = [str(dim).removesuffix("_y") for dim in maps.dims if str(dim).endswith("_y")]
@@ -165,60 +189,69 @@ def separated(maps: "Dataset") -> "dict[str, Dataset]":
     return parts
 
 
+def full_saturation(selectivity: FloatArray, attributes: Mapping[str, Any]) -> float:
+    """Return the selectivity shown in full colour: 1/2, or half the largest of a measurement before settling.
+
+    Every grating excites the afferents of a unit, so that afferent selectivity is small even where tuning is sharp.
+
+    Args:
+        selectivity: Of all units shown.
+        attributes: Of the Dataset that it comes from.
+    """
+    if attributes.get("afferent_only", False):
+        finite = selectivity[np.isfinite(selectivity)]
+        return 0.5 * (float(finite.max(initial=0.0)) or 1.0)
+    return 0.5 * float(attributes.get("selectivity_multiplier", 1.0))
+
+
 def _metrics(sheet: str, maps: "Dataset", *, reported: Sequence[str], label: str) -> dict[str, float]:
     del sheet
     numbers = {f"{label}{name}_selectivity_mean": float(maps[f"{name}_selectivity"].mean()) for name in reported}
     if reported:
-        numbers[f"{label}{reported[0]}_responding_fraction"] = float((maps["response_maximum"] > 0).mean())
+        respond = responding(maps["response_maximum"].values[None])
+        numbers[f"{label}{reported[0]}_responding_fraction"] = float(respond.mean())
     return numbers
 
 
 def _figures(
     sheet: str, maps: "Dataset", *, reported: Sequence[str], label: str, time: float
 ) -> dict[str, Callable[[], Any]]:
-    responding = maps["response_maximum"].values > 0
     grid = (maps["x"].values, maps["y"].values)
     drawn: dict[str, Callable[[], Any]] = {}
     for name in reported:
-        values = maps[f"{name}_preference"]
-        preference = np.where(responding, values.values, np.nan)
+        preference = maps[f"{name}_preference"]
         title = f"{sheet}: {label.replace('_', ' ')}{name.replace('_', ' ')}{{}}, t = {time:g}"
         if name == "orientation":
-            selectivity = maps["orientation_selectivity"].values
-            full = full_saturation(selectivity, maps.attrs)
-            drawn |= {
-                "orientation_preference": picture(
-                    "orientation", preference, None, *grid, title=title.format(" preference")
-                ),
-                "orientation": picture(
-                    "orientation", preference, selectivity, *grid, title=title.format(""), full_saturation=full
-                ),
-                "orientation_selectivity": picture(
-                    "selectivity", selectivity, *grid, title=title.format(" selectivity"), limit=2 * full
-                ),
-            }
+            drawn |= _orientation_figures(preference.values, maps["orientation_selectivity"].values, grid, maps, title)
             continue
-        period = values.attrs.get("period")
         drawn[f"{name}_preference"] = picture(
             "feature_map",
-            preference,
+            preference.values,
             *grid,
             title=title.format(" preference"),
-            units=values.attrs["units"],
-            cyclic_range=period,
+            label=f"preferred {name.replace('_', ' ')}",
+            units=preference.attrs["units"],
+            cyclic_range=preference.attrs.get("period"),
+            limits=_tested(maps, name),
         )
     return {f"{label}{name}": drawing for name, drawing in drawn.items()}
 
 
-def full_saturation(selectivity: FloatArray, attributes: Mapping[str, Any]) -> float:
-    """Return the selectivity shown in full colour: 1/2, or half the largest of a measurement before settling.
+def _tested(maps: "Dataset", feature: str) -> tuple[float, float] | None:
+    """Return the smallest and the largest value of a feature that was presented, None where it is not recorded."""
+    values = maps.attrs.get(f"{feature}_values")
+    return None if values is None else (float(np.min(values)), float(np.max(values)))
 
-    Afferent responses stand on what any grating excites, so that their selectivity is small however tuned they are.
 
-    Arguments:
-        selectivity: of all units to be shown.
-        attributes: of the Dataset that it is from.
-    """
-    if attributes.get("afferent_only", False):
-        return 0.5 * (float(np.max(selectivity)) or 1.0)
-    return 0.5 * float(attributes.get("selectivity_multiplier", 1.0))
+def _orientation_figures(
+    preference: FloatArray, selectivity: FloatArray, grid: tuple[FloatArray, FloatArray], maps: "Dataset", title: str
+) -> dict[str, Callable[[], Any]]:
+    full = full_saturation(selectivity, maps.attrs)
+    of = partial(picture, "orientation", preference)
+    return {
+        "orientation_preference": of(None, *grid, title=title.format(" preference")),
+        "orientation": of(selectivity, *grid, title=title.format(""), full_saturation=full),
+        "orientation_selectivity": picture(
+            "selectivity", selectivity, *grid, title=title.format(" selectivity"), limit=2 * full
+        ),
+    }

@@ -1,8 +1,8 @@
 """Features of a stimulus, and the patterns that show them.
 
 A measurement presents a `Stimulus` at every combination of the values of some `Feature`s. A feature changes the
-parameters of the stimulus' pattern: most set the parameter of their own name; others (direction, ocularity ...) know
-what to do on which input sheet. Angles are in radians, lengths in sheet coordinates, times in iterations.
+parameters of the stimulus' pattern: most set the parameter of their own name; others (direction, ocularity ...) set
+several, or differ between input sheets. Angles are in radians, lengths in sheet coordinates, times in iterations.
 """
 
 import math
@@ -27,15 +27,15 @@ Modification: TypeAlias = Callable[[Parameters, float, str], Parameters]
 class Feature:
     """A dimension along which stimuli differ.
 
-    Arguments:
-        name: of the feature; must not be `x` or `y`, which are the axes of a sheet.
-        values: the values to present, at least one.
-        period: of a cyclic feature, in the unit of the values; None for a linear one.
-        unit: of the values, as text for labels.
-        modify: how a value changes the pattern's parameters; None sets the parameter called `name`.
+    Attributes:
+        name: Of the feature; must not be `x` or `y`, which are the axes of a sheet.
+        values: The values to present, at least one.
+        period: Of a cyclic feature, in the unit of the values; None for a linear one.
+        unit: Of the values, as text for labels.
+        modify: Returns the pattern's parameters for a value; None sets the parameter called `name`.
 
     Raises:
-        ParameterError: no values, a name that is taken, or a period that is not positive.
+        ParameterError: There are no values, the name is taken, or the period is not positive.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Feature:
     modify: Modification | None = None
 
     def __post_init__(self) -> None:
+        """Make the values floats, and check them."""
         object.__setattr__(self, "values", tuple(float(value) for value in self.values))
         if not self.values:
             raise ParameterError(f"Feature {self.name}.values: must not be empty (got none). Give at least one value.")
@@ -60,7 +61,7 @@ class Feature:
 
     @property
     def cyclic(self) -> bool:
-        """Whether the values are angles of some kind, the last one next to the first."""
+        """True if the values are angles of some kind, the last one next to the first."""
         return self.period is not None
 
     @classmethod

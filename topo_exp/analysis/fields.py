@@ -1,4 +1,4 @@
-"""Connection fields: the weights of each unit as pictures, and where on the source sheet they lie."""
+"""Connection fields: the weights of each unit as pictures, and their position on the source sheet."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -19,27 +19,28 @@ if TYPE_CHECKING:
 def connection_fields(
     sim: "Simulation", sheet: str | Iterable[str] | None = None, *, most: int = 24, normalize: str = "each"
 ) -> Result:
-    """Show the connection fields of every projection into the measured sheets.
+    """Draw the connection fields of every projection into the measured sheets.
 
-    Of a sheet with more than `most` units along a side, every second, third ... unit is shown. Where a sheet has two
+    Of a sheet with more than `most` units along a side, every second, third ... unit is drawn. Where a sheet has two
     afferent projections from sheets whose names differ only in On and Off (LGNOn, LGNOff), the difference of the two,
-    each times its strength, is shown too: what the unit sees as bright and as dark.
+    each times its strength, is drawn too: the unit's receptive field, bright and dark.
 
-    Arguments:
-        sheet: name of the sheet, or a list of names; None takes those with `measure_maps`.
-        most: most fields shown along a side.
-        normalize: "each" divides every field in the picture by its largest absolute weight, "all" shows weights as they
+    Args:
+        sim: The simulation.
+        sheet: Name of the sheet, or a list of names; None takes those with `measure_maps`.
+        most: Most fields drawn along a side.
+        normalize: "each" divides every field in the picture by its largest absolute weight, "all" draws weights as they
             are.
 
     Returns:
-        Result; `.figures` `<Sheet>/fields_<projection>`, and `.maps` with the weights shown, `<Sheet>_<projection>` on
+        Result; `.figures` `<Sheet>/fields_<projection>`, and `.maps` with the weights drawn, `<Sheet>_<projection>` on
         (`<Sheet>_y`, `<Sheet>_x`, rows and columns of the uncropped field), zero off the source sheet. Fields about
-        as large as their source sheet are shown on that sheet, rather than relative to their units.
+        as large as their source sheet are drawn on that sheet, rather than relative to their units.
 
         Empty for a model without such a sheet.
 
     Raises:
-        UnknownNameError: a sheet that the simulation does not have.
+        UnknownNameError: A sheet that the simulation does not have.
     """
     from xarray import Dataset  # here, because xarray takes longer to load than the whole package
 
@@ -74,7 +75,7 @@ def every(count: int, most: int) -> np.ndarray:
 
 
 def afferent_projections(sim: "Simulation", sheet: str) -> list[CFProjection]:
-    """Return the projections that bring a sheet its input: with weights of their own, from a sheet made before it."""
+    """Return the afferent projections of a sheet: with weights of their own, from a sheet made before it."""
     order = list(sim.sheets)
     return [
         projection
@@ -99,8 +100,8 @@ def centre_of_gravity(projection: CFProjection) -> tuple[FloatArray, FloatArray]
     x_i = sum_j |w_ij| x_j / sum_j |w_ij|, likewise y, over the connections j of unit i, x_j being the centre of the
     source unit.
 
-    Arguments:
-        projection: with weights of its own for each unit.
+    Args:
+        projection: With weights of its own for each unit.
 
     Returns:
         (x, y), each (rows, cols) of the destination; NaN for a unit all of whose weights are 0.

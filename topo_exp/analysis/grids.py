@@ -1,4 +1,4 @@
-"""Maps as arrays: checks, the complex form of a cyclic preference, and where a map's cells lie on its sheet."""
+"""Maps as arrays: checks, the complex form of a cyclic preference, and the place of a map's cells on its sheet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topo_exp.errors import ParameterError
-from topo_exp.typing import FloatArray
+from topo_exp.typing import BoolArray, FloatArray
 
 ComplexArray = NDArray[np.complexfloating]
 
@@ -14,15 +14,15 @@ ComplexArray = NDArray[np.complexfloating]
 def as_map(values: ArrayLike, *, where: str) -> FloatArray:
     """Return `values` as a two-dimensional array of float64.
 
-    Arguments:
+    Args:
         values: (rows, cols), row 0 at the top of the sheet; any unit. NaN marks a unit without a value.
-        where: what to call the argument in the error message, such as "similarity_index.preference".
+        where: Name of the argument in the error message, such as "similarity_index.preference".
 
     Returns:
-        a float64 array (rows, cols).
+        A float64 array (rows, cols).
 
     Raises:
-        ParameterError: the array is not two-dimensional or is empty.
+        ParameterError: The array is not two-dimensional or is empty.
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 2 or array.size == 0:
@@ -33,17 +33,17 @@ def as_map(values: ArrayLike, *, where: str) -> FloatArray:
 
 
 def as_polar(polar: ArrayLike, *, where: str) -> ComplexArray:
-    """Return `polar` as a two-dimensional array of complex128, with 0 where it has no value.
+    """Return `polar` as a two-dimensional array of complex128, NaN where it has no finite value.
 
-    Arguments:
-        polar: (rows, cols), complex, as made by `polar_map`.
-        where: what to call the argument in the error message.
+    Args:
+        polar: (rows, cols), complex, as returned by `polar_map`.
+        where: Name of the argument in the error message.
 
     Returns:
-        a complex128 array (rows, cols).
+        A complex128 array (rows, cols).
 
     Raises:
-        ParameterError: the array is real or not two-dimensional.
+        ParameterError: The array is real or not two-dimensional.
     """
     array = np.asarray(polar)
     if array.ndim != 2 or array.size == 0 or not np.iscomplexobj(array):
@@ -51,7 +51,20 @@ def as_polar(polar: ArrayLike, *, where: str) -> ComplexArray:
             f"{where}: must be a complex array (rows, cols) (got {array.dtype} of shape {array.shape}). "
             "Make it from a preference with polar_map."
         )
-    return np.where(np.isfinite(array), array, 0).astype(np.complex128, copy=False)
+    return np.where(np.isfinite(array), array, np.nan).astype(np.complex128, copy=False)
+
+
+def cells_with_values(valued: ArrayLike) -> BoolArray:
+    """Return True for each cell between four neighbouring units all of which have a value.
+
+    Args:
+        valued: (rows, cols), True for a unit that has a value.
+
+    Returns:
+        (rows - 1, cols - 1); entry (r, c) belongs to the cell between units (r, c) and (r + 1, c + 1).
+    """
+    v = np.asarray(valued, dtype=bool)
+    return v[:-1, :-1] & v[:-1, 1:] & v[1:, :-1] & v[1:, 1:]
 
 
 def polar_map(preference: ArrayLike, selectivity: ArrayLike | None = None, *, period: float = np.pi) -> ComplexArray:
@@ -61,19 +74,20 @@ def polar_map(preference: ArrayLike, selectivity: ArrayLike | None = None, *, pe
 
     which for orientation, of period pi, is the usual s exp(2 i theta).
 
-    Arguments:
-        preference: theta, (rows, cols), radians or whatever unit `period` has.
+    Args:
+        preference: theta, (rows, cols), radians or the unit of `period`; NaN for a unit without a value.
         selectivity: s, (rows, cols), at least 0; None stands for 1 everywhere.
-        period: the difference at which two preferences are the same again; pi for orientation, 2 pi for phase or
+        period: The difference at which two preferences are the same again; pi for orientation, 2 pi for phase or
             direction.
 
     Returns:
-        z, complex128 (rows, cols).
+        z, complex128 (rows, cols), NaN where theta or s is.
 
     Raises:
-        ParameterError: the arrays are not two-dimensional or differ in shape.
+        ParameterError: The arrays are not two-dimensional or differ in shape.
 
-    Source: Swindale, N. V. (1982), Proc R Soc Lond B 215:211-230, doi:10.1098/rspb.1982.0038.
+    References:
+        Swindale, N. V. (1982), Proc R Soc Lond B 215:211-230, doi:10.1098/rspb.1982.0038.
     """
     theta = as_map(preference, where="polar_map.preference")
     z: ComplexArray = np.exp(2j * np.pi / period * theta)
@@ -88,15 +102,15 @@ def polar_map(preference: ArrayLike, selectivity: ArrayLike | None = None, *, pe
 def spacing(centres: ArrayLike, *, where: str) -> float:
     """Return the distance between neighbouring unit centres along one axis, without its sign.
 
-    Arguments:
+    Args:
         centres: (n,), sheet coordinates, equally spaced, rising or falling; n at least 2.
-        where: what to call the argument in the error message.
+        where: Name of the argument in the error message.
 
     Returns:
-        the distance in sheet units.
+        The distance in sheet units.
 
     Raises:
-        ParameterError: fewer than two centres, or centres that do not differ.
+        ParameterError: Fewer than two centres, or centres that do not differ.
     """
     array = np.asarray(centres, dtype=np.float64)
     if array.ndim != 1 or array.size < 2 or array[0] == array[-1]:
@@ -107,7 +121,7 @@ def spacing(centres: ArrayLike, *, where: str) -> float:
 def bounds_of(x: ArrayLike, y: ArrayLike) -> tuple[float, float, float, float]:
     """Return the bounds of the sheet area whose unit centres are `x` and `y`.
 
-    Arguments:
+    Args:
         x: (cols,), sheet coordinates.
         y: (rows,), sheet coordinates, falling: row 0 is the top. One centre alone is taken as a cell as large as along
            the other axis, or 1.

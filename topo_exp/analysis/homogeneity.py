@@ -1,4 +1,4 @@
-"""How uniform a map is around each of its units."""
+"""Local homogeneity: how uniform a map is around each of its units."""
 
 from __future__ import annotations
 
@@ -20,21 +20,24 @@ def local_homogeneity(
     The denominator is the paper's 2 pi sigma^2 on an endless sheet; written as a sum it also holds at an edge, where
     part of the neighbourhood is missing. (2 stands for 2 pi / period.)
 
-    Arguments:
-        preference: theta, (rows, cols), in the unit of `period`; NaN are left out of the sums.
-        x: (cols,), y: (rows,): unit centres in sheet coordinates.
-        sigma: width of the neighbourhood in sheet units, above 0. The paper has 180 micrometres in animals with
+    Args:
+        preference: theta, (rows, cols), in the unit of `period`; NaN for a unit without a value, which is left out of
+            the sums of the others.
+        x: (cols,), unit centres in sheet coordinates.
+        y: (rows,), the same.
+        sigma: Width of the neighbourhood in sheet units, above 0. The paper has 180 micrometres in animals with
             hypercolumns of about 1 mm (cat) and 0.7 mm (macaque), so 0.18 to 0.25 hypercolumn distances.
         period: pi for orientation.
 
     Returns:
-        LHI, (rows, cols): 1 in a uniform neighbourhood, 0 in the centre of a pinwheel.
+        LHI, (rows, cols): 1 in a uniform neighbourhood, 0 in the centre of a pinwheel, NaN for a unit without a value.
 
     Raises:
         ParameterError: sigma is not above 0 or the coordinates do not fit the map.
 
-    Source: Nauhaus, I., Benucci, A., Carandini, M. & Ringach, D. L. (2008), Neuron 57:673-679,
-    doi:10.1016/j.neuron.2008.01.020.
+    References:
+        Nauhaus, I., Benucci, A., Carandini, M. & Ringach, D. L. (2008), Neuron 57:673-679,
+        doi:10.1016/j.neuron.2008.01.020.
     """
     theta = as_map(preference, where="local_homogeneity.preference")
     if not sigma > 0:
@@ -42,12 +45,12 @@ def local_homogeneity(
     xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if theta.shape != (ys.size, xs.size):
         raise ParameterError(f"local_homogeneity: x and y must fit the map {theta.shape} (got {ys.size}, {xs.size}).")
-    valid = np.isfinite(theta)
-    z = np.where(valid, polar_map(np.where(valid, theta, 0.0), period=period), 0)
+    valued = np.isfinite(theta)
+    z = np.where(valued, polar_map(np.where(valued, theta, 0.0), period=period), 0)
     along_y, along_x = _gaussian_matrix(ys, sigma), _gaussian_matrix(xs, sigma)
-    mass = _smoothed(valid.astype(np.float64), along_y, along_x)
-    with np.errstate(invalid="ignore"):
-        return np.abs(_smoothed(z.real, along_y, along_x) + 1j * _smoothed(z.imag, along_y, along_x)) / mass
+    mass = _smoothed(valued.astype(np.float64), along_y, along_x)
+    resultant = np.abs(_smoothed(z.real, along_y, along_x) + 1j * _smoothed(z.imag, along_y, along_x))
+    return np.divide(resultant, mass, out=np.full_like(mass, np.nan), where=valued)
 
 
 def _gaussian_matrix(centres: FloatArray, sigma: float) -> FloatArray:
@@ -55,5 +58,5 @@ def _gaussian_matrix(centres: FloatArray, sigma: float) -> FloatArray:
 
 
 def _smoothed(values: FloatArray, along_y: FloatArray, along_x: FloatArray) -> FloatArray:
-    # not the @ operator: for arrays this small, waiting for its threads takes longer than all the rest
+    # not the @ operator: for arrays this small, starting its threads takes longer than all the rest
     return np.einsum("ir,rj->ij", along_y, np.einsum("rc,jc->rj", values, along_x))

@@ -1,4 +1,4 @@
-"""Numbers of one map or one activity pattern that need nothing but its values."""
+"""Numbers of one map, or of one activity pattern, computed from its values alone."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ def mean_selectivity(selectivity: ArrayLike) -> float:
 
         <s> = (1/N) sum_i s_i
 
-    Arguments:
+    Args:
         selectivity: s, any shape, at least 0; N units. Units that are NaN are left out.
 
     Returns:
         the mean, NaN when no unit has a value.
 
-    Source: the selectivity measure of Stevens, J.-L. R., Law, J. S., Antolik, J. & Bednar, J. A. (2013),
-    J Neurosci 33:15747-15766, doi:10.1523/JNEUROSCI.1037-13.2013, averaged over the map as in its figures 5-9.
+    References:
+        The selectivity measure of Stevens, J.-L. R., Law, J. S., Antolik, J. & Bednar, J. A. (2013), J Neurosci
+        33:15747-15766, doi:10.1523/JNEUROSCI.1037-13.2013, averaged over the map as in its figures 5-9.
     """
     return _mean(np.asarray(selectivity, dtype=np.float64))
 
@@ -31,7 +32,7 @@ def mean_activity(activity: ArrayLike) -> float:
 
         <r> = (1/N) sum_i r_i
 
-    Arguments:
+    Args:
         activity: r, any shape; N values. NaN are left out.
 
     Returns:
@@ -45,14 +46,15 @@ def sparseness(activity: ArrayLike) -> float:
 
         a = (sum_i r_i / N)^2 / (sum_i r_i^2 / N)
 
-    Arguments:
+    Args:
         activity: r, any shape, rates at least 0; N values. NaN are left out.
 
     Returns:
         a: 1 when all N are equally active, 1/N when one alone is active (small means sparse), f when a fraction f
-        is equally active; NaN for a silent pattern, of which it says nothing.
+        is equally active; NaN for a silent pattern, for which it is not defined.
 
-    Source: Treves, A. & Rolls, E. T. (1991), Network 2:371-397, doi:10.1088/0954-898X_2_4_004.
+    References:
+        Treves, A. & Rolls, E. T. (1991), Network 2:371-397, doi:10.1088/0954-898X_2_4_004.
     """
     r = np.asarray(activity, dtype=np.float64)
     r = r[np.isfinite(r)]
@@ -63,23 +65,23 @@ def sparseness(activity: ArrayLike) -> float:
 def orientation_histogram(
     preference: ArrayLike, weights: ArrayLike | None = None, *, bins: int = 18, period: float = np.pi
 ) -> tuple[FloatArray, FloatArray]:
-    """Return which fraction of a map prefers each range of a cyclic feature.
+    """Return the fraction of a map that prefers each range of a cyclic feature.
 
         h_b = sum_i w_i [theta_i mod period in bin b] / sum_i w_i
 
     Bins are centred on 0, period/bins, ...: horizontal and vertical lie in the middle of a bin, not on its edge.
 
-    Arguments:
-        preference: theta, any shape, in the unit of `period`; NaN are left out.
+    Args:
+        preference: theta, any shape, in the unit of `period`; units that are NaN are left out.
         weights: w, same shape, at least 0, such as selectivity; None stands for 1.
-        bins: how many; at least 1.
+        bins: How many; at least 1.
         period: pi for orientation.
 
     Returns:
         (centres, h), each (bins,): centres in [0, period), h summing to 1, or all NaN when nothing has weight.
 
     Raises:
-        ParameterError: bins < 1 or weights of another shape.
+        ParameterError: Bins < 1 or weights of another shape.
     """
     if bins < 1:
         raise ParameterError(f"orientation_histogram.bins: must be >= 1 (got {bins}). Choose a positive number.")
@@ -94,24 +96,25 @@ def orientation_histogram(
 def orientation_bias(
     preference: ArrayLike, weights: ArrayLike | None = None, *, period: float = np.pi
 ) -> tuple[float, float]:
-    """Return how strongly a map favours one orientation, and which.
+    """Return the strength of a map's bias to one orientation, and that orientation.
 
         R exp(2 pi i theta_b / period) = sum_i w_i exp(2 pi i theta_i / period) / sum_i w_i
 
-    Arguments:
-        preference: theta, any shape, in the unit of `period`; NaN are left out.
+    Args:
+        preference: theta, any shape, in the unit of `period`; units that are NaN are left out.
         weights: w, same shape, at least 0, such as selectivity; None stands for 1.
         period: pi for orientation.
 
     Returns:
-        (R, theta_b): R from 0 (none favoured) to 1 (all equal), theta_b in [0, period), which means nothing where R
-        is 0; both NaN when nothing has weight.
+        (R, theta_b): R from 0 (none favoured) to 1 (all equal), theta_b in [0, period), without meaning where R is
+        0; both NaN when nothing has weight.
 
     Raises:
-        ParameterError: weights of another shape.
+        ParameterError: Weights of another shape.
 
-    Source: mean resultant length and direction; Mardia, K. V. & Jupp, P. E. (1999), Directional Statistics, sec. 2.3,
-    doi:10.1002/9780470316979.
+    References:
+        Mean resultant length and direction; Mardia, K. V. & Jupp, P. E. (1999), Directional Statistics, sec. 2.3,
+        doi:10.1002/9780470316979.
     """
     theta, w = _weighted(preference, weights, where="orientation_bias")
     if not w.sum() > 0:
@@ -125,8 +128,8 @@ def cardinal_bias(preference: ArrayLike, weights: ArrayLike | None = None) -> fl
 
         C = sum_i w_i cos(4 theta_i) / sum_i w_i
 
-    Arguments:
-        preference: theta, any shape, orientations in radians; NaN are left out.
+    Args:
+        preference: theta, any shape, orientations in radians; units that are NaN are left out.
         weights: w, same shape, at least 0, such as selectivity; None stands for 1.
 
     Returns:
@@ -134,11 +137,12 @@ def cardinal_bias(preference: ArrayLike, weights: ArrayLike | None = None) -> fl
         nothing has weight.
 
     Raises:
-        ParameterError: weights of another shape.
+        ParameterError: Weights of another shape.
 
-    Source: fourth trigonometric moment about horizontal; Mardia, K. V. & Jupp, P. E. (1999), Directional Statistics,
-    doi:10.1002/9780470316979; for the overrepresentation in animals, Chapman, B. & Bonhoeffer, T. (1998), PNAS
-    95:2609-2614, doi:10.1073/pnas.95.5.2609.
+    References:
+        Fourth trigonometric moment about horizontal; Mardia, K. V. & Jupp, P. E. (1999), Directional Statistics,
+        doi:10.1002/9780470316979; for the overrepresentation in animals, Chapman, B. & Bonhoeffer, T. (1998), PNAS
+        95:2609-2614, doi:10.1073/pnas.95.5.2609.
     """
     theta, w = _weighted(preference, weights, where="cardinal_bias")
     return float(np.sum(w * np.cos(4 * theta)) / w.sum()) if w.sum() > 0 else np.nan

@@ -1,4 +1,4 @@
-"""How an orientation map developed: what its maps at several times say together."""
+"""The development of an orientation map: its maps at several times compared."""
 
 import math
 from collections.abc import Mapping
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from topo_exp.analysis.feature_maps import full_saturation
+from topo_exp.analysis.feature_maps import counted, full_saturation
 from topo_exp.analysis.pictures import picture
+from topo_exp.analysis.presentation import Units
 from topo_exp.analysis.result import Result, over_time
 from topo_exp.analysis.stability import change, stability
 from topo_exp.errors import AnalysisError
@@ -18,26 +19,34 @@ if TYPE_CHECKING:
 
 @over_time
 def development(
-    maps: "Mapping[str, Dataset]", *, of: str = "orientation_map", feature: str = "orientation", label: str = ""
+    maps: "Mapping[str, Dataset]",
+    *,
+    of: str = "orientation_map",
+    feature: str = "orientation",
+    label: str = "",
+    units: Units | None = None,
 ) -> dict[float, Result]:
     """Compare the maps of one run at all its times.
 
-    Arguments:
-        maps: maps over time by name of the analysis, as `RunHandle.maps` gives them.
-        of: name of the analysis whose maps are compared: `<feature>_preference` (time, y, x), of one or, with
+    Args:
+        maps: Maps over time by name of the analysis, as `RunHandle.maps` gives them.
+        of: Name of the analysis whose maps are compared: `<feature>_preference` (time, y, x), of one or, with
             `<Sheet>_` before the names, several sheets.
-        feature: the cyclic feature.
-        label: put before the names of metrics and figures, to tell them from those of another comparison.
+        feature: The cyclic feature.
+        label: Put before the names of metrics and figures, so that those of two comparisons differ.
+        units: "responding" compares the units that responded at both times; "all" counts silent ones with preference
+            0, as Stevens et al. (2013) did, for whom a silent sheet is wholly stable; None takes the option of the
+            measurement.
 
     Returns:
         For each time a Result with metrics `<Sheet>/similarity_to_final` and `<Sheet>/similarity_to_previous` (NaN for
-        the first): the similarity indices SI = 1 - 4 <d> of `topo_exp.analysis.stability`, of the units that answered
-        at both times. That of the last time also holds the figures `<Sheet>/stability`, the indices over time, and, of
-        orientation, `<Sheet>/development`, the maps in one strip. Nothing, where there are no such maps, or of a
-        single time.
+        the first): the similarity indices SI = 1 - 4 <d> of `topo_exp.analysis.stability`, NaN where no unit counts at
+        both times. That of the last time also holds the figures `<Sheet>/stability`, the indices over time, and, of
+        orientation, `<Sheet>/development`, the maps in one strip. Empty where there are no such maps, or only those of
+        a single time.
 
     Raises:
-        AnalysisError: the analysis has made other maps, but not these.
+        AnalysisError: The analysis has made other maps, but not these.
     """
     if of not in maps or maps[of].sizes.get("time", 0) < 2:
         return {}
@@ -53,7 +62,7 @@ def development(
     results = {time: Result() for time in times}
     for key in found:
         sheet = key.removesuffix(suffix).rstrip("_") or str(dataset.attrs.get("sheet", "sheet"))
-        preferences = _of_responding_units(dataset, key, suffix)
+        preferences = _preferences(dataset, key, suffix, units)
         period = float(preferences.attrs.get("period", np.pi))
         to_final = stability(list(preferences.values), period=period)
         to_previous = change(list(preferences.values), period=period)
@@ -70,7 +79,7 @@ def development(
                 "metric_curve",
                 times,
                 {"to the final map": to_final, "to the map before": to_previous},
-                title=f"{title}: similarity of maps",
+                title=f"{title}: stability of the {feature} map",
                 ylabel="similarity index",
                 limits=(-1.0, 1.05),
             )
@@ -81,11 +90,13 @@ def development(
     return results
 
 
-def _of_responding_units(dataset: "Dataset", key: str, suffix: str) -> "DataArray":
-    """Return the preferences (time, y, x), NaN for units that never answered."""
+def _preferences(dataset: "Dataset", key: str, suffix: str, units: Units | None) -> "DataArray":
+    """Return the preferences (time, y, x), those of silent units NaN or 0 as `units` wants them."""
     preferences = dataset[key].transpose("time", ...)
-    maximum = f"{key.removesuffix(suffix)}response_maximum"
-    return preferences.where(dataset[maximum] > 0) if maximum in dataset else preferences
+    name = f"{key.removesuffix(suffix)}response_maximum"
+    maximum = dataset[name].transpose(*preferences.dims).values if name in dataset else None
+    measured_as = str(dataset.attrs.get("units_counted", "responding"))
+    return preferences.copy(data=counted(preferences.values, maximum, measured_as, units))
 
 
 def _strip(dataset: "Dataset", preferences: "DataArray", title: str) -> Any:

@@ -1,8 +1,9 @@
-"""From responses to preferences: what value of a feature a unit answers to best, and how selectively.
+"""From responses to preferences: the value of a feature that a unit responds to best, and how selectively.
 
 Every function takes `responses` whose axis `axis` runs over the feature's `values`, and returns a `Preference` of two
-arrays on the remaining axes. A unit that answers to nothing has preference 0 and selectivity 0. All selectivities lie
-in [0, 1]: 0 where all values are answered alike, 1 where a single one is answered.
+arrays on the remaining axes. A unit none of whose responses is above 0, or one of whose responses is NaN, has no
+preference: both are NaN. All selectivities lie in [0, 1]: 0 where all values are responded to alike, 1 where the unit
+responds to a single one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from topo_exp.errors import ParameterError, UnknownNameError, nearest
-from topo_exp.typing import FloatArray
+from topo_exp.typing import BoolArray, FloatArray
 
 
 class Preference(NamedTuple):
@@ -26,7 +27,7 @@ class VonMisesFit(NamedTuple):
     """Peaks fitted to tuning curves; `amplitude`, `concentration` and `centre` have shape (..., n_peaks).
 
     Peaks are in order of falling amplitude; `residual` (...) is the root mean square of data minus fit, relative to the
-    largest response of the unit (0 for a silent one).
+    largest response of the unit. A silent unit has amplitude 0, and NaN for the rest.
     """
 
     amplitude: FloatArray
@@ -42,31 +43,41 @@ def vector_average(
 
     A cyclic feature of period P has, with responses r_k to values v_k, the resultant z = sum_k r_k exp(2 pi i v_k / P);
     its preference is P arg(z) / (2 pi) in [0, P), its selectivity |z| / sum_k |r_k|. For orientation (P = pi) this is
-    the vector sum in doubled angles of Blasdel & Salama (1986, doi:10.1038/321579a0), as measured by Topographica and
-    in Stevens et al. (2013, doi:10.1523/JNEUROSCI.1037-13.2013). Without `period` the preference is
-    sum_k r_k v_k / sum_k r_k (0 where the responses sum to 0), the selectivity that of `peak_share`.
+    the vector sum in doubled angles. A response below 0 counts as one above 0 to the opposite value.
 
-    Arguments:
+    A linear feature has the preference sum_k r_k v_k / sum_k r_k, which lies between the smallest and the largest
+    value, and the selectivity of `peak_share`. Responses below 0 count as 0: a value that inhibits the unit is not
+    preferred, and a linear feature has no opposite value to count it for.
+
+    Args:
         responses: (..., n, ...) with n values along `axis`.
         values: (n,) in the feature's unit.
-        period: of a cyclic feature, in the same unit; None for a linear one.
+        period: Of a cyclic feature, in the same unit; None for a linear one.
+        axis: The axis of `responses` that runs over the values.
 
     Returns:
-        Preference on the axes of `responses` without `axis`.
+        Preference on the axes of `responses` without `axis`; NaN for a unit without a response above 0.
 
     Raises:
         ParameterError: `axis` of `responses` and `values` differ in length, or the period is not positive.
+
+    References:
+        Blasdel, G. G. & Salama, G. (1986), Nature 321:579-585, doi:10.1038/321579a0; as measured in Stevens, J.-L. R.
+        et al. (2013), J Neurosci 33:15747-15766, doi:10.1523/JNEUROSCI.1037-13.2013.
     """
     r, v = _aligned(responses, values, axis, period)
+    valued = responding(r)
     if period is None:
-        total = r.sum(axis=0)
-        weighted = _weighted_sum(v, r)
-        return Preference(np.divide(weighted, total, out=np.zeros_like(total), where=total != 0), peak_share(r))
+        weight = np.maximum(r, 0.0)
+        weighted, total = _weighted_sum(v, weight), weight.sum(axis=0)
+        average = np.divide(weighted, total, out=np.full_like(total, np.nan), where=valued)
+        return Preference(np.clip(average, v.min(), v.max()), peak_share(r))  # rounding may leave the range
     angles = 2 * np.pi * v / period
     resultant = _weighted_sum(np.cos(angles), r) + 1j * _weighted_sum(np.sin(angles), r)
     total = np.abs(r).sum(axis=0)
-    selectivity = np.divide(np.abs(resultant), total, out=np.zeros_like(total), where=total > 0)
-    return Preference(wrap(np.angle(resultant) * period / (2 * np.pi), period), np.minimum(selectivity, 1.0))
+    selectivity = np.divide(np.abs(resultant), total, out=np.full_like(total, np.nan), where=valued)
+    preference = wrap(np.angle(resultant) * period / (2 * np.pi), period)
+    return Preference(np.where(valued, preference, np.nan), np.minimum(selectivity, 1.0))
 
 
 def maximum(
@@ -74,27 +85,53 @@ def maximum(
 ) -> Preference:
     """Take the value with the largest response (the first of equals); selectivity is that of `peak_share`.
 
-    Arguments, Returns and Raises as for `vector_average`.
+    Args:
+        responses: (..., n, ...) with n values along `axis`.
+        values: (n,) in the feature's unit.
+        period: Of a cyclic feature, in the same unit; None for a linear one.
+        axis: The axis of `responses` that runs over the values.
+
+    Returns:
+        Preference on the axes of `responses` without `axis`; NaN for a unit without a response above 0.
+
+    Raises:
+        ParameterError: `axis` of `responses` and `values` differ in length, or the period is not positive.
     """
     r, v = _aligned(responses, values, axis, period)
     best = v[r.argmax(axis=0)]
     if period is not None:
         best = wrap(best, period)
-    return Preference(np.where((r != 0).any(axis=0), best, 0.0), peak_share(r))
+    return Preference(np.where(responding(r), best, np.nan), peak_share(r))
 
 
 def peak_share(responses: ArrayLike, *, axis: int = 0) -> FloatArray:
-    """Return how far the largest response stands out: (n max_k r_k / sum_k r_k - 1) / (n - 1), limited to [0, 1].
+    """Return how far the largest response stands out among all.
 
-    0 for n equal responses or none, 1 where only one of them is not 0; with n = 1 it is 1 for any response.
+        s = (n max_k r_k / sum_k r_k - 1) / (n - 1)
+
+    Args:
+        responses: r, (..., n, ...) with n responses along `axis`; those below 0 count as 0.
+        axis: The axis that runs over the responses.
+
+    Returns:
+        s in [0, 1], without `axis`: 0 for n equal responses, 1 where only one of them is above 0, NaN where none is;
+        1 for n = 1.
     """
-    r = np.moveaxis(np.asarray(responses, dtype=float), axis, 0)
+    r = np.maximum(np.moveaxis(np.asarray(responses, dtype=float), axis, 0), 0.0)
     n = len(r)
     peak, total = r.max(axis=0), r.sum(axis=0)
-    share = np.divide(peak, total, out=np.zeros_like(total), where=total > 0)
-    if n == 1:
-        return (share > 0).astype(float)
-    return np.where(share > 0, np.clip((n * share - 1) / (n - 1), 0.0, 1.0), 0.0)
+    share = np.divide(peak, total, out=np.full_like(total, np.nan), where=total > 0)
+    return np.clip((n * share - 1) / (n - 1), 0.0, 1.0) if n > 1 else share
+
+
+def responding(responses: ArrayLike, *, axis: int = 0) -> BoolArray:
+    """Return True for each unit with a response above 0 and none that is NaN.
+
+    Args:
+        responses: (..., n, ...) with n responses along `axis`.
+        axis: The axis that runs over the responses.
+    """
+    return np.asarray(np.asarray(responses, dtype=float).max(axis=axis) > 0)
 
 
 def von_mises(
@@ -102,8 +139,8 @@ def von_mises(
 ) -> Preference:
     """Fit one von Mises peak to the responses and take its centre.
 
-    Selectivity is I1(kappa) / I0(kappa), the resultant length of the fitted peak, which is what `vector_average` gives
-    for the same curve sampled finely. See `fit_von_mises` for the curve, the arguments and the errors.
+    Selectivity is I1(kappa) / I0(kappa), the resultant length of the fitted peak, to which that of `vector_average`
+    tends for the same curve sampled finely. See `fit_von_mises` for the curve, the arguments and the errors.
     """
     return _preference_of_fit(fit_von_mises(responses, values, period=period, n_peaks=1, axis=axis))
 
@@ -129,23 +166,26 @@ def fit_von_mises(
 ) -> VonMisesFit:
     """Fit sum_j A_j exp(kappa_j (cos(2 pi (v - mu_j) / P) - 1)) to each unit's responses by least squares.
 
-    The curve is that of Swindale (1998, doi:10.1007/s004220050411), with A_j the amplitude, kappa_j the concentration
-    and mu_j the centre of peak j. All units are fitted at once by Levenberg-Marquardt steps on (log A, log kappa, mu),
-    started from the largest response and, for a second peak, from the largest residue after the first; kappa stays
-    within [1e-3, 1e3].
+    A_j is the amplitude, kappa_j the concentration and mu_j the centre of peak j. All units are fitted at once by
+    Levenberg-Marquardt steps on (log A, log kappa, mu), started from the largest response and, for a second peak, from
+    the largest residue after the first; kappa stays within [1e-3, 1e3].
 
-    Arguments:
+    Args:
         responses: (..., n, ...), n values along `axis`; negative ones count as 0, since the curve has none.
         values: (n,) in the unit of `period`.
         period: P of the cyclic feature.
         n_peaks: 1 or 2.
-        steps: at most so many steps.
+        axis: The axis of `responses` that runs over the values.
+        steps: Largest number of steps.
 
     Returns:
-        VonMisesFit; centres in [0, P). Silent units have amplitude, concentration and centre 0.
+        VonMisesFit; centres in [0, P).
 
     Raises:
-        ParameterError: the feature is not cyclic, a peak has fewer than 3 values, or n_peaks is not 1 or 2.
+        ParameterError: The feature is not cyclic, a peak has fewer than 3 values, or n_peaks is not 1 or 2.
+
+    References:
+        Swindale, N. V. (1998), Biol Cybern 78:45-56, doi:10.1007/s004220050411.
     """
     if period is None:
         raise ParameterError("fit_von_mises.period: must be given, the curve is cyclic (got None). Use vector_average.")
@@ -161,8 +201,9 @@ def fit_von_mises(
     angles = 2 * np.pi * v / period
     scale = curves.max(axis=1)
     live = scale > 0
-    amplitude, concentration, centre = (np.zeros((len(curves), n_peaks)) for _ in range(3))
-    residual = np.zeros(len(curves))
+    amplitude = np.zeros((len(curves), n_peaks))
+    concentration, centre = (np.full((len(curves), n_peaks), np.nan) for _ in range(2))
+    residual = np.full(len(curves), np.nan)
     if live.any():
         parameters, error = _levenberg_marquardt(curves[live] / scale[live, None], angles, n_peaks, steps)
         order = np.argsort(-parameters[:, 0], axis=1, kind="stable")
@@ -186,16 +227,17 @@ def half_width(
     between neighbouring values; the result is half the distance of the two. For a von Mises curve of concentration
     kappa, finely sampled, it tends to P arccos(1 - ln 2 / kappa) / (2 pi).
 
-    Arguments:
+    Args:
         responses: (..., n, ...), n >= 3 values along `axis`.
         values: (n,), rising and evenly spread over one period, the last one not repeating the first.
         period: P of the cyclic feature.
+        axis: The axis of `responses` that runs over the values.
 
     Returns:
-        Array without `axis`, in the unit of `values`; NaN where a curve never falls below half, or is silent.
+        Array without `axis`, in the unit of `values`; NaN where a curve never falls to half, or is silent.
 
     Raises:
-        ParameterError: the values are not evenly spread over the period, or do not match `responses`.
+        ParameterError: The values are not evenly spread over the period, or do not match `responses`.
     """
     r, v = _aligned(responses, values, axis, period)
     n = len(v)
@@ -223,13 +265,13 @@ METHODS: Mapping[str, Callable[..., Preference]] = {
     "von_mises": von_mises,
     "von_mises_two": von_mises_two,
 }
-"""The ways from responses to a preference, by the names that the measurements take."""
+"""The ways from responses to a preference, by the names that the option `method` takes."""
 
 
 def method_named(name: str) -> Callable[..., Preference]:
-    """Return the function that `name` stands for in `METHODS`, or raise UnknownNameError."""
+    """Return the function of that name in `METHODS`; raise UnknownNameError if there is none."""
     if name not in METHODS:
-        raise UnknownNameError(f"method: must name a way to find preferences (got {name!r}). {nearest(name, METHODS)}")
+        raise UnknownNameError(f"method: must be the name of a method (got {name!r}). {nearest(name, METHODS)}")
     return METHODS[name]
 
 
@@ -248,7 +290,7 @@ def _aligned(
 
 
 def _weighted_sum(weights: FloatArray, responses: FloatArray) -> FloatArray:
-    """Return sum_k w_k r_k; not by BLAS, whose threads take longer to wake than these sums to add up."""
+    """Return sum_k w_k r_k without BLAS: starting its threads takes longer than these short sums."""
     total = np.zeros(responses.shape[1:])
     for weight, response in zip(weights, responses, strict=True):
         total += weight * response

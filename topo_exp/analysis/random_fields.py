@@ -1,4 +1,4 @@
-"""Random maps with known statistics: what a measure must say of a map without structure beyond its spectrum."""
+"""Random maps with known statistics: the reference for a map without structure beyond its spectrum."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def ring_field(
     with c_k independent complex normal numbers, so that P is the power in a ring of radius k, all directions together.
     Its orientation preference is arg(z)/2 and its selectivity |z|. The field is periodic: its edges join.
 
-    Arguments:
+    Args:
         shape: (rows, cols) in units.
         wavelength: 2 pi / k0 in units, at least 2.
-        width: relative width of the ring, above 0; 0.1 is a thin ring.
-        seed: number or generator; equal seeds give equal fields.
+        width: Relative width of the ring, above 0; 0.1 is a thin ring.
+        seed: Number or generator; equal seeds give equal fields.
 
     Returns:
         z, complex128 (rows, cols), with <|z|^2> = 1 over the field.
 
     Raises:
-        ParameterError: a wavelength below 2 units or a width that is not above 0.
+        ParameterError: A wavelength below 2 units or a width that is not above 0.
     """
     if not wavelength >= 2:
         raise ParameterError(
@@ -57,17 +57,18 @@ def ring_field_density(width: float) -> float:
     <k^2>/k0^2 = 1 + w^2 + w phi(1/w) / Phi(1/w), phi and Phi being the normal density and distribution:
     3.17 at w = 0.1, 3.27 at 0.2, 3.67 at 0.4.
 
-    Arguments:
+    Args:
         width: w, above 0.
 
     Returns:
         rho; it tends to pi as the ring gets thin.
 
     Raises:
-        ParameterError: the width is not above 0.
+        ParameterError: The width is not above 0.
 
-    Source: zeros of isotropic Gaussian random fields; Wolf, F. & Geisel, T. (1998), Nature 395:73-78,
-    doi:10.1038/25736; Afgoustidis, A. (2015), J Math Neurosci 5, doi:10.1186/s13408-015-0022-9.
+    References:
+        Zeros of isotropic Gaussian random fields; Wolf, F. & Geisel, T. (1998), Nature 395:73-78, doi:10.1038/25736;
+        Afgoustidis, A. (2015), J Math Neurosci 5, doi:10.1186/s13408-015-0022-9.
     """
     if not width > 0:
         raise ParameterError(f"ring_field_density.width: must be > 0 (got {width}). 0.1 is a thin ring.")

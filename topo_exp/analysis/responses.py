@@ -1,7 +1,7 @@
 """Collect responses over every combination of feature values, on a frozen simulation.
 
-A measurement may be told to whom it reports progress: `progress(Cost)` is called after each batch of presentations,
-with what is done, what remains, and the time that it will take, estimated from the batches so far.
+A measurement accepts a callback `progress`: it is called after each batch of presentations with a `Cost`, which holds
+the presentations done, their total, and the time elapsed.
 """
 
 import itertools
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from topo_exp.engine.simulation import Simulation
 
 BATCH = 17
-"""Presentations given to the simulation at once, unless told: few enough that progress is heard of in between.
+"""Default number of presentations given to the simulation at once: few enough for several reports of progress.
 
-One more than a multiple of four, for sheets settle to four at once, except for the last.
+One more than a multiple of four: sheets settle to four presentations at once, except for the last.
 """
 
 
 @dataclass(frozen=True)
 class Cost:
-    """How far a measurement is: presentations `done` of `total`, and seconds `elapsed`."""
+    """The state of a measurement: presentations `done` of `total`, and seconds `elapsed`."""
 
     done: int
     total: int
@@ -41,10 +41,11 @@ class Cost:
 
     @property
     def remaining(self) -> float:
-        """Seconds that the rest will take, at the pace so far."""
+        """Estimated seconds for the rest, at the rate so far; NaN before the first batch."""
         return self.elapsed / self.done * (self.total - self.done) if self.done else math.nan
 
     def __str__(self) -> str:
+        """Return the state as a progress bar shows it."""
         left = "" if math.isnan(self.remaining) else f", {self.remaining:.0f} s left"
         return f"{self.done}/{self.total}{left}"
 
@@ -70,27 +71,27 @@ def collect(
 ) -> "dict[str, DataArray]":
     """Present `stimulus` at every combination of the values of `features`, and collect the responses.
 
-    Each presentation begins from zero activity with plasticity off, and the simulation is afterwards what it was, bit
-    for bit.
+    Each presentation begins from zero activity with plasticity off, and the simulation is afterwards restored, bit for
+    bit.
 
-    Arguments:
-        sim: the simulation.
-        features: in order of the result's axes; each modifies the pattern after those before it.
-        stimulus: the pattern that they modify.
-        sheets: names of the sheets to record; None records those with `measure_maps`.
-        inputs: names of the generator sheets that show the pattern; None takes all.
-        duration: of a presentation, in iterations.
-        afferent_only: record the response before settling and without output functions.
-        batch: presentations given to the simulation at once.
-        progress: called after each batch.
+    Args:
+        sim: The simulation.
+        features: In order of the result's axes; each modifies the pattern after those before it.
+        stimulus: The pattern that they modify.
+        sheets: Names of the sheets to record; None records those with `measure_maps`.
+        inputs: Names of the generator sheets that show the pattern; None takes all.
+        duration: Of a presentation, in iterations.
+        afferent_only: Record the response before settling and without output functions.
+        batch: Presentations given to the simulation at once.
+        progress: Called after each batch.
 
     Returns:
         For each recorded sheet a DataArray (features ..., y, x), with the features' values and the unit centres in
         sheet coordinates, and the measurement's parameters as attributes.
 
     Raises:
-        AnalysisError: the simulation has no sheet to measure or none to show a pattern on.
-        UnknownNameError: a sheet that the simulation does not have.
+        AnalysisError: The simulation has no sheet to measure or none to show a pattern on.
+        UnknownNameError: A sheet that the simulation does not have.
     """
     from xarray import DataArray  # here, because xarray takes longer to load than the whole package
 
@@ -140,7 +141,7 @@ def present(
 ) -> dict[str, FloatArray]:
     """Present lists of patterns, one list for each input sheet, and return {sheet: (presentations, rows, cols)}.
 
-    Arguments and restoration of the simulation as for `collect`.
+    The arguments are those of `collect`; the simulation is restored as there.
     """
     total = max((len(given) for given in patterns.values()), default=0)
     parts: dict[str, list[FloatArray]] = {name: [] for name in sheets}
@@ -167,7 +168,7 @@ def measured_sheets(sim: "Simulation", names: "Iterable[str] | str | None" = Non
 
 
 def measurable_sheets(sim: "Simulation", names: "Iterable[str] | str | None" = None) -> list[str]:
-    """Return the names of the sheets to measure as `measured_sheets` does, of which there may be none."""
+    """Return the names of the sheets to measure as `measured_sheets` does; the list may be empty."""
     if names is not None:
         return _known(sim, names)
     return [name for name, sheet in sim.sheets.items() if sheet.measure_maps and not sheet.is_generator]

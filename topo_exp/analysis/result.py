@@ -1,12 +1,12 @@
-"""What an analysis hands back: numbers, labelled maps and pictures yet to be drawn; and what it looks at.
+"""The result of an analysis - numbers, labelled maps, deferred pictures - and the kind of input that an analysis takes.
 
 An analysis is a function `f(sim, **options) -> Result` of the frozen simulation, called at each analysis time. Two
-decorators mark those that look at maps that others have made, and need no simulation:
+decorators mark those that take the maps of other analyses in place of a simulation:
 
 * `of_maps`: `f(maps, **options) -> Result`, called at each analysis time with the maps of that time.
 * `over_time`: `f(maps, **options) -> {time: Result}`, called once, after the last time, with the maps of all times.
 
-`maps` is a mapping from the name of an analysis to its xarray Dataset; by custom the option `of` says which is meant.
+`maps` is a mapping from the name of an analysis to its xarray Dataset; by custom the option `of` names the analysis.
 """
 
 import math
@@ -26,17 +26,17 @@ NAME = re.compile(r"[A-Za-z0-9_. -]+(/[A-Za-z0-9_. -]+)*")
 """Letters, digits, `_ . -` and blanks, in sections parted by `/`: legal for MLflow and, `/` replaced, in file names."""
 
 Subject: TypeAlias = Literal["simulation", "maps", "maps over time"]
-"""What an analysis looks at."""
+"""The kind of input that an analysis takes."""
 _MARK = "topo_exp_looks_at"
 _Analysis = TypeVar("_Analysis", bound=Callable[..., Any])
 
 
 def of_maps(analysis: _Analysis) -> _Analysis:
-    """Mark an analysis of the maps that others have made at the same time.
+    """Mark an analysis of the maps that other analyses have made at the same time.
 
-    Arguments:
-        analysis: `f(maps, **options) -> Result`; `maps` holds the Dataset of each analysis that found maps at this
-            time and was called before: all those of the simulation, and those marked like this one that stand earlier.
+    Args:
+        analysis: `f(maps, **options) -> Result`; `maps` holds the Datasets of this time by name of the analysis: of
+            all analyses of the simulation, and of those marked like this one that stand earlier.
     """
     return _marked(analysis, "maps")
 
@@ -44,7 +44,7 @@ def of_maps(analysis: _Analysis) -> _Analysis:
 def over_time(analysis: _Analysis) -> _Analysis:
     """Mark an analysis of a whole run, called once, after its last time.
 
-    Arguments:
+    Args:
         analysis: `f(maps, **options) -> {time: Result}`; `maps` holds for each analysis its Dataset with the dimension
             `time`, read from the run directory as `RunHandle.maps` does. Each Result is recorded at its time, which
             must be one of the analysis times.
@@ -53,7 +53,7 @@ def over_time(analysis: _Analysis) -> _Analysis:
 
 
 def subject_of(analysis: Callable[..., Any]) -> Subject:
-    """Return what an analysis looks at, also of one whose options are bound by `functools.partial`."""
+    """Return the kind of input of an analysis, also of one whose options are bound by `functools.partial`."""
     while isinstance(analysis, partial):
         analysis = analysis.func
     found: Subject = getattr(analysis, _MARK, "simulation")
@@ -62,19 +62,19 @@ def subject_of(analysis: Callable[..., Any]) -> Subject:
 
 @dataclass(frozen=True)
 class Result:
-    """Hold what one analysis found at one time.
+    """The result of one analysis at one time.
 
-    Arguments:
-        metrics: name -> number. `/` in a name makes sections, as in `V1/orientation_selectivity_mean`. Stored as Python
-            floats; NaN says that the number is not defined here (no pinwheel, no response), infinity is refused.
-        maps: one xarray Dataset, or None. For one measured sheet on dims (y, x) with unit centres in sheet coordinates;
+    Attributes:
+        metrics: Numbers by name. `/` in a name makes sections, as in `V1/orientation_selectivity_mean`. Stored as
+            Python floats; NaN stands for a number that is not defined (no pinwheel, no response), infinity is refused.
+        maps: One xarray Dataset, or None. For one measured sheet on dims (y, x) with unit centres in sheet coordinates;
             for several sheets on (`<Sheet>_y`, `<Sheet>_x`).
-        figures: name -> callable without arguments that returns a matplotlib Figure; a `functools.partial` of a
+        figures: By name, callables without arguments that return a matplotlib Figure; each a `functools.partial` of a
             function of some module on arrays, so that it pickles into a drawing process.
 
     Raises:
-        AnalysisError: a name outside the letters above, a metric that is no finite real number or NaN, maps that are
-            no Dataset, or a figure that cannot be called.
+        AnalysisError: A name outside the letters of `NAME`, a metric that is no finite real number or NaN, maps that
+            are no Dataset, or a figure that cannot be called.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -82,6 +82,7 @@ class Result:
     figures: "Mapping[str, Callable[[], Figure]]" = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        """Check names and values, and make the metrics floats."""
         object.__setattr__(self, "metrics", {_name(n, "metrics"): _number(n, v) for n, v in self.metrics.items()})
         object.__setattr__(self, "figures", {_name(n, "figures"): _drawing(n, f) for n, f in self.figures.items()})
         if self.maps is not None and not _is_dataset(self.maps):
@@ -91,7 +92,7 @@ class Result:
             )
 
     def __bool__(self) -> bool:
-        """Tell whether there is anything in it; an analysis that does not apply returns an empty Result."""
+        """Return False for an empty Result, which an analysis returns for a model that it does not apply to."""
         return bool(self.metrics or self.figures or self.maps is not None)
 
 

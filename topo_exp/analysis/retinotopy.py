@@ -1,4 +1,4 @@
-"""Retinotopy: how a sheet's units lie in the input's space, as a grid and as numbers."""
+"""Retinotopy: the positions of a sheet's units in the space of its input, as a grid and as numbers."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from topo_exp.analysis.feature_maps import merged
 from topo_exp.analysis.fields import afferent_projections, first_moments
+from topo_exp.analysis.grids import cells_with_values
 from topo_exp.analysis.pictures import picture
 from topo_exp.analysis.responses import measurable_sheets, plain_attributes, sheet_coordinates
 from topo_exp.analysis.result import Result
@@ -19,24 +20,25 @@ if TYPE_CHECKING:
 
 
 def retinotopic_map(sim: "Simulation", sheet: str | Iterable[str] | None = None) -> Result:
-    """Find where each unit's afferent field lies, draw the topographic grid, and say how orderly it is.
+    """Find the centre of each unit's afferent field, draw the topographic grid, and measure its order.
 
     The centre of a unit is the centre of gravity of all its afferent weights together, each projection's times its
     strength, in sheet coordinates, which all sheets share: x_i = sum_p |s_p| sum_j |w_pij| x_pj / sum_p |s_p| sum_j
     |w_pij|. Afferent are projections from sheets made before the measured one (`fields.afferent_projections`).
 
-    Arguments:
-        sheet: name of the sheet, or a list of names; None takes those with `measure_maps`. A sheet without afferent
+    Args:
+        sim: The simulation.
+        sheet: Name of the sheet, or a list of names; None takes those with `measure_maps`. A sheet without afferent
             weights of its own, or with none but zeros, is left out.
 
     Returns:
-        Result; maps `centre_x`, `centre_y` on (y, x), and `<projection>_centre_x`, `_y` where there are several
-        projections; metrics `<Sheet>/retinotopy_...` with magnification, smoothness, folds, folded_fraction, coverage
-        and displacement (see the functions of these names); figure `<Sheet>/retinotopy`. Empty for a model without
-        such a sheet.
+        Result; maps `centre_x`, `centre_y` on (y, x), NaN for a unit without afferent weights, and
+        `<projection>_centre_x`, `_y` where there are several projections; metrics `<Sheet>/retinotopy_...` with
+        magnification, smoothness, folds, folded_fraction, coverage and displacement (see the functions of these names);
+        figure `<Sheet>/retinotopy`. Empty for a model without such a sheet.
 
     Raises:
-        UnknownNameError: a sheet that the simulation does not have.
+        UnknownNameError: A sheet that the simulation does not have.
     """
     from xarray import Dataset  # here, because xarray takes longer to load than the whole package
 
@@ -69,7 +71,15 @@ def retinotopic_map(sim: "Simulation", sheet: str | Iterable[str] | None = None)
         metrics |= {f"{name}/retinotopy_{key}": value for key, value in numbers.items()}
         window = _window(cx, cy, sim[name].bounds.lbrt(), bounds)
         title = f"{name}: topographic grid, t = {sim.time:g}"
-        figures[f"{name}/retinotopy"] = picture("topographic_grid", cx, cy, window, title=title)
+        figures[f"{name}/retinotopy"] = picture(
+            "topographic_grid",
+            cx,
+            cy,
+            window,
+            title=title,
+            source_spacing=1 / max(p.src.density for p in projections),
+            region=sim[name].bounds.lbrt(),
+        )
     return Result(metrics, merged(found), figures) if found else Result()
 
 
@@ -78,23 +88,27 @@ def order(
 ) -> dict[str, float]:
     """Return all numbers of a topographic grid by name.
 
-    Arguments:
-        cx, cy: (rows, cols), the position of each unit in the input's space.
-        x, y: (cols,) and (rows,), the units' own positions on their sheet.
+    Args:
+        cx: (rows, cols), x of each unit's position in the input's space; NaN for a unit without one.
+        cy: (rows, cols), y of the same.
+        x: (cols,), the units' own positions on their sheet.
+        y: (rows,), the same.
         bounds: (left, bottom, right, top) of the input sheet.
 
     Returns:
-        magnification, smoothness, folds, folded_fraction, coverage, displacement.
+        magnification, smoothness, folds, folded_fraction, coverage, displacement. A number of the grid's cells takes
+        those whose four corners have a position; it is NaN where there is none.
 
     Raises:
-        ParameterError: cx and cy are not of one shape, (rows, cols) of y and x.
+        ParameterError: Cx and cy are not of one shape, (rows, cols) of y and x.
     """
-    folded = folds(cx, cy)
+    folded, whole = folds(cx, cy), cells_with_values(np.isfinite(np.add(*_grid(cx, cy))))
+    cells = int(whole.sum())
     return {
         "magnification": magnification(cx, cy, x, y),
         "smoothness": smoothness(cx, cy),
-        "folds": float(folded.sum()),
-        "folded_fraction": float(folded.mean()) if folded.size else float("nan"),
+        "folds": float(folded.sum()) if cells else float("nan"),
+        "folded_fraction": float(folded.sum() / cells) if cells else float("nan"),
         "coverage": coverage(cx, cy, bounds),
         "displacement": displacement(cx, cy, x, y),
     }
@@ -104,10 +118,13 @@ def magnification(cx: ArrayLike, cy: ArrayLike, x: ArrayLike, y: ArrayLike) -> f
     """Return the linear magnification: length on the sheet per length of input that it represents.
 
     M = sqrt(a / <|A|>), a being the area of the sheet between four neighbouring units, A that of the input between
-    their four positions (signed, by the shoelace formula), <> the mean over all such cells. After Daniel & Whitteridge
-    (1961, doi:10.1113/jphysiol.1961.sp006803), who give mm of cortex per degree of visual field.
+    their four positions (signed, by the shoelace formula), <> the mean over all such cells.
 
     Arguments as for `order`; NaN where a grid has no area.
+
+    References:
+        Daniel, P. M. & Whitteridge, D. (1961), J Physiol 159:203-221, doi:10.1113/jphysiol.1961.sp006803, in mm of
+        cortex per degree of visual field.
     """
     xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     areas = _areas(*_grid(cx, cy))
@@ -117,25 +134,26 @@ def magnification(cx: ArrayLike, cy: ArrayLike, x: ArrayLike, y: ArrayLike) -> f
 
 
 def smoothness(cx: ArrayLike, cy: ArrayLike) -> float:
-    """Return how smoothly positions change from unit to unit: 1 for an even grid, about 0.2 for random positions.
+    """Return the smoothness of positions from unit to unit: 1 for an even grid, about 0.2 for random positions.
 
     S = 1 - <|c_i - (c_left + c_right + c_above + c_below) / 4|> / <|c_i - c_neighbour|>, over all units inside the
-    sheet's edge and their four neighbours: how far a unit is off its neighbours' mean, relative to their distance. For
-    independent normal positions S = 1 - sqrt(5/8) = 0.21.
+    sheet's edge that have a position, as their four neighbours do: the distance of a unit from its neighbours' mean,
+    relative to its distances from them. For independent normal positions S = 1 - sqrt(5/8) = 0.21.
 
-    Arguments as for `order`; NaN for a grid with no unit inside its edge, or collapsed to a point.
+    Arguments as for `order`; NaN for a grid without such a unit, or collapsed to a point.
     """
     c = np.add(*(part * unit for part, unit in zip(_grid(cx, cy), (1, 1j), strict=True)))
     inner = c[1:-1, 1:-1]
     neighbours = np.stack([c[:-2, 1:-1], c[2:, 1:-1], c[1:-1, :-2], c[1:-1, 2:]])
-    distance = np.abs(inner - neighbours)
-    if not np.isfinite(distance).any() or not np.nanmean(distance) > 0:
+    off, distance = np.abs(inner - neighbours.mean(axis=0)), np.abs(inner - neighbours).mean(axis=0)
+    valued = np.isfinite(off)
+    if not valued.any() or not distance[valued].mean() > 0:
         return float("nan")
-    return float(1 - np.nanmean(np.abs(inner - neighbours.mean(axis=0))) / np.nanmean(distance))
+    return float(1 - off[valued].mean() / distance[valued].mean())
 
 
 def folds(cx: ArrayLike, cy: ArrayLike) -> BoolArray:
-    """Return which cells of the grid are flipped or crossed.
+    """Return True for the cells of the grid that are flipped or crossed.
 
     A cell is the quadrilateral of the positions of four neighbouring units. At each of its corners the two edges turn
     one way; a cell counts as folded if two or more of its four corners turn against the grid (two: its sides cross, as
@@ -157,10 +175,12 @@ def folds(cx: ArrayLike, cy: ArrayLike) -> BoolArray:
 def coverage(cx: ArrayLike, cy: ArrayLike, bounds: tuple[float, float, float, float]) -> float:
     """Return the share of the input sheet's area that the grid spans: sum of |area| of its cells over that of `bounds`.
 
-    Folded cells count with their area, so that a heavily folded grid may exceed 1. Arguments as for `order`.
+    Folded cells count with their area, so that a heavily folded grid may exceed 1. Arguments as for `order`; NaN for a
+    grid without a cell.
     """
     left, bottom, right, top = bounds
-    return float(np.nansum(np.abs(_areas(*_grid(cx, cy)))) / ((right - left) * (top - bottom)))
+    areas = np.abs(_areas(*_grid(cx, cy)))
+    return float(np.nansum(areas) / ((right - left) * (top - bottom))) if np.isfinite(areas).any() else float("nan")
 
 
 def displacement(cx: ArrayLike, cy: ArrayLike, x: ArrayLike, y: ArrayLike) -> float:

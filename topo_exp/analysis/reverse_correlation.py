@@ -1,8 +1,8 @@
-"""Receptive fields by reverse correlation: what in the input drives each unit."""
+"""Receptive fields by reverse correlation: the parts of the input that drive each unit."""
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,17 +11,8 @@ import param
 from topo_exp.analysis.feature_maps import result_of
 from topo_exp.analysis.fields import bounds_of_shown, every
 from topo_exp.analysis.pictures import picture
-from topo_exp.analysis.responses import (
-    BATCH,
-    Cost,
-    Progress,
-    input_sheets,
-    measured_sheets,
-    plain_attributes,
-    present,
-    sheet_coordinates,
-    silent,
-)
+from topo_exp.analysis.presentation import SHOWING, Presentation, measurement
+from topo_exp.analysis.responses import BATCH, Cost, input_sheets, plain_attributes, present, sheet_coordinates
 from topo_exp.analysis.result import Result
 from topo_exp.engine.patterns import Pattern
 from topo_exp.engine.streams import Quantity
@@ -33,36 +24,34 @@ if TYPE_CHECKING:
     from topo_exp.engine.simulation import Simulation
 
 
+@measurement(*SHOWING)
 def receptive_fields(
     sim: "Simulation",
-    sheet: str | Iterable[str] | None = None,
+    shown: Presentation,
     *,
     stimuli: Literal["noise", "spots"] = "noise",
     presentations: int = 2000,
     cell: int = 2,
-    scale: float = 1.0,
     seed: int = 0,
     most: int = 12,
-    duration: float = 1.0,
-    afferent_only: bool = False,
-    inputs: Iterable[str] | None = None,
-    progress: Progress = silent,
 ) -> Result:
     """Measure receptive fields by correlating responses with random images (noise), or with a spot at each place.
 
     With r_k the response to image s_k, the field of a unit is F(X) = sum_k r_k (s_k(X) - <s(X)>) / sum_k |r_k|, <>
-    being the mean over all images: the response-triggered average (Chichilnisky 2001, doi:10.1080/713663221), which for
-    white noise is proportional to the weights of a linear unit. Noise has cells that are 0 or `scale` with equal
+    being the mean over all images: the response-triggered average, which for white noise is proportional to the
+    weights of a linear unit. It is NaN for a unit that never responds. Noise has cells that are 0 or `scale` with equal
     chance; spots are one cell of `scale`, and one of 0, at each place in turn on a ground of scale / 2. Each input
     sheet is shown noise of its own; spots are shown on all at the same place.
 
-    Arguments (others as in `topo_exp.analysis.maps`):
+    Args:
+        sim: The simulation; its state is restored.
+        shown: The shared options, each a keyword argument; see `topo_exp.analysis.maps`. `scale` is the brightest value
+            of an image.
         stimuli: "noise" or "spots".
-        presentations: number of random images; spots need two for each place.
-        cell: side of a cell of the images, in units of the input sheet.
-        scale: brightest value of an image.
-        seed: of the random images.
-        most: most units along a side whose fields are kept; they are spread evenly.
+        presentations: Number of random images; spots need two for each place.
+        cell: Side of a cell of the images, in units of the input sheet.
+        seed: Of the random images.
+        most: Most units along a side whose fields are kept; they are spread evenly.
 
     Returns:
         Result; maps `receptive_field_<input>` on (y, x of the units, y and x of the input sheet), in brightness;
@@ -70,8 +59,12 @@ def receptive_fields(
         coordinates; figures of the fields, each around its unit's position.
 
     Raises:
-        ParameterError: an unknown kind of stimuli, or impossible numbers.
-        UnknownNameError, AnalysisError: as `responses.collect`.
+        ParameterError: An unknown kind of stimuli, or impossible numbers.
+        UnknownNameError: As `responses.collect`.
+        AnalysisError: As `responses.collect`.
+
+    References:
+        Chichilnisky, E. J. (2001), Network 12:199-213, doi:10.1080/713663221.
     """
     from xarray import Dataset  # here, because xarray takes longer to load than the whole package
 
@@ -81,8 +74,9 @@ def receptive_fields(
         raise ParameterError(
             f"receptive_fields: presentations and cell must be >= 1 (got {presentations}, {cell}). Choose larger ones."
         )
-    names, sources = measured_sheets(sim, sheet), input_sheets(sim, inputs)
-    shown = {name: tuple(every(count, most) for count in sim[name].shape) for name in names}
+    scale = shown.scale
+    names, sources = shown.sheets(sim), input_sheets(sim, shown.inputs)
+    places = {name: tuple(every(count, most) for count in sim[name].shape) for name in names}
     sums = {name: _Sums() for name in names}
     images = _noise if stimuli == "noise" else _spots
     generators = {
@@ -97,12 +91,12 @@ def receptive_fields(
             patterns = {
                 name: [Pixels.on(sim[name], image, scale=scale) for image in given] for name, given in batch.items()
             }
-            answers = present(sim, patterns, sheets=names, duration=duration, afferent_only=afferent_only)
-            for name, (rows, cols) in shown.items():
+            answers = present(sim, patterns, sheets=names, duration=shown.duration, afferent_only=shown.afferent_only)
+            for name, (rows, cols) in places.items():
                 sums[name].add(answers[name][:, rows][:, :, cols], {s: scale * image for s, image in batch.items()})
-            progress(Cost(sums[names[0]].count, total, time.perf_counter() - began))
+            shown.progress(Cost(sums[names[0]].count, total, time.perf_counter() - began))
     found: dict[str, Dataset] = {}
-    for name, (rows, cols) in shown.items():
+    for name, (rows, cols) in places.items():
         variables: dict[str, Any] = {}
         coordinates = {"y": np.asarray(sim[name].y)[rows], "x": np.asarray(sim[name].x)[cols]}
         for source, field in sums[name].fields().items():
@@ -111,7 +105,11 @@ def receptive_fields(
             variables[f"receptive_field_{source}"] = (dims, field.astype(np.float32), {"units": "brightness"})
             coordinates |= {f"{source}_{axis}": of_source[axis][1] for axis in ("y", "x")}
         attributes = {"sheet": name, "stimuli": stimuli, "cell": cell, "pattern_scale": scale, "seed": seed}
-        attributes |= {"presentations": sums[name].count, "afferent_only": afferent_only, "simulation_time": sim.time}
+        attributes |= {
+            "presentations": sums[name].count,
+            "afferent_only": shown.afferent_only,
+            "simulation_time": sim.time,
+        }
         found[name] = Dataset(variables, coords=coordinates, attrs=plain_attributes(attributes))
 
     def metrics(name: str, maps: "Dataset") -> dict[str, float]:
@@ -125,8 +123,8 @@ def receptive_fields(
         return {
             f"receptive_fields_{s}": picture(
                 "connection_fields",
-                _around(maps[f"receptive_field_{s}"].values, maps["x"].values, maps["y"].values, sim[s]),
-                bounds=bounds_of_shown(sim[name], *shown[name]),
+                _around(np.nan_to_num(maps[f"receptive_field_{s}"].values), maps["x"].values, maps["y"].values, sim[s]),
+                bounds=bounds_of_shown(sim[name], *places[name]),
                 signed=True,
                 title=f"{name}: receptive fields in {s}, t = {sim.time:g}",
             )
@@ -141,7 +139,8 @@ def radius(fields: FloatArray, x: FloatArray, y: FloatArray) -> float:
 
     R = sqrt(sum_X F(X)^2 |X - c|^2 / sum_X F(X)^2) with c the centre sum F^2 X / sum F^2, X at x (w,) and y (h,), over
     those places where |F| is at least a third of its largest value, so that noise beyond the field does not count. The
-    mean over fields that are not 0 everywhere, NaN if there are none. 0.85 s for a Gaussian field of width s.
+    mean is taken over fields that are neither NaN nor 0 everywhere; it is NaN if there are none. R is 0.85 s for a
+    Gaussian field of width s.
     """
     power = _strong(np.asarray(fields, dtype=float).reshape(-1, len(y), len(x))) ** 2
     power = power[power.sum(axis=(1, 2)) > 0]
@@ -156,7 +155,7 @@ def radius(fields: FloatArray, x: FloatArray, y: FloatArray) -> float:
 
 
 def _strong(fields: FloatArray) -> FloatArray:
-    """Return fields (..., h, w) with what is less than a third of their largest absolute value set to 0."""
+    """Return fields (..., h, w) with values of less than a third of their largest absolute value set to 0."""
     size = np.abs(fields)
     return np.where(size >= size.max(axis=(-2, -1), keepdims=True) / 3, fields, 0.0)
 
@@ -202,9 +201,10 @@ class Pixels(Pattern):
 
 
 class _Sums:
-    """The sums over presentations that fields are made of."""
+    """Sums over presentations, from which fields follow."""
 
     def __init__(self) -> None:
+        """Start with no presentation."""
         self.count = 0
         self._products: dict[str, FloatArray] = {}
         self._images: dict[str, FloatArray] = {}
@@ -221,12 +221,12 @@ class _Sums:
             self._images[name] = self._images.get(name, 0) + image.sum(axis=0)
 
     def fields(self) -> dict[str, FloatArray]:
-        """Return the fields (rows, cols, h, w) in each input sheet; 0 for units that never answered."""
+        """Return the fields (rows, cols, h, w) in each input sheet; NaN for units that never responded."""
         total, responses = (np.asarray(a)[:, :, None, None] for a in (self._total, self._responses))
         found = {}
         for name, products in self._products.items():
             deviation = products - responses * (self._images[name] / self.count)
-            found[name] = np.divide(deviation, total, out=np.zeros_like(deviation), where=total > 0)
+            found[name] = np.divide(deviation, total, out=np.full_like(deviation, np.nan), where=total > 0)
         return found
 
 

@@ -15,7 +15,7 @@ from topo_exp.typing import FloatArray
 Form = Literal["polar", "scalar"]
 
 START_2013 = (0.35, 3.8, 1.3, 0.15, -0.003, 0.0)
-"""Where the fit of the scalar form starts: (a0, ..., a5) that suit GCAL maps of about four hypercolumns across."""
+"""First guess of the scalar form's fit: (a0, ..., a5) that suit GCAL maps of about four hypercolumns across."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,13 @@ class Spectrum:
         plane: (rows, cols), amplitude over the plane of wavenumbers, k = 0 in the middle, ky falling like the map's
             rows.
         extent: (left, right, bottom, top) of that plane, outer edges, in k.
-        k, amplitude: (n,), its mean over all directions.
-        coefficients: (6,), a0 ... a5 of `ring_shape`; NaN where nothing could be fitted.
-        peak: k of the ring: a1 where the fit is sound, else k of the largest amplitude; NaN for a map without
-            structure.
-        fitted: whether `peak` is the fit's.
-        side: length of the longer side of the map in sheet units.
+        k: (n,), wavenumber of each ring.
+        amplitude: (n,), mean over all directions of the amplitude in each ring.
+        coefficients: (6,), a0 ... a5 of `ring_shape`; NaN where the fit was not accepted.
+        peak: k of the strongest structure: a1 where the fit was accepted, else the centroid of `map_spectrum`; NaN for
+            a map without structure.
+        fitted: True if the fit was accepted, so that `peak` is its a1.
+        side: Length of the longer side of the map in sheet units.
     """
 
     form: Form
@@ -47,7 +48,7 @@ class Spectrum:
 
     @property
     def hypercolumn_distance(self) -> float:
-        """The distance Lambda = side / k of hypercolumns in sheet units; the whole side when the ring is at k <= 1."""
+        """Lambda = side / k, the distance of hypercolumns in sheet units; the whole side when the ring is at k <= 1."""
         return self.side / max(self.peak, 1.0) if np.isfinite(self.peak) else np.nan
 
 
@@ -56,15 +57,20 @@ def ring_shape(k: ArrayLike, a0: float, a1: float, a2: float, a3: float, a4: flo
 
         h(k) = a0 exp(-(k - a1)^2 / (2 a2^2)) + a3 + a4 k + a5 k^2
 
-    Arguments:
-        k: wavenumber, any shape and unit.
-        a0: height, a1: position, a2: width of the ring.
-        a3, a4, a5: level, slope and curvature of the background.
+    Args:
+        k: Wavenumber, any shape and unit.
+        a0: Height of the ring.
+        a1: Position of the ring.
+        a2: Width of the ring.
+        a3: Level of the background.
+        a4: Slope of the background.
+        a5: Curvature of the background.
 
     Returns:
         h(k), of the shape of k.
 
-    Source: Kaschube, M. et al. (2010), Science 330:1113-1116, supplementary eq. 7, doi:10.1126/science.1194869.
+    References:
+        Kaschube, M. et al. (2010), Science 330:1113-1116, supplementary eq. 7, doi:10.1126/science.1194869.
     """
     k = np.asarray(k, dtype=np.float64)
     return a0 * np.exp(-((k - a1) ** 2) / (2 * a2**2)) + a3 + a4 * k + a5 * k**2
@@ -79,26 +85,35 @@ def map_spectrum(
         scalar:  S(k) = |F[theta / period - 1/2]|, rescaled from its smallest to its largest value to [0, 1],
                  rings of |k| from one whole number up to the next
 
-    F being the discrete Fourier transform and k counting cycles per longer side of the map. "polar" knows that theta is
+    F being the discrete Fourier transform and k counting cycles per longer side of the map. "polar" takes theta as
     cyclic, places each ring at the mean |k| of its members and leaves out the corners beyond the Nyquist wavenumber.
-    "scalar" is what the code of Stevens et al. (2013) computed, for comparison with its numbers: the jump from pi to 0
-    is part of the map, k = 0 part of the fit, each ring stands at its lower edge, the corners belong to the last ring,
-    and the fit starts from `START_2013`. (That code took odd square maps only.)
+    "scalar" is the form computed by the code of Stevens et al. (2013), for comparison with its numbers: the jump from
+    pi to 0 is part of the map, k = 0 part of the fit, each ring stands at its lower edge, the corners belong to the
+    last ring, and the fit starts from `START_2013`. (That code took odd square maps only.)
 
-    Arguments:
-        preference: theta, (rows, cols), in the unit of `period`; NaN count as the mean.
-        x: (cols,), y: (rows,): unit centres in sheet coordinates.
+    `ring_shape` is fitted to the rings' amplitudes. The fit is accepted if it converged to a ring of positive height
+    between the first wavenumber and the last; it needs seven rings, which is 14 units along a side. Otherwise the peak
+    is a centroid: the mean |k| of all points in the strongest ring of whole numbers and the two beside it, weighted by
+    amplitude squared, each ring by its mean. It is exact for whole numbers of cycles along an axis, and off by
+    up to about 15 % on average for one to three hypercolumns.
+
+    Args:
+        preference: theta, (rows, cols), in the unit of `period`; NaN for a unit without a value, which counts as the
+            mean.
+        x: (cols,), unit centres in sheet coordinates.
+        y: (rows,), the same.
         form: "polar" or "scalar".
         period: pi for orientation.
 
     Returns:
-        a Spectrum; of a uniform map with peak NaN.
+        A Spectrum; of a uniform map, or one without any value, with peak NaN.
 
     Raises:
-        ParameterError: an unknown form or coordinates that do not fit the map.
+        ParameterError: An unknown form or coordinates that do not fit the map.
 
-    Source: Kaschube, M. et al. (2010), Science 330:1113-1116, supplement, doi:10.1126/science.1194869;
-    Stevens, J.-L. R. et al. (2013), J Neurosci 33:15747-15766, doi:10.1523/JNEUROSCI.1037-13.2013.
+    References:
+        Kaschube, M. et al. (2010), Science 330:1113-1116, supplement, doi:10.1126/science.1194869;
+        Stevens, J.-L. R. et al. (2013), J Neurosci 33:15747-15766, doi:10.1523/JNEUROSCI.1037-13.2013.
     """
     if form not in ("polar", "scalar"):
         raise ParameterError(f"map_spectrum.form: must be 'polar' or 'scalar' (got {form!r}). Choose one.")
@@ -112,7 +127,9 @@ def map_spectrum(
     distance = np.hypot(ky[:, None], kx[None, :])
     nyquist = min(side / (2 * dx), side / (2 * dy))
     k, amplitude = _rings(distance, plane, nyquist=nyquist, form=form)
-    coefficients, peak, fitted = _fit(k, amplitude, form=form)
+    coefficients = _fit(k, amplitude, form=form)
+    fitted = bool(np.isfinite(coefficients).all())
+    peak = float(coefficients[1]) if fitted else _centroid(distance, plane, nyquist=nyquist)
     return Spectrum(
         form=form,
         plane=np.fft.fftshift(plane),
@@ -131,7 +148,7 @@ def _plane(theta: FloatArray, *, form: Form, period: float) -> FloatArray:
     z = np.where(valid, polar_map(np.where(valid, theta, 0.0), period=period), 0)
     count = max(int(valid.sum()), 1)
     if form == "polar":
-        return np.abs(np.fft.fft2(np.where(valid, z - z.sum() / count, 0))) / theta.size
+        return np.abs(np.fft.fft2(np.where(valid, z - z.sum() / count, 0))) / count
     scalar = np.where(valid, theta, 0.0) / period % 1.0
     amplitude = np.abs(np.fft.fft2(np.where(valid, scalar, scalar.sum() / count) - 0.5))
     spread = np.ptp(amplitude)
@@ -155,17 +172,29 @@ def _edges(k: FloatArray) -> tuple[float, float]:
     return float(k.min() - step / 2), float(k.max() + step / 2)
 
 
-def _fit(k: FloatArray, amplitude: FloatArray, *, form: Form) -> tuple[FloatArray, float, bool]:
-    """Return the coefficients, the ring's wavenumber, and whether the fit gave it (else the largest amplitude)."""
+def _centroid(distance: FloatArray, plane: FloatArray, *, nyquist: float) -> float:
+    """Return the mean wavenumber of the strongest ring and its neighbours by power; NaN without any structure."""
+    n = int(nyquist + 1e-9) + 1
+    ring = np.rint(distance).astype(np.int64)
+    inside = (ring > 0) & (ring < n)
+    ring, k, power = ring[inside], distance[inside], plane[inside] ** 2
+    count, total, moment = (np.bincount(ring, weights=w, minlength=n + 1) for w in (None, power, power * k))
+    if not total.any():
+        return np.nan
+    amplitude = np.bincount(ring, weights=plane[inside], minlength=n + 1) / np.maximum(count, 1)
+    strongest = int(np.argmax(amplitude))
+    near = slice(strongest - 1, strongest + 2)
+    share = 1 / np.maximum(count[near], 1)
+    return float((moment[near] * share).sum() / (total[near] * share).sum())
+
+
+def _fit(k: FloatArray, amplitude: FloatArray, *, form: Form) -> FloatArray:
+    """Return the coefficients (6,) of `ring_shape`; NaN if there is nothing to fit, or the fit is not accepted."""
     from scipy.optimize import leastsq  # a heavy import that only this line needs
 
     nothing = np.full(6, np.nan)
-    above_zero = k > 0
-    if np.ptp(amplitude[above_zero]) <= 1e-12:
-        return nothing, np.nan, False
-    largest = float(k[above_zero][np.argmax(amplitude[above_zero])])
-    if len(k) < 7:
-        return nothing, largest, False
+    if len(k) < 7 or np.ptp(amplitude[k > 0]) <= 1e-12:
+        return nothing
     start = START_2013 if form == "scalar" else _start(k, amplitude)
 
     def residual(a: FloatArray) -> FloatArray:
@@ -181,8 +210,8 @@ def _fit(k: FloatArray, amplitude: FloatArray, *, form: Form) -> tuple[FloatArra
         found, *_, status = leastsq(residual, start, Dfun=jacobian, col_deriv=True, full_output=True, maxfev=1000)
     found[2] = abs(found[2])
     lowest = k[0] if form == "polar" else 0.0
-    sound = status in (1, 2, 3, 4) and np.isfinite(found).all() and found[0] > 0 and lowest < found[1] < k[-1]
-    return (found, float(found[1]), True) if sound else (nothing, largest, False)
+    accepted = status in (1, 2, 3, 4) and np.isfinite(found).all() and found[0] > 0 and lowest < found[1] < k[-1]
+    return np.asarray(found) if accepted else nothing
 
 
 def _start(k: FloatArray, amplitude: FloatArray) -> FloatArray:

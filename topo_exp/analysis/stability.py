@@ -1,4 +1,4 @@
-"""How much a map has in common with another one, or with itself at other times."""
+"""Similarity of a map to another one, or to itself at other times."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ def cyclic_difference(first: ArrayLike, second: ArrayLike, *, period: float = np
 
         d = min(|a - b| mod p, p - |a - b| mod p)
 
-    Arguments:
-        first, second: a and b, arrays that broadcast, in the unit of `period`.
+    Args:
+        first: a, in the unit of `period`.
+        second: b, an array that broadcasts with a.
         period: p, above 0; pi for orientation, 2 pi for phase or direction.
 
     Returns:
         d in [0, period/2], in the unit of `period`, of the broadcast shape.
 
     Raises:
-        ParameterError: the period is not above 0.
+        ParameterError: The period is not above 0.
     """
     if not period > 0:
         raise ParameterError(f"cyclic_difference.period: must be > 0 (got {period}). Orientation has pi.")
@@ -34,13 +35,13 @@ def cyclic_difference(first: ArrayLike, second: ArrayLike, *, period: float = np
 
 
 def similarity_index(first: ArrayLike, second: ArrayLike, *, period: float = np.pi) -> float:
-    """Return how similar two maps of a cyclic preference are.
+    """Return the similarity of two maps of a cyclic preference.
 
         SI = 1 - 4 <d>,   d = cyclic difference of the preferences, expressed on [0, 1), so that d <= 1/2
 
-    Arguments:
-        first, second: preferences of the same units, equal shapes, in the unit of `period`. Units that are NaN in
-            either are left out.
+    Args:
+        first: Preferences, in the unit of `period`.
+        second: Preferences of the same units, of equal shape. Units that are NaN in either map are left out.
         period: pi for orientation.
 
     Returns:
@@ -48,11 +49,12 @@ def similarity_index(first: ArrayLike, second: ArrayLike, *, period: float = np.
         period; NaN when no unit has both values.
 
     Raises:
-        ParameterError: the shapes differ.
+        ParameterError: The shapes differ.
 
-    Source: Stevens, J.-L. R., Law, J. S., Antolik, J. & Bednar, J. A. (2013), J Neurosci 33:15747-15766, eq. 1,
-    doi:10.1523/JNEUROSCI.1037-13.2013; after Chapman, B., Stryker, M. P. & Bonhoeffer, T. (1996), J Neurosci
-    16:6443-6453, doi:10.1523/JNEUROSCI.16-20-06443.1996.
+    References:
+        Stevens, J.-L. R., Law, J. S., Antolik, J. & Bednar, J. A. (2013), J Neurosci 33:15747-15766, eq. 1,
+        doi:10.1523/JNEUROSCI.1037-13.2013; after Chapman, B., Stryker, M. P. & Bonhoeffer, T. (1996), J Neurosci
+        16:6443-6453, doi:10.1523/JNEUROSCI.16-20-06443.1996.
     """
     a, b = np.asarray(first), np.asarray(second)
     if a.shape != b.shape:
@@ -65,19 +67,20 @@ def similarity_index(first: ArrayLike, second: ArrayLike, *, period: float = np.
 def stability(maps: Sequence[ArrayLike], *, reference: ArrayLike | None = None, period: float = np.pi) -> FloatArray:
     """Return the similarity of each map of a development to its final map.
 
-    Arguments:
-        maps: preferences in order of time, equal shapes, in the unit of `period`.
-        reference: the map to compare with; None stands for the last of `maps`.
+    Args:
+        maps: Preferences in order of time, equal shapes, in the unit of `period`.
+        reference: The map to compare with; None stands for the last of `maps`.
         period: pi for orientation.
 
     Returns:
         SI of each map to the reference, (len(maps),), see `similarity_index`; empty for no maps.
 
     Raises:
-        ParameterError: the shapes differ.
+        ParameterError: The shapes differ.
 
-    Source: the stability index of Stevens et al. (2013), J Neurosci 33:15747-15766, eq. 1,
-    doi:10.1523/JNEUROSCI.1037-13.2013.
+    References:
+        The stability index of Stevens et al. (2013), J Neurosci 33:15747-15766, eq. 1,
+        doi:10.1523/JNEUROSCI.1037-13.2013.
     """
     if not len(maps):
         return np.zeros(0)
@@ -88,15 +91,15 @@ def stability(maps: Sequence[ArrayLike], *, reference: ArrayLike | None = None, 
 def change(maps: Sequence[ArrayLike], *, period: float = np.pi) -> FloatArray:
     """Return the similarity of each map of a development to the map before it.
 
-    Arguments:
-        maps: preferences in order of time, equal shapes, in the unit of `period`.
+    Args:
+        maps: Preferences in order of time, equal shapes, in the unit of `period`.
         period: pi for orientation.
 
     Returns:
         SI of each map to its predecessor, (len(maps),), see `similarity_index`; the first is NaN.
 
     Raises:
-        ParameterError: the shapes differ.
+        ParameterError: The shapes differ.
     """
     later = [similarity_index(new, old, period=period) for old, new in itertools.pairwise(maps)]
     return np.array([np.nan, *later]) if len(maps) else np.zeros(0)

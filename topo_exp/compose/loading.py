@@ -129,6 +129,7 @@ def check_call(function: Callable[..., Any], options: Mapping[str, Any], where: 
     Raises:
         UnknownNameError: it has no such option.
         ConfigError: it takes no simulation, or needs an option that is not given.
+        ParameterError: a measurement of this package finds a value of an option wrong.
     """
     try:
         signature = inspect.signature(function)
@@ -151,6 +152,8 @@ def check_call(function: Callable[..., Any], options: Mapping[str, Any], where: 
         raise ConfigError(
             f"{where}: must be callable with a simulation and its options (got {described}): {error}."
         ) from (error)
+    if callable(check_options := getattr(function, "check_options", None)):
+        check_options(**options)
 
 
 def load_file(path: Path, where: str) -> ModuleType:

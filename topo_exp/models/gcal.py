@@ -1,5 +1,7 @@
 """The four models of Stevens et al. 2013: L, AL, GCL and GCAL."""
 
+from typing import Any
+
 import param
 
 from topo_exp.engine.actions import ShowPattern
@@ -50,6 +52,12 @@ class Gcal(OnOffV1):
         49.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Units of V1 per unit of length."
     )
 
+    def __init__(self, **params: Any) -> None:
+        """Check the images, too: a file that cannot be read is refused before a run starts."""
+        super().__init__(**params)
+        if self.image_folder is not None:
+            ImageFolder(path=self.image_folder).check()
+
     def build(self) -> Simulation:
         """Return the network at time 0."""
         sim = Simulation("gcal", seed=REFERENCE_SEED if self.weight_seed is None else self.weight_seed)
@@ -69,7 +77,7 @@ class Gcal(OnOffV1):
         brightness = self.contrast / 100.0
         if self.dataset == "Gaussian":
             return self.elongated_gaussians(scale=brightness, seed=self.input_seed)
-        images = ImageFolder(path=self.image_folder) if self.image_folder else DeadLeaves()
+        images = DeadLeaves() if self.image_folder is None else ImageFolder(path=self.image_folder)
         rearing = self.dataset == "rearing"
         radius = self.area / 2.0 + 0.25
         return Image(
