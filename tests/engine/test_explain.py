@@ -111,7 +111,12 @@ def test_empty_subclasses_keep_the_compiled_form(declared, plain):
         ({"afferent": {"weights_output_fn": HalvedNorm()}}, True, True, "weights_output_fn HalvedNorm"),
         ({"afferent": {"response_fn": functions.squared}}, True, True, "response_fn squared"),
         ({"afferent": {"weights_generator": UniformNoise(offset=-0.4)}}, True, True, "negative weights"),
-        ({"afferent": {"cf_shape": SineGrating(frequency=0.4, orientation=np.pi / 2)}}, True, True, "cf_shape has holes"),
+        (
+            {"afferent": {"cf_shape": SineGrating(frequency=0.4, orientation=np.pi / 2)}},
+            True,
+            True,
+            "cf_shape has holes",
+        ),
         ({"cortex": {"output_fns": [functions.soft]}}, True, False, "output function soft has no compiled form"),
         ({"cortex": {"output_fns": []}}, True, False, "0 output functions"),
         ({"cortex": {"mask_fn": NeighborhoodMask()}}, True, False, "mask_fn is set"),

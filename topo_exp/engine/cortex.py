@@ -13,7 +13,8 @@ from topo_exp.engine.coordinates import Grid
 from topo_exp.engine.learning import DivisiveNormalizeL1, reciprocal
 from topo_exp.engine.moment import Moment
 from topo_exp.engine.presentation import Shown
-from topo_exp.engine.projection import CFProjection, Projection
+from topo_exp.engine.projection import CFProjection
+from topo_exp.engine.projection_base import Projection
 from topo_exp.engine.settling import ActivateOnce, Settle, Step
 from topo_exp.engine.sheet import Connection, Sheet
 from topo_exp.engine.streams import Real

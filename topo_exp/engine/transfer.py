@@ -183,7 +183,7 @@ class HomeostaticResponse(Adaptive):
         return state
 
     def restore(self, state: State) -> None:
-        """Set all four to what was stored."""
+        """Set all four to stored values."""
         self.threshold, self.average, self.previous = (state.get(name) for name in ("threshold", "average", "previous"))
         numerator, denominator = state["next_update"]
         self.next_update = Fraction(int(numerator), int(denominator))

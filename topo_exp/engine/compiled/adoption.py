@@ -21,7 +21,8 @@ from topo_exp.engine.events import Events
 from topo_exp.engine.explain import Form
 from topo_exp.engine.fields import DenseFields, DenseKernel, Fields, Responder
 from topo_exp.engine.network import Network
-from topo_exp.engine.projection import CFProjection, Projection, SharedWeightCFProjection
+from topo_exp.engine.projection import CFProjection, SharedWeightCFProjection
+from topo_exp.engine.projection_base import Projection
 from topo_exp.engine.workers import DenseWorker, Workers
 
 

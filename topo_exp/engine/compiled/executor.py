@@ -19,7 +19,8 @@ from topo_exp.engine.compiled.fields import EventDrivenFields, SharedFields
 from topo_exp.engine.cortex import CFSheet
 from topo_exp.engine.events import Activity, Events
 from topo_exp.engine.moment import Moment
-from topo_exp.engine.projection import CFProjection, Projection
+from topo_exp.engine.projection import CFProjection
+from topo_exp.engine.projection_base import Projection
 from topo_exp.engine.settling import Settle, Step
 from topo_exp.engine.sheet import Sheet
 from topo_exp.engine.streams import NumberGenerator
@@ -50,7 +51,7 @@ class Executor:
 
     Args:
         sheet: The sheet.
-        plan: What to build the executor for.
+        plan: The fields and functions to build the executor for.
         clock: The network's clock: whether other input may arrive within some time.
     """
 

@@ -124,7 +124,7 @@ class EventDrivenFields:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the weights and of what says where they belong."""
+        """Bytes of the weights and of their layout."""
         return self.buffers.nbytes
 
 
