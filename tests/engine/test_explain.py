@@ -100,6 +100,9 @@ def test_empty_subclasses_keep_the_compiled_form(declared, plain):
     assert differences(derived.state(), base.state()) == []
 
 
+STRIPES = SineGrating(frequency=0.4, orientation=np.pi / 2)
+
+
 @pytest.mark.parametrize(
     ("declared", "sheet", "projection", "says"),
     [
@@ -112,7 +115,7 @@ def test_empty_subclasses_keep_the_compiled_form(declared, plain):
         ({"afferent": {"response_fn": functions.squared}}, True, True, "response_fn squared"),
         ({"afferent": {"weights_generator": UniformNoise(offset=-0.4)}}, True, True, "negative weights"),
         (
-            {"afferent": {"cf_shape": SineGrating(frequency=0.4, orientation=np.pi / 2)}},
+            {"afferent": {"cf_shape": STRIPES}},
             True,
             True,
             "cf_shape has holes",
