@@ -5,6 +5,7 @@ A projection type of a user's own is one class derived from `Projection` or `CFP
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from topo_exp.engine.memory import CheckedRule, RuleMemory, declared_memory
 from topo_exp.engine.moment import Moment
 from topo_exp.engine.patterns import Constant, Pattern
 from topo_exp.engine.presentation import Shown, pack_activity, unpack_activity
-from topo_exp.engine.response import Add, DotProduct
+from topo_exp.engine.response import Add, DotProduct, as_sum
 from topo_exp.engine.sheet import Sheet
 from topo_exp.engine.streams import Quantity, Real, Streams
 from topo_exp.engine.weights import cells, draw_weights, mask_of_shape
@@ -45,7 +46,7 @@ class Projection(param.Parameterized):
     """Declares delay, strength, fields and functions; `sim.connect(src, dest, projection)` puts it into a network."""
 
     delay = Real(0.05, bounds=(0, None), inclusive_bounds=(False, True), doc="Time that activity takes to arrive.")
-    strength = Real(1.0, doc="Factor of the response; negative for inhibition.")
+    strength = Real(1.0, instantiate=True, doc="Factor of the response; negative for inhibition.")
     weights_generator = param.ClassSelector(
         class_=Pattern,
         default=Constant(),
@@ -64,7 +65,7 @@ class Projection(param.Parameterized):
         doc="Where a field has connections: the cells in which this pattern, sized to the field, is at least 0.5.",
     )
     response_fn = param.Callable(DotProduct(), instantiate=True, doc="f(inputs, weights) -> response of each unit.")
-    activity_group = Real(0.5, doc="Groups of projections combine in ascending order of this number.")
+    activity_group = Real(0.5, instantiate=True, doc="Groups of projections combine in ascending order of this number.")
     combine = param.Callable(
         Add(), instantiate=True, doc="f(activity, contribution): adds this projection's group to the groups before it."
     )
@@ -79,6 +80,8 @@ class Projection(param.Parameterized):
         self.src: Sheet
         self.dest: Sheet
         self.geometry: FieldGeometry
+        self.n_units: int
+        """Connections of an uncropped field, at most the units of the source sheet: learning rates refer to it."""
         self.response: FloatArray
         """The array that holds `activity`; the compiled implementation reuses it, so users are given copies."""
         self.input: FloatArray | Shown | None = None
@@ -95,7 +98,7 @@ class Projection(param.Parameterized):
     def activity(self, value: FloatArray) -> None:
         self.response = np.array(value)
 
-    @property
+    @cached_property
     def path(self) -> str:
         """Destination and name, by which states and messages refer to this projection."""
         return f"{self.dest.name}/{self.name}"
@@ -109,11 +112,6 @@ class Projection(param.Parameterized):
     def nbytes(self) -> int:
         """Bytes that the weights take."""
         return 0
-
-    @property
-    def n_units(self) -> int:
-        """Connections of an uncropped field, at most the units of the source sheet: learning rates refer to it."""
-        return min(int(self.template_mask.sum()), self.src.shape[0] * self.src.shape[1])
 
     # --- building ---------------------------------------------------------------------------------------------------
 
@@ -148,6 +146,7 @@ class Projection(param.Parameterized):
         self.geometry = FieldGeometry.lay(template, self.src.grid, self.dest.grid, where=self.path)
         self.nominal_bounds = bounds
         self.template_mask = mask_of_shape(self.cf_shape, template)
+        self.n_units = min(int(self.template_mask.sum()), self.src.shape[0] * self.src.shape[1])
         if not self.template_mask.any():
             raise GeometryError(
                 f"{self.path}.cf_shape: must leave a field at least one connection (got none of "
@@ -333,7 +332,7 @@ class CFProjection(Projection):
     """
 
     learning_rate = Quantity(
-        0.0, bounds=(0, None), doc="Learning rate of a whole field; a connection's is this / n_units."
+        0.0, instantiate=True, bounds=(0, None), doc="Learning rate of a whole field; a connection's is this / n_units."
     )
     learning_fn = param.Callable(
         Hebbian(),
@@ -435,6 +434,9 @@ class CFProjection(Projection):
 
     def respond(self, source: FloatArray | Shown) -> FloatArray:
         """Return the response (rows, columns) to a source activity, without strength."""
+        sum_over_field = as_sum(self.response_fn)
+        if sum_over_field is not None and isinstance(self.fields, DenseFields):
+            return self.fields.respond_by_sums(source, sum_over_field)
         return self.fields.respond(source, self.checked_response)
 
     def learn(self, activity: FloatArray, moment: Moment) -> None:
