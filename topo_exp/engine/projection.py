@@ -13,7 +13,7 @@ from topo_exp.engine.memory import CheckedRule, RuleMemory, declared_memory
 from topo_exp.engine.moment import Moment
 from topo_exp.engine.presentation import Shown
 from topo_exp.engine.projection_base import Projection
-from topo_exp.engine.response import DotProduct
+from topo_exp.engine.response import DotProduct, as_sum
 from topo_exp.engine.streams import Quantity, Streams
 from topo_exp.engine.weights import cells, draw_weights
 from topo_exp.errors import ParameterError
@@ -27,7 +27,7 @@ class CFProjection(Projection):
     """
 
     learning_rate = Quantity(
-        0.0, bounds=(0, None), doc="Learning rate of a whole field; a connection's is this / n_units."
+        0.0, instantiate=True, bounds=(0, None), doc="Learning rate of a whole field; a connection's is this / n_units."
     )
     learning_fn = param.Callable(
         Hebbian(),
@@ -129,6 +129,9 @@ class CFProjection(Projection):
 
     def respond(self, source: FloatArray | Shown) -> FloatArray:
         """Return the response (rows, columns) to a source activity, without strength."""
+        sum_over_field = as_sum(self.response_fn)
+        if sum_over_field is not None and isinstance(self.fields, DenseFields):
+            return self.fields.respond_by_sums(source, sum_over_field)
         return self.fields.respond(source, self.checked_response)
 
     def learn(self, activity: FloatArray, moment: Moment) -> None:

@@ -5,6 +5,7 @@ A projection type of a user's own is one class derived from `Projection` or `CFP
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class Projection(param.Parameterized):
     """Declares delay, strength, fields and functions; `sim.connect(src, dest, projection)` puts it into a network."""
 
     delay = Real(0.05, bounds=(0, None), inclusive_bounds=(False, True), doc="Time that activity takes to arrive.")
-    strength = Real(1.0, doc="Factor of the response; negative for inhibition.")
+    strength = Real(1.0, instantiate=True, doc="Factor of the response; negative for inhibition.")
     weights_generator = param.ClassSelector(
         class_=Pattern,
         default=Constant(),
@@ -61,7 +62,7 @@ class Projection(param.Parameterized):
         doc="Where a field has connections: the cells in which this pattern, sized to the field, is at least 0.5.",
     )
     response_fn = param.Callable(DotProduct(), instantiate=True, doc="f(inputs, weights) -> response of each unit.")
-    activity_group = Real(0.5, doc="Groups of projections combine in ascending order of this number.")
+    activity_group = Real(0.5, instantiate=True, doc="Groups of projections combine in ascending order of this number.")
     combine = param.Callable(
         Add(), instantiate=True, doc="f(activity, contribution): adds this projection's group to the groups before it."
     )
@@ -76,6 +77,8 @@ class Projection(param.Parameterized):
         self.src: Sheet
         self.dest: Sheet
         self.geometry: FieldGeometry
+        self.n_units: int
+        """Connections of an uncropped field, at most the units of the source sheet: learning rates refer to it."""
         self.response: FloatArray
         """The array that holds `activity`; the compiled implementation reuses it, so users are given copies."""
         self.input: FloatArray | Shown | None = None
@@ -92,7 +95,7 @@ class Projection(param.Parameterized):
     def activity(self, value: FloatArray) -> None:
         self.response = np.array(value)
 
-    @property
+    @cached_property
     def path(self) -> str:
         """Destination and name, by which states and messages refer to this projection."""
         return f"{self.dest.name}/{self.name}"
@@ -106,11 +109,6 @@ class Projection(param.Parameterized):
     def nbytes(self) -> int:
         """Bytes that the weights take."""
         return 0
-
-    @property
-    def n_units(self) -> int:
-        """Connections of an uncropped field, at most the units of the source sheet: learning rates refer to it."""
-        return min(int(self.template_mask.sum()), self.src.shape[0] * self.src.shape[1])
 
     # --- building ---------------------------------------------------------------------------------------------------
 
@@ -145,6 +143,7 @@ class Projection(param.Parameterized):
         self.geometry = FieldGeometry.lay(template, self.src.grid, self.dest.grid, where=self.path)
         self.nominal_bounds = bounds
         self.template_mask = mask_of_shape(self.cf_shape, template)
+        self.n_units = min(int(self.template_mask.sum()), self.src.shape[0] * self.src.shape[1])
         if not self.template_mask.any():
             raise GeometryError(
                 f"{self.path}.cf_shape: must leave a field at least one connection (got none of "

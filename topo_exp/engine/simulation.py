@@ -174,6 +174,7 @@ class Simulation:
         """Read all parameters again: lay the clock, and choose the implementation of each sheet."""
         for sheet in self.sheets.values():
             sheet.refresh()
+        self.streams.refresh()
         self.events.lay(self.sheets)
         if self._workers is not None:
             self._workers.refresh()

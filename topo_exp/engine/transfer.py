@@ -6,6 +6,7 @@ time, are `Adaptive`: their sheet also gives them the `Moment`, and stores their
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from typing import TypeAlias
 
 import numpy as np
@@ -210,9 +211,20 @@ class KernelMax(Adaptive):
     def apply(self, x: FloatArray, moment: Moment) -> FloatArray:
         """Return the neighbourhood function around the winner."""
         rows, columns = x.shape
-        row, column = divmod(int(np.argmax(x)), columns)
+        row, column = divmod(int(x.argmax()), columns)
         sigma = self.density * moment.number("kernel_radius", self.kernel_radius)
         half_width = int(max(1.25, 3 * sigma))
-        dy, dx = np.arange(rows)[:, None] - row, np.arange(columns)[None, :] - column
-        kernel = np.exp(-(dx**2 + dy**2) / (2.0 * sigma**2))
-        return np.where((np.abs(dx) <= half_width) & (np.abs(dy) <= half_width), kernel, 0.0)
+        above, below = min(row, half_width), min(rows - row, half_width + 1)
+        left, right = min(column, half_width), min(columns - column, half_width + 1)
+        squares = _squares(max(rows, columns))
+        middle = len(squares) // 2
+        distance = squares[middle - above : middle + below, None] + squares[middle - left : middle + right]
+        activity = np.zeros((rows, columns))
+        activity[row - above : row + below, column - left : column + right] = np.exp(distance / (-2.0 * sigma**2))
+        return activity
+
+
+@cache
+def _squares(extent: int) -> FloatArray:
+    """Return the squares of all whole numbers between -extent and extent, in their order."""
+    return read_only(np.arange(-float(extent), extent + 1.0) ** 2)
