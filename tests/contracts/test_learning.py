@@ -7,7 +7,8 @@ from tests.contracts import functions
 from tests.contracts.members import assert_declared, members, missing
 from tests.contracts.networks import CONTRACTS, network
 from topo_exp.engine import learning
-from topo_exp.engine.learning import DivisiveNormalizeL1, EuclideanHebbian, Hebbian, KeepWeights
+from topo_exp.engine.learning import DivisiveNormalizeL1, EuclideanHebbian, Hebbian, KeepWeights, cellwise
+from topo_exp.engine.projection import CFProjection
 from topo_exp.engine.streams import UniformRandom
 from topo_exp.errors import ParameterError
 
@@ -88,6 +89,41 @@ def test_a_rule_that_is_for_active_units_leaves_the_others(name):
     np.testing.assert_array_equal(rule(weights, inputs, activity, 0.0), weights)
     if getattr(rule, "active_units_only", False):
         np.testing.assert_array_equal(rule(weights, inputs, activity, rate)[2], weights[2])
+
+
+@pytest.mark.parametrize("name", ALL_RULES)
+def test_a_cellwise_rule_does_not_depend_on_the_place_of_a_cell(name):
+    """Where a rule declares so, cells may be rearranged and left out: the others' new weights stay the same."""
+    rule, (weights, inputs, activity, rate) = ALL_RULES[name](), arguments()
+    if not getattr(rule, "cellwise", False):
+        pytest.skip("is not declared")
+    order = np.random.default_rng(2).permutation(21)[:12]
+    cells = [array.reshape(5, 21)[:, order].reshape(5, 4, 3) for array in (weights, inputs)]
+    whole = rule(weights, inputs, activity, rate)
+    np.testing.assert_array_equal(rule(*cells, activity, rate), whole.reshape(5, 21)[:, order].reshape(5, 4, 3))
+
+
+def decay_and_grow(weights, inputs, activity, rate):
+    """Return weights that decay everywhere and grow by the Hebb rule."""
+    return weights * (1 - rate) + (rate * activity)[:, None, None] * inputs
+
+
+@cellwise
+def decay_and_grow_cellwise(weights, inputs, activity, rate):
+    """Return the same, by a rule that is declared."""
+    return decay_and_grow(weights, inputs, activity, rate)
+
+
+def test_a_function_is_declared_cellwise_by_a_decorator():
+    """The decorator returns the function itself, and learning by it gives the same bits as without."""
+    results = []
+    for rule in (decay_and_grow, decay_and_grow_cellwise):
+        sim = network(afferent={"learning_fn": rule, "learning_rate": 0.2})("reference")
+        sim.run(5)
+        results.append([p.weights for p in sim.projections if isinstance(p, CFProjection)])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert cellwise(decay_and_grow_cellwise) is decay_and_grow_cellwise
 
 
 def test_rules_compute_their_equations():

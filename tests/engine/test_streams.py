@@ -52,3 +52,47 @@ def test_a_quantity_refuses_what_is_no_number_within_its_bounds(size):
     """A number out of bounds, not finite, or not a number is refused by the parameter's name."""
     with pytest.raises(ParameterError, match=r"Gaussian\.size"):
         Gaussian(size=size)
+
+
+def test_the_parameters_of_a_generator_are_read_at_the_next_refresh():
+    """A generator that is changed while a simulation runs takes effect when the simulation reads all parameters."""
+    streams, decay = Streams(0), ExponentialDecay(start=1.0, time_constant=2.0)
+    draw = streams.number("rate", decay)
+    assert callable(draw)
+    assert streams.number("rate", decay) is draw
+    before = draw(Fraction(0))
+    decay.start = 3.0
+    streams.refresh()
+    again = streams.number("rate", decay)
+    assert callable(again)
+    assert (before, again(Fraction(0))) == (1.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    "generator",
+    [
+        UniformRandom(name="n", lbound=-1.0, ubound=2.5, seed=3, time_dependent=True),
+        ExponentialDecay(start=2.0, time_constant=5.0, minimum=0.1),
+    ],
+    ids=lambda generator: type(generator).__name__,
+)
+def test_a_number_of_a_simulation_is_that_of_its_generator(generator):
+    """What a simulation draws at a time is the generator's own value for that time."""
+    draw = Streams(0).number("x", generator)
+    assert callable(draw)
+    for time in (Fraction(0), Fraction(7, 20), Fraction(1001, 3)):
+        assert draw(time) == generator.value(time, random.Random(0))
+
+
+def test_a_generator_of_a_users_own_draws_by_its_value():
+    """A subclass that defines `value` anew is asked for it, whatever its base class does."""
+
+    class Halved(UniformRandom):
+        def value(self, time: Fraction, stream: random.Random) -> float:
+            return super().value(time, stream) / 2
+
+    halved, plain = Streams(0).number("x", Halved(seed=4)), Streams(0).number("x", UniformRandom(seed=4))
+    assert callable(halved)
+    assert callable(plain)
+    for _ in range(3):
+        assert halved(Fraction(0)) == plain(Fraction(0)) / 2

@@ -206,7 +206,8 @@ def reference(function: object) -> str:
         return function
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", repr(function))
     try:
-        file = inspect.getsourcefile(inspect.unwrap(function))  # type: ignore[arg-type]  # not that of a decorator
+        # unwrapped, to find the function's own file and not that of its decorator
+        file = inspect.getsourcefile(inspect.unwrap(function))  # type: ignore[arg-type]  # a TypeError is handled
     except TypeError:
         file = None
     if module in (None, "__main__") or str(module).startswith("topo_exp_user_"):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from topo_exp.errors import GeometryError
 from topo_exp.typing import FloatArray, IntArray
@@ -234,8 +235,31 @@ class FieldGeometry:
 
     def release(self) -> None:
         """Free the large arrays; they are computed again when they are next used."""
-        for name in ("on_sheet", "gather_index"):
+        for name in ("on_sheet", "gather_index", "frames"):
             self.__dict__.pop(name, None)
+
+    @cached_property
+    def windows(self) -> tuple[tuple[tuple[int, int, int, int], IntArray], ...]:
+        """The distinct parts of the template that lie on the sheet, each with the units of which it is the field.
+
+        Each is (first row, end row, first column, end column) within the template; units are in ascending order.
+        """
+        rows, columns = self.offsets.T
+        r1, r2, c1, c2 = self.slices.T
+        parts = np.stack([rows, rows + r2 - r1, columns, columns + c2 - c1], axis=1)
+        distinct, which = np.unique(parts, axis=0, return_inverse=True)
+        first, end, left, right = distinct.T.tolist()
+        units = (np.flatnonzero(which.ravel() == i) for i in range(len(distinct)))
+        return tuple(zip(zip(first, end, left, right, strict=True), units, strict=True))
+
+    @cached_property
+    def frames(self) -> "Frames":
+        """The smallest rectangles of one shape that hold the part of each field that lies on the sheet."""
+        r1, r2, c1, c2 = self.slices.T
+        height, width = int((r2 - r1).max()), int((c2 - c1).max())
+        rows, columns = self.source_shape
+        corners = np.stack([np.minimum(r1, rows - height), np.minimum(c1, columns - width)], axis=1)
+        return Frames.lay((height, width), corners, self)
 
     def patches(self, source: FloatArray) -> FloatArray:
         """Return the source activity under each field, (units, rows, columns), zero off the sheet."""
@@ -258,6 +282,62 @@ class FieldGeometry:
         for row, column in np.argwhere(kernel):
             total += kernel[row, column] * padded[np.ix_(rows + row, columns + column)]
         return total
+
+
+@dataclass(frozen=True)
+class Frames:
+    """For each unit a rectangle of the source sheet that holds its field, all of one shape and wholly on the sheet.
+
+    Arrays (units, rows, columns) on frames hold the same as those on the template, without the cells off the sheet.
+    """
+
+    shape: tuple[int, int]
+    geometry: FieldGeometry
+    source: IntArray
+    """(units, rows, columns): flat index of each cell in the source sheet."""
+    cells: IntArray
+    """Flat indices of the cells that lie on the template, among those of all frames."""
+    places: IntArray
+    """Flat indices of the same cells among those of all units' templates."""
+
+    @classmethod
+    def lay(cls, shape: tuple[int, int], corners: IntArray, geometry: FieldGeometry) -> "Frames":
+        """Lay frames of a shape, whose first cells are at `corners` (units, 2) of the source sheet."""
+        (height, width), (_, columns) = geometry.template.shape, geometry.source_shape
+        row, column = corners[:, :1] + np.arange(shape[0]), corners[:, 1:] + np.arange(shape[1])
+        source = row[:, :, None] * columns + column[:, None, :]
+        row, column = row - geometry.corners[:, :1], column - geometry.corners[:, 1:]
+        inside = ((row >= 0) & (row < height))[:, :, None] & ((column >= 0) & (column < width))[:, None, :]
+        first = np.arange(geometry.units)[:, None, None] * (height * width)
+        places = first + row[:, :, None] * width + column[:, None, :]
+        return cls(shape, geometry, source, np.flatnonzero(inside), places[inside])
+
+    def patches(self, source: FloatArray) -> FloatArray:
+        """Return the source activity under each frame, (units, rows, columns), which may be a read-only view."""
+        if self.shape == source.shape:  # each unit sees the whole sheet; np.broadcast_to takes ten times as long
+            source = np.ascontiguousarray(source)
+            shape, strides = (self.geometry.units, *self.shape), (0, *source.strides)
+            return np.ndarray(shape, source.dtype, buffer=source, strides=strides)
+        return source.ravel().take(self.source)
+
+    def pack(self, templates: NDArray) -> NDArray:
+        """Return an array on templates, (units, rows, columns), as one on frames, zero beside the template."""
+        packed = np.zeros((self.geometry.units, *self.shape), templates.dtype)
+        packed.reshape(-1)[self.cells] = templates.reshape(-1)[self.places]
+        return packed
+
+    def unpack(self, packed: NDArray, into: NDArray | None = None) -> NDArray:
+        """Return an array on frames as one on templates, zero off the sheet.
+
+        Args:
+            packed: The array, (units, rows, columns).
+            into: An array on templates that is zero off the sheet, to be filled; None for a new one.
+        """
+        if into is None:
+            into = np.zeros((self.geometry.units, *self.geometry.template.shape), packed.dtype)
+        flat = packed.reshape(-1)
+        into.reshape(-1)[self.places] = flat if len(self.cells) == flat.size else flat[self.cells]
+        return into
 
 
 def machine_memory() -> int:

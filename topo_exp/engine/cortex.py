@@ -13,7 +13,8 @@ from topo_exp.engine.coordinates import Grid
 from topo_exp.engine.learning import DivisiveNormalizeL1, reciprocal
 from topo_exp.engine.moment import Moment
 from topo_exp.engine.presentation import Shown
-from topo_exp.engine.projection import CFProjection, Projection
+from topo_exp.engine.projection import CFProjection
+from topo_exp.engine.projection_base import Projection
 from topo_exp.engine.settling import ActivateOnce, Settle, Step
 from topo_exp.engine.sheet import Connection, Sheet
 from topo_exp.engine.streams import Real
@@ -26,7 +27,7 @@ class CFSheet(Sheet):
     """A sheet of units with connection fields: activated once whenever input has arrived, then learning."""
 
     measure_maps = param.Boolean(True, doc="Whether analyses measure feature maps on this sheet.")
-    plastic = param.Boolean(True, doc="Whether this sheet's projections learn.")
+    plastic = param.Boolean(True, instantiate=True, doc="Whether this sheet's projections learn.")
     output_fns = param.List(
         [], doc="f(x) -> x, each applied in turn to the combined input; see topo_exp.engine.transfer."
     )
@@ -39,6 +40,8 @@ class CFSheet(Sheet):
         """Decides when this sheet is activated, learns, and sends to other sheets."""
         self._activity: FloatArray = read_only(np.zeros(self.shape))
         self._mask: BoolArray | None = None
+        self._groups: list[list[Projection]] = []
+        """Projections by `activity_group`, as they were at the last refresh; empty before the first one."""
         self._checked: list[Callable[..., FloatArray]] = []
         """Functions that have been checked."""
         self.afferent_only = False
@@ -98,14 +101,18 @@ class CFSheet(Sheet):
     def combined_input(self) -> FloatArray:
         """Return the input of all projections, combined group by group, (rows, columns), in a new array."""
         total: FloatArray = np.zeros(self.shape)
-        for priority in sorted({projection.activity_group for projection in self.projections.values()}):
-            first, *others = [p for p in self.projections.values() if p.activity_group == priority]
+        for first, *others in self._groups or self._activity_groups():
             received = first.response.copy()
             for other in others:
                 received = received + other.response
             combined = first.combine(total, received)
             total = require_shape(combined, self.shape, f"{first.path}.combine", first.combine)
         return total
+
+    def _activity_groups(self) -> list[list[Projection]]:
+        """Return the projections by ascending `activity_group`."""
+        priorities = sorted({projection.activity_group for projection in self.projections.values()})
+        return [[p for p in self.projections.values() if p.activity_group == priority] for priority in priorities]
 
     def activate(self, moment: Moment) -> None:
         """Turn the combined input into activity, and send it."""
@@ -179,6 +186,7 @@ class CFSheet(Sheet):
         shows the weights that it would have if the network were complete.
         """
         self.projections[projection.name] = projection
+        self._groups = []
         for group, members in self._joint_groups().items():
             if group == projection.norm_group and _have_joint_norm(members):
                 units = np.arange(self.shape[0] * self.shape[1])
@@ -208,6 +216,10 @@ class CFSheet(Sheet):
         Raises:
             ModelError: If a function cannot be called, or has memory and belongs to another sheet.
         """
+        for fn in self.output_fns:
+            if isinstance(fn, Adaptive):
+                fn.refresh()
+        self._groups = self._activity_groups()
         functions = [*self.output_fns, *(f for p in self.projections.values() for f, _ in p.functions().values())]
         if len(functions) == len(self._checked) and all(map(operator.is_, functions, self._checked)):
             return

@@ -3,20 +3,45 @@
 A learning rule takes `weights` and `inputs` (units, rows, columns), `activity` (units,) and the rate of a single
 connection, the projection's learning rate / n_units, and returns the new weights; `inputs` is the source activity that
 was last sent, zero off the sheet. A plain function of a user's own works like those declared here: the projection keeps
-weights zero outside each field. A rule with `active_units_only` is called with those units only whose activity is not
-zero.
+weights zero outside each field.
+
+A rule may declare more about itself, as attributes of its class, or of a function by a decorator. Both save time only:
+
+* `active_units_only = True`: the rule changes nothing where the activity is zero. It is called with the other units.
+* `cellwise = True` (decorator `cellwise`): the new weight of a connection depends on its weight, its input, and the
+  unit's activity, but not on its place in the field or on other connections. The rule is then called for the whole
+  projection at once with the cells that lie on the source sheet: `weights` and `inputs` are (units, rows, columns) as
+  before, but rows and columns may be fewer than those of the template. Cells that are not connections may have any
+  input; the new weights there are ignored. `inputs` is read-only.
+
+        @cellwise
+        def oja(weights, inputs, activity, rate):
+            y = activity[:, None, None]
+            return weights + rate * y * (inputs - y * weights)
 """
+
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import param
 
 from topo_exp.typing import FloatArray
 
+Rule = TypeVar("Rule", bound=Callable[..., FloatArray])
+
+
+def cellwise(rule: Rule) -> Rule:
+    """Declare that a learning rule treats each connection by itself: sets `rule.cellwise`, and returns the rule."""
+    rule.cellwise = True  # type: ignore[attr-defined]  # functions take attributes, which their type does not list
+    return rule
+
 
 class Hebbian(param.Parameterized):
     """The Hebb rule, Δw_ij = rate x_i x_j (Dayan & Abbott 2001, Theoretical Neuroscience, equation 8.3)."""
 
     active_units_only = True
+    cellwise = True
 
     def __call__(self, weights: FloatArray, inputs: FloatArray, activity: FloatArray, rate: float) -> FloatArray:
         """Return the weights after one step."""
@@ -30,11 +55,15 @@ class EuclideanHebbian(param.Parameterized):
     """
 
     active_units_only = True
+    cellwise = True
     rate_of_whole_field = True
 
     def __call__(self, weights: FloatArray, inputs: FloatArray, activity: FloatArray, rate: float) -> FloatArray:
         """Return the weights after one step."""
-        return weights + (rate * activity)[:, None, None] * (inputs - weights)
+        change = inputs - weights
+        change *= (rate * activity)[:, None, None]
+        change += weights
+        return change
 
 
 class DivisiveNormalizeL1(param.Parameterized):
@@ -63,4 +92,6 @@ class KeepWeights(param.Parameterized):
 
 def reciprocal(totals: FloatArray) -> FloatArray:
     """Return 1 / totals, and 1 where a total is zero: a field without weights stays without."""
+    if totals.all():
+        return 1.0 / totals
     return np.divide(1.0, totals, out=np.ones_like(totals), where=totals != 0)

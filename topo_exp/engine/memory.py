@@ -149,6 +149,7 @@ class CheckedRule:
 
     def __init__(self, rule: Callable[..., FloatArray], memory: RuleMemory, activity: FloatArray, where: str) -> None:
         self.active_units_only = bool(getattr(rule, "active_units_only", False))
+        self.cellwise = bool(getattr(rule, "cellwise", False)) and not memory  # memory per weight is on templates
         self._rule = rule
         self._memory = memory
         self._where = where

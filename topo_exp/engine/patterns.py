@@ -63,13 +63,18 @@ class Pattern(param.Parameterized):
 
         With leading axes, `x` (..., 1, columns) and `y` (..., rows, 1), it returns one array for each of them.
         """
-        x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-        dx = (x if x.ndim > 1 else x[None, :]) - values["x"]
-        dy = (y if y.ndim > 1 else y[:, None]) - values["y"]
-        sine, cosine = math.sin(values["orientation"]), math.cos(values["orientation"])
-        px, py = np.broadcast_arrays(sine * dy + cosine * dx, cosine * dy - sine * dx)
+        px, py = _rotated(x, y, values["x"], values["y"], values["orientation"])
         function = require_shape(self.function(values, px, py), px.shape, f"{type(self).__name__}", self.function)
         return values["scale"] * function + values["offset"]
+
+
+def _rotated(x: FloatArray, y: FloatArray, x0: float, y0: float, orientation: float) -> tuple[FloatArray, FloatArray]:
+    """Return coordinates relative to a centre, along and across an orientation; see `Pattern.evaluate` for shapes."""
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    dx = (x if x.ndim > 1 else x[None, :]) - x0
+    dy = (y if y.ndim > 1 else y[:, None]) - y0
+    sine, cosine = math.sin(orientation), math.cos(orientation)
+    return sine * dy + cosine * dx, cosine * dy - sine * dx
 
 
 class Constant(Pattern):
@@ -88,8 +93,14 @@ class Gaussian(Pattern):
 
     def function(self, values: Values, px: FloatArray, py: FloatArray) -> FloatArray:
         """Return the Gaussian's values, 1 at its centre."""
-        width = values["size"] / 2
-        return np.exp(-0.5 * (px / (width * values["aspect_ratio"])) ** 2 - 0.5 * (py / width) ** 2)
+        return _gaussian(values["size"], values["aspect_ratio"], px, py)
+
+
+def _gaussian(size: float, aspect_ratio: float, px: FloatArray, py: FloatArray) -> FloatArray:
+    """Return a Gaussian's values at rotated coordinates, which are not changed."""
+    width = size / 2
+    exponent: FloatArray = np.square(px / (width * aspect_ratio)) + np.square(py / width)
+    return np.exp(-0.5 * exponent)
 
 
 class SineGrating(Pattern):
@@ -375,11 +386,20 @@ def drawing_of_gaussians(gaussians: FloatArray) -> Drawing:
     """Return the drawing that is the maximum of Gaussians, given as the rows of `Drawing.gaussians`."""
 
     def render(x: FloatArray, y: FloatArray) -> FloatArray:
-        template = Gaussian()
-        parts = [
-            template.evaluate({**dict(zip(GAUSSIAN_COLUMNS, row, strict=True)), "offset": 0.0}, x, y)
-            for row in gaussians
-        ]
-        return np.maximum.reduce(parts)
+        first, *others = gaussians.tolist()
+        picture = _evaluate_gaussian(first, x, y)
+        for row in others:
+            np.maximum(picture, _evaluate_gaussian(row, x, y), out=picture)
+        return picture
 
     return Drawing(render, gaussians)
+
+
+def _evaluate_gaussian(row: Sequence[float], x: FloatArray, y: FloatArray) -> FloatArray:
+    """Return one Gaussian of a `Drawing`, (rows, columns), as `Gaussian.evaluate` does."""
+    x0, y0, orientation, size, aspect_ratio, scale = row
+    picture = _gaussian(size, aspect_ratio, *_rotated(x, y, x0, y0, orientation))
+    if scale != 1:
+        picture *= scale
+        picture += 0.0  # -0.0 becomes 0.0
+    return picture

@@ -5,6 +5,9 @@ sheet, and `weights` of the same shape, zero where there is no connection; it re
 function of a user's own works like those declared here. The projection's strength multiplies the result.
 """
 
+from collections.abc import Callable
+from typing import Protocol, TypeAlias, cast
+
 import numpy as np
 import param
 
@@ -21,6 +24,39 @@ class DotProduct(param.Parameterized):
         return np.matmul(inputs.reshape(units, 1, -1), weights.reshape(units, -1, 1))[:, 0, 0]
 
 
+ResponseFn: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
+"""f(inputs, weights) -> response of each unit."""
+
+
+class SumOverField(Protocol):
+    """A response function that depends on one sum over each field, and says how.
+
+    Then the engine computes the terms only of cells that lie on the source sheet, which may be few. A response function
+    of a user's own may define the same two methods; calling it must give what they give.
+    """
+
+    def __call__(self, inputs: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return `from_sums` of the sums of `terms` over rows and columns."""
+
+    def terms(self, inputs: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return what each cell adds to its field's sum, (units, rows, columns), in a new array; 0 for 0 and 0."""
+
+    def from_sums(self, sums: FloatArray) -> FloatArray:
+        """Return the response of each unit to the sums, (units,)."""
+
+
+def as_sum(response_fn: ResponseFn) -> SumOverField | None:
+    """Return a response function that is a sum over each field, or None.
+
+    A subclass that defines the call anew, but not its terms, is none.
+    """
+    kinds = type(response_fn).__mro__
+    terms = next((i for i, kind in enumerate(kinds) if "terms" in vars(kind) or "from_sums" in vars(kind)), None)
+    if terms is None or any("__call__" in vars(kind) for kind in kinds[:terms]):
+        return None
+    return cast(SumOverField, response_fn)
+
+
 class EuclideanSimilarity(param.Parameterized):
     """How near each unit's weights are to its input, against the other units: max_k d_k - d_i, d_i = |w_i - x|.
 
@@ -30,8 +66,16 @@ class EuclideanSimilarity(param.Parameterized):
 
     def __call__(self, inputs: FloatArray, weights: FloatArray) -> FloatArray:
         """Return the similarity for each unit, >= 0."""
-        difference = (inputs - weights).reshape(len(weights), -1)
-        distance = np.sqrt(np.sum(difference * difference, axis=1))
+        return self.from_sums(np.sum(self.terms(inputs, weights).reshape(len(weights), -1), axis=1))
+
+    def terms(self, inputs: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return the squared differences of inputs and weights."""
+        difference = inputs - weights
+        return np.square(difference, out=difference)
+
+    def from_sums(self, sums: FloatArray) -> FloatArray:
+        """Return the similarity for each unit, >= 0."""
+        distance = np.sqrt(sums)
         return distance.max() - distance
 
 

@@ -27,7 +27,7 @@ class NumberGenerator(param.Parameterized):
     """A number that is drawn anew for each presentation, or depends on time."""
 
     def value(self, time: Fraction, stream: random.Random) -> float:
-        """Return the number for `time`, drawing from `stream` what it needs of chance."""
+        """Return the number for `time`, drawing random numbers from `stream`."""
         raise TypeError(f"{type(self).__name__}.value: must be defined by every number generator. Define it.")
 
 
@@ -53,9 +53,7 @@ class UniformRandom(NumberGenerator):
 
     def value(self, time: Fraction, stream: random.Random) -> float:
         """Return the next number of the stream, or the number that belongs to `time`."""
-        if self.time_dependent:
-            stream.seed(_seed_at(f"{self.name}{self.seed}", time))
-        return stream.uniform(self.lbound, self.ubound)
+        return _uniform(self, stream)(time)
 
 
 class ExponentialDecay(NumberGenerator):
@@ -67,7 +65,32 @@ class ExponentialDecay(NumberGenerator):
 
     def value(self, time: Fraction, stream: random.Random) -> float:
         """Return the value at `time`."""
-        return max(self.start * math.e ** (-float(time) / self.time_constant), self.minimum)
+        return _decay(self, stream)(time)
+
+
+Draw = Callable[[Fraction], float]
+"""f(time) -> the number for that time, drawn from a stream."""
+
+
+def _uniform(number: UniformRandom, stream: random.Random) -> Draw:
+    """Return a function that draws a uniform number, whose parameters are read once."""
+    low, high, fraction = number.lbound, number.ubound, stream.random
+    span = high - low
+    if not number.time_dependent:
+        return lambda time: low + span * fraction()
+    name = f"{number.name}{number.seed}".encode()
+
+    def draw(time: Fraction) -> float:
+        stream.seed(_seed_at(name, time))
+        return low + span * fraction()
+
+    return draw
+
+
+def _decay(number: ExponentialDecay, stream: random.Random) -> Draw:
+    """Return a function that computes a decaying number, whose parameters are read once."""
+    start, time_constant, minimum = number.start, number.time_constant, number.minimum
+    return lambda time: max(start * math.e ** (-float(time) / time_constant), minimum)
 
 
 class Real(param.Parameter):
@@ -111,7 +134,7 @@ class Quantity(Real):
 
 
 class Streams:
-    """The random streams of one simulation, each created when it is first asked for.
+    """The random streams of one simulation, each created when it is first used.
 
     `shared` is the stream that all initial weights, and patterns of noise, are drawn from in turn.
     """
@@ -121,38 +144,55 @@ class Streams:
         self._numbers: dict[str, random.Random] = {}
         self._arrays: dict[str, np.random.RandomState] = {}
         self._generators: dict[str, NumberGenerator] = {}
-        """What each stream of numbers was last drawn for: another generator in its place begins afresh."""
+        """The generator for which each stream of numbers was last used; another one starts a new stream."""
+        self._draws: dict[str, tuple[NumberGenerator, Draw]] = {}
+        """The function that draws from each stream, for the generator whose parameters it has read."""
 
     @cached_property
     def shared(self) -> np.random.RandomState:
         """The stream of all initial weights, and of patterns of noise without a seed of their own."""
         return np.random.RandomState(self._shared_seed)
 
-    def number(self, path: str, value: float | NumberGenerator) -> float | Callable[[Fraction], float]:
+    def refresh(self) -> None:
+        """Read the parameters of all generators again when they are next used."""
+        self._draws.clear()
+
+    def number(self, path: str, value: float | NumberGenerator) -> float | Draw:
         """Return a constant unchanged, or a function of time that draws the generator's value.
 
-        `path` names the number within the simulation, and so its stream.
+        The generator's parameters are read now; the function is kept until `refresh`.
+
+        Args:
+            path: Name of the number within the simulation, and so of its stream.
+            value: The number, or the generator that gives one.
         """
         if not isinstance(value, NumberGenerator):
             return float(value)
+        generator, draw = self._draws.get(path, (None, None))
+        if draw is None or generator is not value:
+            draw = self._draw_of(path, value)
+            self._draws[path] = value, draw
+        return draw
+
+    def _draw_of(self, path: str, value: NumberGenerator) -> Draw:
         if path not in self._numbers or self._generators.get(path, value) is not value:
             self._numbers[path] = random.Random(getattr(value, "seed", 0))
         self._generators[path] = value
         stream = self._numbers[path]
-        if type(value) is UniformRandom and not value.time_dependent:
-            low, span, fraction = value.lbound, value.ubound - value.lbound, stream.random
-            return lambda time: low + span * fraction()
-        generator = value
-        return lambda time: generator.value(time, stream)
+        if type(value) is UniformRandom:
+            return _uniform(value, stream)
+        if type(value) is ExponentialDecay:
+            return _decay(value, stream)
+        return lambda time: value.value(time, stream)
 
     def forget(self, owner: str) -> None:
-        """Start the streams of `owner` afresh when next asked for: what they belong to was replaced."""
-        for streams in (self._numbers, self._arrays, self._generators):
+        """Drop the streams of `owner`, which was replaced: they begin anew when next used."""
+        for streams in (self._numbers, self._arrays, self._generators, self._draws):
             for path in [path for path in streams if path == owner or path.startswith((f"{owner}.", f"{owner}/"))]:
                 del streams[path]
 
     def array(self, path: str, seed: int | tuple[int, ...] | None) -> np.random.RandomState:
-        """Return the stream for whole arrays of random numbers: the shared one unless a `seed` gives it its own."""
+        """Return the stream for arrays of random numbers: the shared one, or one of its own if there is a `seed`."""
         if seed is None:
             return self.shared
         if path not in self._arrays:
@@ -169,7 +209,7 @@ class Streams:
         return state
 
     def restore(self, state: State) -> None:
-        """Set every stream to a stored position; streams that the state does not know begin afresh."""
+        """Set every stream to a stored position; streams that the state lacks begin anew."""
         _unpack_numpy(self.shared, state["streams/shared"])
         stored = {key.removeprefix("streams/number/"): key for key in state if key.startswith("streams/number/")}
         for path in set(self._numbers) - set(stored):
@@ -177,6 +217,7 @@ class Streams:
         for path, key in stored.items():
             self._numbers.setdefault(path, random.Random()).setstate((3, tuple(map(int, state[key])), None))
         self._generators.clear()
+        self._draws.clear()
         stored = {key.removeprefix("streams/array/"): key for key in state if key.startswith("streams/array/")}
         for path in set(self._arrays) - set(stored):
             del self._arrays[path]
@@ -184,12 +225,12 @@ class Streams:
             _unpack_numpy(self._arrays.setdefault(path, np.random.RandomState()), state[key])
 
 
-def _seed_at(name: str, time: Fraction) -> int:
+def _seed_at(name: bytes, time: Fraction) -> int:
     """Return the seed that the reference derives from a stream's name and the time, a rational number."""
-    digest = hashlib.md5(name.encode(), usedforsecurity=False)
+    digest = hashlib.md5(name, usedforsecurity=False)
     parts = (time.numerator % _UNSIGNED_32, time.denominator % _UNSIGNED_32, _REFERENCE_RANDOM_SEED, 1)
     digest.update(struct.pack("!IIII", *parts))
-    return int(digest.hexdigest()[:7], 16)
+    return int.from_bytes(digest.digest()[:4], "big") >> 4  # seven hexadecimal digits
 
 
 def _pack_numpy(stream: np.random.RandomState) -> np.ndarray:

@@ -70,6 +70,9 @@ class Adaptive(param.Parameterized):
         """
         raise TypeError(f"{type(self).__name__}.apply: must be defined by every adaptive function. Define it.")
 
+    def refresh(self) -> None:
+        """Read all parameters again; called before each run and after each scheduled action."""
+
     def state(self) -> State:
         """Return the memory."""
         return {}
@@ -97,10 +100,16 @@ class HomeostaticResponse(Adaptive):
         self._threshold: FloatArray | None = None
         self._average: FloatArray | None = None
         self._previous: FloatArray | None = None
-        self.next_update = Fraction(str(self.period))
+        self._period = Fraction(str(self.period))
+        self.next_update = self._period
         """The first application after this time updates the threshold."""
-        self._following = self.next_update, 0.0, self.next_update
-        """The time of an update, a period, and the time of the update after it."""
+        self._following = self.next_update, self.next_update + self._period
+        """The time of an update, and of the one after it."""
+
+    def refresh(self) -> None:
+        """Read the period again."""
+        self._period = Fraction(str(self.period))
+        self._following = self.next_update, self.next_update + self._period
 
     @property
     def threshold(self) -> FloatArray | None:
@@ -132,12 +141,9 @@ class HomeostaticResponse(Adaptive):
     @property
     def following_update(self) -> Fraction:
         """The time of the update that comes after the next one."""
-        update, period, following = self._following
-        if update is not self.next_update or period != self.period:
-            period = self.period
-            following = self.next_update + _exact(period)
-            self._following = self.next_update, period, following
-        return following
+        if self._following[0] is not self.next_update:
+            self._following = self.next_update, self.next_update + self._period
+        return self._following[1]
 
     def follow(self, activity: FloatArray) -> None:
         """Average over this activity at the next update; the caller does not change the array afterwards."""
@@ -178,7 +184,7 @@ class HomeostaticResponse(Adaptive):
         return state
 
     def restore(self, state: State) -> None:
-        """Set all four to what was stored."""
+        """Set all four to stored values."""
         self.threshold, self.average, self.previous = (state.get(name) for name in ("threshold", "average", "previous"))
         numerator, denominator = state["next_update"]
         self.next_update = Fraction(int(numerator), int(denominator))
@@ -190,12 +196,6 @@ def adapted(
     """Return the threshold and average of a homeostatic response after one update, in double precision."""
     average = (1.0 - fn.smoothing) * previous + fn.smoothing * average
     return threshold + fn.learning_rate * (average - fn.target_activity), average
-
-
-@cache
-def _exact(number: float) -> Fraction:
-    """Return the decimal number that a float stands for."""
-    return Fraction(str(number))
 
 
 class KernelMax(Adaptive):
@@ -211,9 +211,20 @@ class KernelMax(Adaptive):
     def apply(self, x: FloatArray, moment: Moment) -> FloatArray:
         """Return the neighbourhood function around the winner."""
         rows, columns = x.shape
-        row, column = divmod(int(np.argmax(x)), columns)
+        row, column = divmod(int(x.argmax()), columns)
         sigma = self.density * moment.number("kernel_radius", self.kernel_radius)
         half_width = int(max(1.25, 3 * sigma))
-        dy, dx = np.arange(rows)[:, None] - row, np.arange(columns)[None, :] - column
-        kernel = np.exp(-(dx**2 + dy**2) / (2.0 * sigma**2))
-        return np.where((np.abs(dx) <= half_width) & (np.abs(dy) <= half_width), kernel, 0.0)
+        above, below = min(row, half_width), min(rows - row, half_width + 1)
+        left, right = min(column, half_width), min(columns - column, half_width + 1)
+        squares = _squares(max(rows, columns))
+        middle = len(squares) // 2
+        distance = squares[middle - above : middle + below, None] + squares[middle - left : middle + right]
+        activity = np.zeros((rows, columns))
+        activity[row - above : row + below, column - left : column + right] = np.exp(distance / (-2.0 * sigma**2))
+        return activity
+
+
+@cache
+def _squares(extent: int) -> FloatArray:
+    """Return the squares of all whole numbers between -extent and extent, in their order."""
+    return read_only(np.arange(-float(extent), extent + 1.0) ** 2)

@@ -4,7 +4,7 @@ import param
 
 from topo_exp.engine.coordinates import BoundingBox
 from topo_exp.engine.cortex import CFSheet
-from topo_exp.engine.learning import DivisiveNormalizeL1
+from topo_exp.engine.learning import DivisiveNormalizeL1, cellwise
 from topo_exp.engine.patterns import Gaussian, UniformNoise, random_orientation, uniform_over
 from topo_exp.engine.projection import CFProjection
 from topo_exp.engine.sheet import GeneratorSheet
@@ -13,6 +13,7 @@ from topo_exp.engine.transfer import PiecewiseLinear
 from topo_exp.typing import FloatArray
 
 
+@cellwise
 def sample_hebbian(weights: FloatArray, inputs: FloatArray, activity: FloatArray, rate: float) -> FloatArray:
     """Increase each weight in proportion to the product of the unit's activity and its input.
 
