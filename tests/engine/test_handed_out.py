@@ -34,6 +34,7 @@ def homeostatic(engine):
         lambda sim: sim["V1"].projections["Lateral"].activity,
         lambda sim: sim["V1"].projections["Lateral"].weights,
         lambda sim: sim["V1"].projections["Lateral"].input,
+        lambda sim: np.asarray(sim["V1"].projections["Afferent"].input),
         lambda sim: sim["V1"].projections["Lateral"].cf(1, 2).weights,
         lambda sim: sim["V1"].projections["Lateral"].cf(1, 2).mask,
         lambda sim: sim["V1"].projections["Lateral"].cf(1, 2).x,
