@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from topo_exp.engine.coordinates import FieldGeometry, Grid, Template
-from topo_exp.engine.patterns import Composite, GaussianCloud, Pattern, Sampler, UniformNoise
+from topo_exp.engine.patterns import GaussianCloud, Noise, Pattern, Sampler, UniformNoise
 from topo_exp.engine.streams import NumberGenerator, Streams
 from topo_exp.typing import BoolArray, FloatArray
 
@@ -35,10 +35,11 @@ def draw_weights(
     corners = geometry.corners.reshape(rows, columns, 2)
     dx = np.stack([cells(source.x, corners[0, j, 1], width) - destination.x[j] for j in range(columns)])
     dy = np.stack([cells(source.y, corners[i, 0, 0], height) - destination.y[i] for i in range(rows)])
-    if isinstance(pattern, Composite) or any(isinstance(v, NumberGenerator) for v in pattern.param.values().values()):
+    noisy = type(pattern) in (UniformNoise, GaussianCloud)
+    varies = any(isinstance(v, NumberGenerator) for v in pattern.param.values().values())
+    if pattern.components() or varies or (isinstance(pattern, Noise) and not noisy):
         return _draw_unit_by_unit(Sampler(pattern, streams, path), geometry, dx, dy)
-    noisy = isinstance(pattern, UniformNoise | GaussianCloud)
-    stream = streams.array(path, pattern.seed) if noisy else None
+    stream = streams.array(path, pattern.seed) if isinstance(pattern, Noise) else None
     weights = np.zeros((geometry.units, height, width), np.float32)
     step = max(1, _CHUNK_BYTES // (columns * height * width * 8))
     for first in range(0, rows, step):
