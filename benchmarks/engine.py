@@ -23,10 +23,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-
-from topo_exp.engine import eventdriven
 from topo_exp.engine.eventdriven import fast_fields
 from topo_exp.engine.executor import Executor
+
+from topo_exp.engine import eventdriven
 from topo_exp.engine.fields import DenseFields
 from topo_exp.engine.patterns import SineGrating
 from topo_exp.engine.projection import Projection

@@ -16,3 +16,17 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 
 State: TypeAlias = dict[str, NDArray]
 """Everything that a simulation is at one moment, by name; no object arrays, so it needs no pickle."""
+
+
+def read_only(array: NDArray) -> NDArray:
+    """Return a view of an array through which it cannot be changed."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def read_only_copy(array: NDArray) -> NDArray:
+    """Return a copy of an array that cannot be changed."""
+    copy = np.array(array)
+    copy.flags.writeable = False
+    return copy

@@ -11,9 +11,10 @@ from topo_exp.analysis.fields import (
     on_off_pairs,
 )
 from topo_exp.engine.coordinates import BoundingBox
+from topo_exp.engine.cortex import CFSheet
 from topo_exp.engine.patterns import Gaussian, UniformNoise
 from topo_exp.engine.projection import CFProjection
-from topo_exp.engine.sheet import CFSheet, GeneratorSheet
+from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
 
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tests.analysis.test_fields import small_network
 from topo_exp.analysis import retinotopy as r
 from topo_exp.engine.coordinates import BoundingBox
+from topo_exp.engine.cortex import CFSheet
 from topo_exp.engine.patterns import Constant, Gaussian
 from topo_exp.engine.projection import CFProjection
-from topo_exp.engine.sheet import CFSheet
 from topo_exp.errors import ParameterError
 
 X, Y = np.linspace(-0.45, 0.45, 10), np.linspace(0.35, -0.35, 8)

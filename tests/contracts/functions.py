@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import param
 
+from topo_exp.engine.cortex import CFSheet, NeighborhoodMask
+from topo_exp.engine.moment import Moment
 from topo_exp.engine.patterns import Pattern
 from topo_exp.engine.projection import CFProjection
-from topo_exp.engine.sheet import CFSheet, NeighborhoodMask
 from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.streams import NumberGenerator, Quantity
-from topo_exp.engine.transfer import Adaptive, Moment
+from topo_exp.engine.transfer import Adaptive
 from topo_exp.typing import FloatArray, State
 
 

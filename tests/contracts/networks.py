@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from topo_exp.engine.coordinates import BoundingBox
+from topo_exp.engine.cortex import CFSheet, SettlingCFSheet
 from topo_exp.engine.patterns import Disk, Gaussian, GaussianCloud, Pattern, uniform_over
 from topo_exp.engine.projection import CFProjection, Projection
-from topo_exp.engine.sheet import CFSheet, GeneratorSheet, SettlingCFSheet
+from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.transfer import HalfRectify
 

@@ -9,9 +9,10 @@ import pytest
 
 from tests.contracts.members import assert_declared
 from topo_exp import engine
+from topo_exp.engine.cortex import NeighborhoodMask
 from topo_exp.engine.patterns import Pattern
 from topo_exp.engine.projection import Projection
-from topo_exp.engine.sheet import NeighborhoodMask, Sheet
+from topo_exp.engine.sheet import Sheet
 from topo_exp.engine.streams import NumberGenerator
 from topo_exp.engine.transfer import Adaptive
 

@@ -10,9 +10,10 @@ from tests.contracts.members import assert_declared, members, missing
 from tests.contracts.networks import CONTRACTS, box, differences, network, spot
 from topo_exp.engine import streams
 from topo_exp.engine.actions import ShowPattern
+from topo_exp.engine.cortex import CFSheet
 from topo_exp.engine.patterns import Gaussian, UniformNoise
 from topo_exp.engine.projection import CFProjection
-from topo_exp.engine.sheet import CFSheet, GeneratorSheet
+from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.streams import ExponentialDecay, NumberGenerator, Streams, UniformRandom
 from topo_exp.engine.transfer import HomeostaticResponse

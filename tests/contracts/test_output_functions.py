@@ -9,13 +9,13 @@ from tests.contracts import functions
 from tests.contracts.members import assert_declared, members, missing
 from tests.contracts.networks import CONTRACTS, network
 from topo_exp.engine import transfer
-from topo_exp.engine.streams import ExponentialDecay, Streams
+from topo_exp.engine.moment import Moment
+from topo_exp.engine.streams import ExponentialDecay
 from topo_exp.engine.transfer import (
     Adaptive,
     HalfRectify,
     HomeostaticResponse,
     KernelMax,
-    Moment,
     PiecewiseLinear,
 )
 from topo_exp.errors import ParameterError
@@ -37,13 +37,7 @@ ALL_STATELESS, ALL_ADAPTIVE = {**STATELESS, **OWN_STATELESS}, {**ADAPTIVE, **OWN
 
 def moment(time: Fraction, *, plastic: bool = True) -> Moment:
     """Return a moment outside of any simulation."""
-    streams = Streams(0)
-
-    def number(name, value):
-        drawn = streams.number(name, value)
-        return drawn(time) if callable(drawn) else drawn
-
-    return Moment(time, plastic, number)
+    return Moment.at(time, plastic=plastic)
 
 
 def test_every_output_function_has_an_example():

@@ -9,7 +9,8 @@ from tests.contracts.networks import CONTRACTS, box, network
 from topo_exp.engine import sheet
 from topo_exp.engine.actions import SetParameter
 from topo_exp.engine.coordinates import Grid
-from topo_exp.engine.sheet import CFSheet, GeneratorSheet, NeighborhoodMask, SettlingCFSheet, Sheet
+from topo_exp.engine.cortex import CFSheet, NeighborhoodMask, SettlingCFSheet
+from topo_exp.engine.sheet import GeneratorSheet, Sheet
 from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.transfer import HalfRectify, HomeostaticResponse
 from topo_exp.errors import ModelError

@@ -9,8 +9,8 @@ import pytest
 from tests.contracts import functions
 from tests.contracts.networks import network
 from topo_exp.engine.actions import SetParameter
+from topo_exp.engine.cortex import CFSheet
 from topo_exp.engine.learning import Hebbian
-from topo_exp.engine.sheet import CFSheet
 from topo_exp.engine.transfer import Adaptive
 from topo_exp.errors import ModelError, NumericalError
 

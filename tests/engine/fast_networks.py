@@ -7,11 +7,12 @@ import numpy as np
 from hypothesis import strategies as st
 
 from topo_exp.engine.coordinates import BoundingBox
+from topo_exp.engine.cortex import CFSheet, SettlingCFSheet
 from topo_exp.engine.patterns import Composite, Disk, Gaussian, GaussianCloud, uniform_over
 from topo_exp.engine.patterns_gaussians import DifferenceOfGaussians
 from topo_exp.engine.projection import CFProjection, SharedWeightCFProjection
 from topo_exp.engine.response import Divide
-from topo_exp.engine.sheet import CFSheet, GeneratorSheet, SettlingCFSheet
+from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.transfer import HalfRectify, HomeostaticResponse, PiecewiseLinear
 

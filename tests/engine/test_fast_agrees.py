@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from topo_exp.engine.eventdriven import EventDrivenFields
+from topo_exp.engine.executor import Executor
 
 from tests.engine.fast_networks import Network, distance, feedback, small
 from topo_exp.engine.coordinates import BoundingBox
-from topo_exp.engine.eventdriven import EventDrivenFields
-from topo_exp.engine.executor import Executor
 from topo_exp.engine.fields import DenseFields
 from topo_exp.engine.learning import EuclideanHebbian, Hebbian, KeepWeights
 from topo_exp.engine.patterns import SineGrating

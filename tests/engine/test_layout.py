@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from topo_exp.engine.eventdriven import EventDrivenFields, Layout, Wires, has_runs
 
 from topo_exp.engine import eventdriven
 from topo_exp.engine.compiled import kernels
 from topo_exp.engine.coordinates import FieldGeometry, Template
-from topo_exp.engine.eventdriven import EventDrivenFields, Layout, Wires, has_runs
 from topo_exp.engine.fields import DenseFields
 from topo_exp.engine.learning import Hebbian
 from topo_exp.engine.response import DotProduct

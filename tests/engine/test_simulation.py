@@ -10,9 +10,10 @@ import pytest
 from tests.golden.networks import hierarchical, lissom_or
 from topo_exp.engine.actions import SetParameter, ShowPattern
 from topo_exp.engine.coordinates import BoundingBox
+from topo_exp.engine.cortex import CFSheet
 from topo_exp.engine.patterns import Constant, Gaussian, SineGrating, UniformNoise
 from topo_exp.engine.projection import CFProjection
-from topo_exp.engine.sheet import CFSheet, GeneratorSheet
+from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
 from topo_exp.errors import ModelError, NumericalError, ParameterError, StateError, UnknownNameError
 from topo_exp.models.gcal import Gcal

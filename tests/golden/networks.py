@@ -2,6 +2,7 @@
 
 from topo_exp.engine.actions import ChangeBounds, SetParameter
 from topo_exp.engine.coordinates import BoundingBox
+from topo_exp.engine.cortex import CFSheet, NeighborhoodMask, SettlingCFSheet
 from topo_exp.engine.learning import KeepWeights
 from topo_exp.engine.patterns import (
     Disk,
@@ -14,7 +15,7 @@ from topo_exp.engine.patterns import (
     uniform_over,
 )
 from topo_exp.engine.projection import CFProjection
-from topo_exp.engine.sheet import CFSheet, GeneratorSheet, NeighborhoodMask, SettlingCFSheet
+from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.transfer import PiecewiseLinear
 

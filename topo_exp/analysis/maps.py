@@ -41,8 +41,8 @@ from topo_exp.analysis.responses import (
     silent,
 )
 from topo_exp.analysis.result import Result
+from topo_exp.engine.cortex import SettlingCFSheet
 from topo_exp.engine.patterns import Gaussian, SineGrating
-from topo_exp.engine.sheet import SettlingCFSheet
 from topo_exp.errors import AnalysisError
 
 if TYPE_CHECKING:

@@ -1,10 +1,9 @@
 """Changes to a network at a given time: `sim.schedule(time, action)`.
 
-Any function of the simulation is an action. Those declared here can also be written into `script_repr`, and what they
-do survives in stored states.
+Any function of the simulation is an action. Those declared here can also be written into `script_repr`, and their
+effects are stored in states. An action of a user's own may have the same optional methods: `prepare(sim)`, called when
+it is scheduled, and `redo(sim)`, called when a state is restored in which it has run (see `simulation.Redoable`).
 """
-
-from typing import TYPE_CHECKING
 
 import param
 
@@ -12,26 +11,8 @@ from topo_exp.engine.coordinates import BoundingBox
 from topo_exp.engine.patterns import Pattern
 from topo_exp.engine.projection import CFProjection
 from topo_exp.engine.sheet import GeneratorSheet
+from topo_exp.engine.simulation import Simulation
 from topo_exp.errors import ModelError, UnknownNameError, nearest
-
-if TYPE_CHECKING:
-    from topo_exp.engine.simulation import Simulation
-
-
-def find(sim: "Simulation", path: str) -> param.Parameterized:
-    """Return the object at "Sheet", "Sheet/Projection" or "Sheet/output_fns/0"."""
-    sheet_name, *rest = path.split("/")
-    sheet = sim[sheet_name]
-    if not rest:
-        return sheet
-    if rest[0] == "output_fns":
-        return sheet.output_fns[int(rest[1])]
-    if rest[0] not in sheet.projections:
-        raise UnknownNameError(
-            f"{sheet_name}: must have the projection named (got {rest[0]!r}). {nearest(rest[0], sheet.projections)}"
-        )
-    return sheet.projections[rest[0]]
-
 
 FIXED = {
     "name": "Leave it as it is.",
@@ -43,7 +24,7 @@ FIXED = {
     "phase": "Change the period.",
     "input_generator": "Use ShowPattern.",
 }
-"""What a network does not look at again once it is built, and what to do instead."""
+"""Parameters that a network reads only while it is built, and the alternative."""
 
 
 class SetParameter(param.Parameterized):
@@ -53,9 +34,14 @@ class SetParameter(param.Parameterized):
     parameter = param.String("", doc="The parameter's name.")
     value = param.Parameter(None, doc="Its new value.")
 
-    def __call__(self, sim: "Simulation") -> None:
-        """Set the parameter."""
-        target = find(sim, self.path)
+    def __call__(self, sim: Simulation) -> None:
+        """Set the parameter.
+
+        Raises:
+            UnknownNameError: If there is no such object or parameter.
+            ModelError: If the parameter is read only while the network is built.
+        """
+        target = sim.network.find(self.path)
         if self.parameter not in target.param:
             raise UnknownNameError(
                 f"{self.path}: must have the parameter named (got {self.parameter!r}). "
@@ -66,9 +52,11 @@ class SetParameter(param.Parameterized):
                 f"{self.path}.{self.parameter}: must be chosen before the network is built (got a scheduled change). "
                 f"{FIXED[self.parameter]}"
             )
-        sim.replacing(self.path, self.parameter, getattr(target, self.parameter))
-        sim.streams.forget(f"{self.path}.{self.parameter}")
-        setattr(target, self.parameter, self.value)
+        sim.replace_parameter(self.path, self.parameter, self.value)
+
+    def redo(self, sim: Simulation) -> None:
+        """Set the parameter again, when a state is restored in which it had been set."""
+        self(sim)
 
 
 class ChangeBounds(param.Parameterized):
@@ -77,12 +65,19 @@ class ChangeBounds(param.Parameterized):
     path = param.String("", doc='"Sheet/Projection".')
     bounds = param.ClassSelector(class_=BoundingBox, default=BoundingBox(radius=0.1), doc="The new nominal bounds.")
 
-    def __call__(self, sim: "Simulation") -> None:
-        """Shrink the fields."""
-        projection = find(sim, self.path)
+    def __call__(self, sim: Simulation) -> None:
+        """Shrink the fields.
+
+        Raises:
+            ModelError: If the path does not name a CFProjection.
+        """
+        projection = sim.network.find(self.path)
         if not isinstance(projection, CFProjection):
             raise ModelError(f"ChangeBounds.path: must name a CFProjection (got {self.path!r}). Name one.")
         projection.change_bounds(self.bounds)
+
+    def redo(self, sim: Simulation) -> None:
+        """Do nothing: stored weights have their bounds with them."""
 
 
 class ShowPattern(param.Parameterized):
@@ -91,9 +86,22 @@ class ShowPattern(param.Parameterized):
     sheet = param.String("", doc="Name of the generator sheet.")
     pattern = param.ClassSelector(class_=Pattern, default=None, allow_None=True, instantiate=True, doc="The pattern.")
 
-    def __call__(self, sim: "Simulation") -> None:
-        """Show the pattern."""
+    def prepare(self, sim: Simulation) -> None:
+        """Register the pattern with the sheet, so that stored states can refer to it."""
+        sheet = sim[self.sheet]
+        if isinstance(sheet, GeneratorSheet):
+            sheet.expect(self.pattern)
+
+    def __call__(self, sim: Simulation) -> None:
+        """Show the pattern.
+
+        Raises:
+            ModelError: If the sheet is not a GeneratorSheet.
+        """
         sheet = sim[self.sheet]
         if not isinstance(sheet, GeneratorSheet):
             raise ModelError(f"ShowPattern.sheet: must name a GeneratorSheet (got {self.sheet!r}). Name one.")
         sheet.set_input_generator(self.pattern)
+
+    def redo(self, sim: Simulation) -> None:
+        """Do nothing: a stored generator sheet refers to its pattern."""

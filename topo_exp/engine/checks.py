@@ -1,11 +1,11 @@
-"""What is asked of the functions that users give: how they are called, and the shape of what they return.
+"""Checks of functions and classes that users give: arguments, shape of the result, methods that are overridden.
 
-Each message names the sheet or projection, the function and what is expected. What a function itself raises passes
-through as it is.
+Each message names the sheet or projection, the function and the rule. Exceptions that a function raises itself are not
+caught.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from topo_exp.typing import FloatArray
 
 
 def require_signature(fn: Any, arguments: tuple[str, ...], where: str) -> None:
-    """Raise ModelError unless `fn` can be called with so many arguments; functions that do not tell are believed."""
+    """Raise ModelError unless `fn` can be called with these arguments; without an inspectable signature it passes."""
     if not callable(fn):
         raise ModelError(f"{where}: must be a function f({', '.join(arguments)}) (got {fn!r}). Give one.")
     try:
@@ -32,7 +32,7 @@ def require_signature(fn: Any, arguments: tuple[str, ...], where: str) -> None:
 
 
 def require_shape(result: Any, shape: tuple[int, ...], where: str, fn: Any) -> FloatArray:
-    """Return what a function returned as an array; ModelError unless it holds real numbers in this shape."""
+    """Return the result of a function as an array; ModelError unless it holds real numbers in this shape."""
     array = np.asarray(result)
     if array.shape != shape or array.dtype.kind not in "fiub":
         found = "None" if result is None else f"an array of {array.dtype} of shape {array.shape}"
@@ -43,20 +43,25 @@ def require_shape(result: Any, shape: tuple[int, ...], where: str, fn: Any) -> F
     return array
 
 
-class CheckedRule:
-    """A learning rule that must return weights like those that it was given."""
-
-    def __init__(self, rule: Callable[..., Any], where: str) -> None:
-        self.active_units_only = getattr(rule, "active_units_only", False)
-        self._rule = rule
-        self._where = where
-
-    def __call__(self, weights: FloatArray, inputs: FloatArray, activity: FloatArray, rate: float) -> FloatArray:
-        """Return the new weights, (units, rows, columns)."""
-        shape = weights.shape
-        return require_shape(self._rule(weights, inputs, activity, rate), shape, self._where, self._rule)
-
-
 def name_of(fn: Any) -> str:
     """Return a name for a function in a message."""
     return getattr(fn, "__name__", None) or type(fn).__name__
+
+
+def overridden(thing: object, base: type, names: Iterable[str]) -> str | None:
+    """Return the first of some methods of `base` that an instance of a subclass defines anew, or None.
+
+    A subclass that adds parameters or other methods behaves as `base` does. Functions that were set on the instance
+    count, too.
+    """
+    kind = type(thing)
+    if kind is not base or any(name in vars(thing) for name in names):
+        for name in names:
+            if name in vars(thing) or getattr(kind, name) is not getattr(base, name):
+                return name
+    return None
+
+
+def behaves_as(fn: object, *kinds: type, call: str = "__call__") -> bool:
+    """Return True if a function is of one of some kinds, or of a subclass that does not redefine its call."""
+    return any(isinstance(fn, kind) and overridden(fn, kind, (call,)) is None for kind in kinds)

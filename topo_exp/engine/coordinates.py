@@ -232,6 +232,11 @@ class FieldGeometry:
         column = self.corners[:, 1:] + width + np.arange(width)
         return row[:, :, None] * padded_width + column[:, None, :]
 
+    def release(self) -> None:
+        """Free the large arrays; they are computed again when they are next used."""
+        for name in ("on_sheet", "gather_index"):
+            self.__dict__.pop(name, None)
+
     def patches(self, source: FloatArray) -> FloatArray:
         """Return the source activity under each field, (units, rows, columns), zero off the sheet."""
         return self._padded(source).ravel().take(self.gather_index)

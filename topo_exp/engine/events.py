@@ -1,7 +1,7 @@
-"""What is to come: events in the order of their time, which is rational and counted in whole ticks.
+"""The clock of a network and its queue of events.
 
-A tick is the common measure of all delays, periods and phases of a network, so that events that belong to one moment
-meet there exactly.
+Time is rational and counted in whole ticks. A tick is the common measure of all delays, periods and phases, so that
+events of one moment have exactly equal times.
 """
 
 import itertools
@@ -9,39 +9,40 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
-from topo_exp.engine.presentation import pack_activity
-from topo_exp.engine.projection import Projection
-from topo_exp.engine.sheet import GeneratorSheet, Sheet
-from topo_exp.typing import State
+from topo_exp.engine.presentation import Shown, pack_activity
+from topo_exp.engine.sheet import Connection, GeneratorSheet, Sheet
+from topo_exp.typing import FloatArray, State
 
-Event = tuple[Sheet, Projection | None, Any]
-"""What happens at a sheet: the arrival of activity through a projection, or without one a presentation."""
+Activity: TypeAlias = FloatArray | Shown
+
+Event: TypeAlias = tuple[Sheet, Connection | None, Activity | None]
+"""The sheet at which something happens: activity arrives through a projection, or without one the sheet presents."""
 
 
 class Events:
-    """The clock of a network and the events that are to come."""
+    """The clock of a network and the queue of its pending events."""
 
     def __init__(self) -> None:
         self.ticks_per_unit = 1
         self.tick = 0
-        """The present moment."""
+        """The present time."""
         self.limit = 0
-        """The moment at which somebody looks again."""
+        """The last tick of the present run: the caller reads state after it."""
         self.reached: set[Sheet] = set()
-        """Sheets at which something has arrived at this moment that they have not dealt with."""
+        """Sheets with input of this moment that they have not processed."""
         self._coming: dict[int, list[Event]] = defaultdict(list)
-        """What is to come, by tick; what happens at one tick keeps the order in which it was pushed."""
+        """Pending events by tick; those of one tick keep the order in which they were pushed."""
         self._spans: dict[float, int] = {}
         self._laid_for: list[float] = []
-        """Delays, periods and phases that the clock was laid for."""
-        self._delays: dict[Projection, int] = {}
+        """Delays, periods and phases for which the ticks are fine enough."""
+        self._delays: dict[Connection, int] = {}
         self._periods: dict[Sheet, int] = {}
         self._reach: dict[Sheet, dict[Sheet, float]] = {}
-        """For each sheet, the least number of ticks in which something that happens at another can reach it."""
+        """For each sheet, the least number of ticks after which an event at another sheet can affect it."""
 
     # --- the clock --------------------------------------------------------------------------------------------------
 
@@ -70,7 +71,7 @@ class Events:
             self._laid_for = []
 
     def _shortest_delays(self, sheets: Sequence[Sheet]) -> dict[Sheet, dict[Sheet, float]]:
-        """Return by destination and sheet the least number of ticks in which something that happens gets there."""
+        """Return by destination and sheet the least number of ticks after which an event at the sheet arrives there."""
         reach = {b: {a: 0.0 if a is b else math.inf for a in sheets} for b in sheets}
         for sheet in sheets:
             for p in sheet.outgoing:
@@ -81,7 +82,7 @@ class Events:
         return reach
 
     def returns_after(self, sheet: Sheet) -> float:
-        """Return the least number of ticks in which what a sheet sends to others can have an effect on itself."""
+        """Return the least number of ticks after which activity that a sheet sends to others can affect itself."""
         ways = [self._delays[p] + self._reach[sheet][p.dest] for p in sheet.outgoing if p.dest is not sheet]
         return min(ways, default=math.inf)
 
@@ -98,25 +99,34 @@ class Events:
     # --- the events -------------------------------------------------------------------------------------------------
 
     def clear(self) -> None:
-        """Forget all that is to come."""
+        """Remove all pending events."""
         self._coming.clear()
 
-    def push(self, tick: int, sheet: Sheet, projection: Projection | None = None, activity: Any = None) -> None:
-        """Let something happen at a tick."""
+    def push(
+        self, tick: int, sheet: Sheet, projection: Connection | None = None, activity: Activity | None = None
+    ) -> None:
+        """Queue an event.
+
+        Args:
+            tick: When it happens.
+            sheet: Where it happens.
+            projection: The projection through which activity arrives; None for a presentation.
+            activity: The activity that arrives.
+        """
         self._coming[tick].append((sheet, projection, activity))
 
-    def send(self, activity: Any, projections: Iterable[Projection], *, later: int = 0) -> None:
+    def send(self, activity: Activity, projections: Iterable[Connection], *, later: int = 0) -> None:
         """Send activity through projections, `later` ticks after the present moment."""
         tick, delays = self.tick + later, self._delays
         for projection in projections:
             self.push(tick + delays[projection], projection.dest, projection, activity)
 
     def present_again(self, sheet: Sheet) -> None:
-        """Let a sheet that presents something now do so again after its period."""
+        """Queue the next presentation of a sheet that presents now."""
         self.push(self.tick + self._periods[sheet], sheet)
 
     def next_moment(self) -> list[Event]:
-        """Go on to the next tick at which something happens, and return that; nothing if it is beyond the limit."""
+        """Advance to the next tick with events and return them; an empty list if it lies beyond the limit."""
         tick = min(self._coming, default=self.limit + 1)
         if tick > self.limit:
             return []
@@ -125,9 +135,9 @@ class Events:
         return self._coming.pop(tick)
 
     def undisturbed(self, sheet: Sheet, ticks: int) -> bool:
-        """Tell whether nothing but the sheet's own output can reach it, and nobody looks, for so many ticks.
+        """Return True if within so many ticks no input but its own can reach a sheet, and the run does not end.
 
-        Then the sheet may do all of its work up to and including that moment at once.
+        Then the sheet may compute all of its activations up to and including that moment in one call.
         """
         until, reach = self.tick + ticks, self._reach[sheet]
         if until > self.limit:
@@ -143,13 +153,13 @@ class Events:
         return True
 
     def state(self) -> State:
-        """Return all that is to come, in order of time and name: a sheet that acts ahead of time pushes early."""
+        """Return all pending events in the order of time and name: a sheet that computes ahead of time queues early."""
         state: State = {}
         events = [(tick, _target(event), event) for tick, coming in self._coming.items() for event in coming]
-        for i, (tick, target, (_, projection, activity)) in enumerate(sorted(events, key=lambda event: event[:2])):
+        for i, (tick, target, (_, _, activity)) in enumerate(sorted(events, key=lambda event: event[:2])):
             state[f"events/{i:04d}/time"] = np.array(str(Fraction(tick, self.ticks_per_unit)))
             state[f"events/{i:04d}/target"] = np.array(target)
-            if projection:
+            if activity is not None:
                 state.update(pack_activity(f"events/{i:04d}/activity", activity))
         return state
 

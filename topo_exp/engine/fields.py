@@ -1,6 +1,6 @@
 """The connection fields of one projection, stored densely: the form that reads like the equations.
 
-Every projection has such fields or faster ones with the same interface (`eventdriven`). Which, is the engine's choice.
+Projections for which there is a compiled form (`compiled.fields`) have that instead, with the same interface.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from topo_exp.engine.coordinates import FieldGeometry
+from topo_exp.engine.presentation import Shown
 from topo_exp.errors import StateError
 from topo_exp.typing import BoolArray, FloatArray, IntArray, State
 
@@ -16,8 +17,20 @@ ResponseFn = Callable[[FloatArray, FloatArray], FloatArray]
 LearningFn = Callable[[FloatArray, FloatArray, FloatArray, float], FloatArray]
 
 
+class Responder(Protocol):
+    """Computes the responses of one projection."""
+
+    def respond(self, source: FloatArray | Shown, response_fn: ResponseFn | None) -> FloatArray:
+        """Return the response of each destination unit (rows, columns) to the source activity.
+
+        Args:
+            source: Activity of the source sheet, (rows, columns).
+            response_fn: f(inputs, weights) -> response of each unit; None for the dot product.
+        """
+
+
 class Fields(Protocol):
-    """What a projection asks of its connection fields, however they are stored.
+    """The connection fields of one projection, dense or compiled.
 
     Weights go in and out as (units, rows, columns) on the uncropped template, zero where there is no connection.
     """
@@ -30,11 +43,14 @@ class Fields(Protocol):
     def set_weights(self, weights: FloatArray) -> None:
         """Replace the weights."""
 
-    def respond(self, source: FloatArray, response_fn: ResponseFn) -> FloatArray:
+    def respond(self, source: FloatArray | Shown, response_fn: ResponseFn) -> FloatArray:
         """Return the response of each destination unit (rows, columns) to the source activity."""
 
-    def learn(self, rule: LearningFn, source: FloatArray, activity: FloatArray, rate: float) -> None:
-        """Apply a learning rule for the destination's `activity` (rows, columns)."""
+    def learn(self, rule: LearningFn, source: FloatArray | Shown, activity: FloatArray, rate: float) -> None:
+        """Apply a learning rule for the destination's `activity` (rows, columns).
+
+        The rule is called with units in ascending order, in one call or in several.
+        """
 
     def totals(self, units: IntArray) -> FloatArray:
         """Return the sum of absolute weights of the given units, in double precision."""
@@ -65,8 +81,6 @@ class DenseFields:
         self._mask = mask
         self._weights = np.array(weights, np.float32)
         self._arithmetic = arithmetic
-        self.refused: bool | None = None
-        """Whether these fields are not for the event-driven path; None while nobody has asked."""
 
     @property
     def connections(self) -> BoolArray:
@@ -74,7 +88,7 @@ class DenseFields:
         return self._mask
 
     def fills(self, mask: BoolArray) -> bool:
-        """Tell whether there are connections just where `mask`, (units, rows, columns), is true."""
+        """Return True if there are connections exactly where `mask`, (units, rows, columns), is true."""
         return np.array_equal(self._mask, mask)
 
     def weights(self) -> FloatArray:
@@ -85,15 +99,15 @@ class DenseFields:
         """Replace the weights, keeping them zero where there is no connection."""
         self._weights = np.where(self._mask, weights, 0).astype(np.float32)
 
-    def _inputs(self, source: FloatArray) -> FloatArray:
+    def _inputs(self, source: FloatArray | Shown) -> FloatArray:
         return self.geometry.patches(np.asarray(source, self._arithmetic))
 
-    def respond(self, source: FloatArray, response_fn: ResponseFn) -> FloatArray:
+    def respond(self, source: FloatArray | Shown, response_fn: ResponseFn) -> FloatArray:
         """Return the response of each destination unit (rows, columns) to the source activity."""
         response = response_fn(self._inputs(source), self._weights.astype(self._arithmetic, copy=False))
         return response.reshape(self.geometry.destination_shape)
 
-    def learn(self, rule: LearningFn, source: FloatArray, activity: FloatArray, rate: float) -> None:
+    def learn(self, rule: LearningFn, source: FloatArray | Shown, activity: FloatArray, rate: float) -> None:
         """Apply a learning rule to all units, or to the active ones where the rule asks for those only."""
         post: FloatArray = np.asarray(activity, self._arithmetic).ravel()
         only_active = getattr(rule, "active_units_only", False)
@@ -127,7 +141,7 @@ class DenseFields:
     def restore(self, state: State) -> None:
         """Take the weights from a stored state."""
         weights = np.array(state["weights"], np.float32)
-        if "scale" in state:  # stored by the event-driven fields
+        if "scale" in state:  # stored by compiled fields
             weights = (weights * state["scale"][:, None, None]).astype(np.float32)
         if weights.shape != self._weights.shape:
             raise StateError(
@@ -140,3 +154,19 @@ class DenseFields:
     def nbytes(self) -> int:
         """Bytes of the weights."""
         return self._weights.nbytes
+
+
+class DenseKernel:
+    """One kernel that all units of a projection share, (rows, columns), applied with NumPy in double precision."""
+
+    def __init__(self, geometry: FieldGeometry, kernel: FloatArray) -> None:
+        self.geometry = geometry
+        self._kernel = kernel.astype(np.float64)
+
+    def respond(self, source: FloatArray | Shown, response_fn: ResponseFn | None) -> FloatArray:
+        """Return the response of each destination unit (rows, columns) to the source activity."""
+        activity = np.asarray(source, np.float64)
+        if response_fn is None:
+            return self.geometry.respond_to_kernel(activity, self._kernel)
+        weights = np.where(self.geometry.on_sheet, self._kernel, 0.0)
+        return response_fn(self.geometry.patches(activity), weights).reshape(self.geometry.destination_shape)

@@ -1,25 +1,29 @@
-"""Projections: sets of connection fields that carry activity from one sheet to another, and learn."""
+"""Projections: sets of connection fields that carry activity from one sheet to another, and learn.
+
+A projection type of a user's own is one class derived from `Projection` or `CFProjection`. It defines `weights`,
+`draw_initial` and `respond`; `learn`, `normalize`, `weights_state` and `restore_weights` do nothing by default.
+"""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import param
 
-from topo_exp.engine.checks import CheckedRule, require_shape, require_signature
+from topo_exp.engine.checks import behaves_as, require_shape, require_signature
 from topo_exp.engine.coordinates import BoundingBox, FieldGeometry, Template, machine_memory
-from topo_exp.engine.fields import DenseFields, Fields
+from topo_exp.engine.fields import DenseFields, DenseKernel, Fields, Responder
 from topo_exp.engine.learning import DivisiveNormalizeL1, Hebbian, KeepWeights, reciprocal
+from topo_exp.engine.memory import CheckedRule, RuleMemory, declared_memory
+from topo_exp.engine.moment import Moment
 from topo_exp.engine.patterns import Constant, Pattern
-from topo_exp.engine.presentation import pack_activity, unpack_activity
+from topo_exp.engine.presentation import Shown, pack_activity, unpack_activity
 from topo_exp.engine.response import Add, DotProduct
+from topo_exp.engine.sheet import Sheet
 from topo_exp.engine.streams import Quantity, Real, Streams
 from topo_exp.engine.weights import cells, draw_weights, mask_of_shape
 from topo_exp.errors import GeometryError, ModelError, ParameterError
-from topo_exp.typing import BoolArray, FloatArray, IntArray, State
-
-if TYPE_CHECKING:
-    from topo_exp.engine.sheet import CFSheet, Sheet
+from topo_exp.typing import BoolArray, FloatArray, IntArray, State, read_only, read_only_copy
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class ConnectionField:
     """The connections of one unit, cropped to the source sheet.
 
     `weights` and `mask` are (rows, columns) over the source cells rows r1:r2, columns c1:c2 = `slice`, whose centres
-    are at `x` (columns,) and `y` (rows,) in sheet coordinates.
+    are at `x` (columns,) and `y` (rows,) in sheet coordinates. All arrays are read-only.
     """
 
     weights: FloatArray
@@ -38,7 +42,7 @@ class ConnectionField:
 
 
 class Projection(param.Parameterized):
-    """What every projection declares; `sim.connect(source, destination, projection)` makes it part of a network."""
+    """Declares delay, strength, fields and functions; `sim.connect(src, dest, projection)` puts it into a network."""
 
     delay = Real(0.05, bounds=(0, None), inclusive_bounds=(False, True), doc="Time that activity takes to arrive.")
     strength = Real(1.0, doc="Factor of the response; negative for inhibition.")
@@ -65,26 +69,41 @@ class Projection(param.Parameterized):
         Add(), instantiate=True, doc="f(activity, contribution): adds this projection's group to the groups before it."
     )
 
+    is_shared = False
+
+    norm_group: str | None = None
+    """Projections of one sheet with the same group are normalised by their joint sum; None: each by itself."""
+
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
         self.src: Sheet
-        self.dest: CFSheet
+        self.dest: Sheet
         self.geometry: FieldGeometry
         self.response: FloatArray
-        """What `activity` is a copy of; the event-driven path reuses the array."""
-        self.input: Any = None
-        """(rows, columns) of the source: the activity that last arrived."""
-
-    is_shared = False
+        """The array that holds `activity`; the compiled implementation reuses it, so users are given copies."""
+        self._input: FloatArray | Shown | None = None
+        self._undo: list[State | None] = []
+        """For each frozen block that is open: the weights as they were at its begin, None while they are unchanged."""
 
     @property
     def activity(self) -> FloatArray:
-        """(rows, columns) of the destination: strength times the response to the input that last arrived."""
-        return self.response.copy()
+        """Strength times the response to the last input, (rows, columns) of the destination; a read-only copy."""
+        return read_only_copy(self.response)
 
     @activity.setter
     def activity(self, value: FloatArray) -> None:
-        self.response = value
+        self.response = np.array(value)
+
+    @property
+    def input(self) -> FloatArray | Shown | None:
+        """The activity of the source that last arrived, (rows, columns), read-only; None before the first arrival."""
+        return self._input
+
+    @input.setter
+    def input(self, activity: FloatArray | Shown | None) -> None:
+        if isinstance(activity, np.ndarray) and activity.flags.writeable:
+            activity = read_only_copy(activity)
+        self._input = activity
 
     @property
     def path(self) -> str:
@@ -93,29 +112,57 @@ class Projection(param.Parameterized):
 
     @property
     def weights(self) -> FloatArray:
-        """The weights in a fresh array; see the class for its shape."""
+        """The weights, in a read-only copy; see the class for their shape."""
         raise TypeError(f"{type(self).__name__}.weights: must be defined by every projection. Define it.")
 
     @property
+    def nbytes(self) -> int:
+        """Bytes that the weights take."""
+        return 0
+
+    @property
     def n_units(self) -> int:
-        """Connections of an uncropped field, at most the units of the source sheet: what learning rates refer to."""
+        """Connections of an uncropped field, at most the units of the source sheet: learning rates refer to it."""
         return min(int(self.template_mask.sum()), self.src.shape[0] * self.src.shape[1])
 
-    def attach(self, src: "Sheet", dest: "CFSheet", streams: Streams) -> None:
-        """Lay the fields between two sheets and draw the initial weights; called by `Simulation.connect`."""
+    # --- building ---------------------------------------------------------------------------------------------------
+
+    def attach(self, src: Sheet, dest: Sheet, streams: Streams, *, bytes_of_others: int = 0) -> None:
+        """Lay the fields between two sheets and draw the initial weights; called by `Simulation.connect`.
+
+        Args:
+            src: The sheet that sends.
+            dest: The sheet that receives.
+            streams: Where the weights are drawn from.
+            bytes_of_others: Bytes that the network's other projections take, to be checked against the memory.
+
+        Raises:
+            ModelError: If the projection is connected already, or a function cannot be called.
+            GeometryError: If the fields are smaller than a cell, miss the source sheet, or do not fit into memory.
+        """
         if hasattr(self, "dest"):
             raise ModelError(
                 f"{self.path}: must be connected once only (got a second connection). Declare another one."
             )
         self.src, self.dest = src, dest
         self.activity = np.zeros(dest.shape)
-        template = Template.fit(self.nominal_bounds, src.grid)
         self._check_extent()
-        self.geometry = FieldGeometry.lay(template, src.grid, dest.grid, where=self.path)
-        self._shape_fields(template)
-        self._check_memory()
+        self._lay_out(self.nominal_bounds)
+        self._check_memory(bytes_of_others)
         self.check_functions()
-        self._draw(streams)
+        self.draw_initial(streams)
+
+    def _lay_out(self, bounds: BoundingBox) -> None:
+        """Lay fields of these bounds: where each lies on the source sheet, and which cells of it have connections."""
+        template = Template.fit(bounds, self.src.grid)
+        self.geometry = FieldGeometry.lay(template, self.src.grid, self.dest.grid, where=self.path)
+        self.nominal_bounds = bounds
+        self.template_mask = mask_of_shape(self.cf_shape, template)
+        if not self.template_mask.any():
+            raise GeometryError(
+                f"{self.path}.cf_shape: must leave a field at least one connection (got none of "
+                f"{template.shape[0]} x {template.shape[1]} cells). Enlarge the shape or nominal_bounds."
+            )
 
     def _check_extent(self) -> None:
         left, bottom, right, top = self.nominal_bounds.lbrt()
@@ -127,35 +174,8 @@ class Projection(param.Parameterized):
                 f"Enlarge nominal_bounds or the density of {self.src.name}."
             )
 
-    def _shape_fields(self, template: Template) -> None:
-        """Cut the fields' shape out of the template."""
-        self.template_mask = mask_of_shape(self.cf_shape, template)
-        if not self.template_mask.any():
-            raise GeometryError(
-                f"{self.path}.cf_shape: must leave a field at least one connection (got none of "
-                f"{template.shape[0]} x {template.shape[1]} cells). Enlarge the shape or nominal_bounds."
-            )
-
-    def functions(self) -> dict[str, tuple[Any, tuple[str, ...]]]:
-        """Return the functions that this projection calls, by parameter, with the arguments that they are given."""
-        return {
-            "response_fn": (self.response_fn, ("inputs", "weights")),
-            "combine": (self.combine, ("activity", "contribution")),
-        }
-
-    def check_functions(self) -> None:
-        """Refuse functions that cannot be called as they will be."""
-        for name, (fn, arguments) in self.functions().items():
-            require_signature(fn, arguments, f"{self.path}.{name}")
-
-    def checked_response(self, inputs: FloatArray, weights: FloatArray) -> FloatArray:
-        """Return the response function's result, which must be one number for each unit."""
-        response = self.response_fn(inputs, weights)
-        return require_shape(response, (len(weights),), f"{self.path}.response_fn", self.response_fn)
-
-    def _check_memory(self) -> None:
+    def _check_memory(self, others: int) -> None:
         units, (height, width) = self.geometry.units, self.geometry.template.shape
-        others = self.dest.simulation.nbytes
         needed, present = others + self.bytes_needed(units * height * width), machine_memory()
         if needed > present:
             raise GeometryError(
@@ -168,19 +188,72 @@ class Projection(param.Parameterized):
         """Return the bytes that a projection with so many cells in all its fields takes, while it is built."""
         return cells  # a mask
 
-    def _draw(self, streams: Streams) -> None:
-        raise TypeError(f"{type(self).__name__}: must draw its weights. Derive from CFProjection.")
+    def draw_initial(self, streams: Streams) -> None:
+        """Draw the initial weights.
 
-    def receive(self, activity: FloatArray) -> None:
-        """Take the source's activity, and respond to it."""
+        Args:
+            streams: Where random weights are drawn from.
+        """
+        raise TypeError(f"{type(self).__name__}.draw_initial: must be defined by every projection. Define it.")
+
+    def finish(self) -> None:
+        """Normalise the initial weights once more, now that all projections of the sheet are connected."""
+
+    def functions(self) -> dict[str, tuple[Any, tuple[str, ...]]]:
+        """Return the functions that this projection calls, by parameter, with the arguments that they are given."""
+        return {
+            "response_fn": (self.response_fn, ("inputs", "weights")),
+            "combine": (self.combine, ("activity", "contribution")),
+        }
+
+    def check_functions(self) -> None:
+        """Refuse functions that cannot be called with the arguments that they are given."""
+        for name, (fn, arguments) in self.functions().items():
+            require_signature(fn, arguments, f"{self.path}.{name}")
+
+    def checked_response(self, inputs: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return the response function's result, which must be one number for each unit."""
+        response = self.response_fn(inputs, weights)
+        return require_shape(response, (len(weights),), f"{self.path}.response_fn", self.response_fn)
+
+    # --- running ----------------------------------------------------------------------------------------------------
+
+    def receive(self, activity: FloatArray | Shown, mask: BoolArray | None = None) -> None:
+        """Take the source's activity, and respond to it.
+
+        Args:
+            activity: Activity of the source sheet, (rows, columns).
+            mask: The units of the destination that respond, (rows, columns); None for all.
+        """
         self.input = activity
-        self.activity = self.strength * self.respond(activity)
-        if self.dest.mask is not None:
-            self.activity = np.where(self.dest.mask, self.activity, 0)
+        self.response = self.strength * self.respond(activity)
+        if mask is not None:
+            self.response = np.where(mask, self.response, 0)
 
-    def respond(self, source: FloatArray) -> FloatArray:
-        """Return the response (rows, columns) to a source activity, without strength."""
+    def respond(self, source: FloatArray | Shown) -> FloatArray:
+        """Return the response, (rows, columns) of the destination, to a source activity, without strength.
+
+        Args:
+            source: Activity of the source sheet; `np.asarray(source)` is its array (rows, columns).
+        """
         raise TypeError(f"{type(self).__name__}.respond: must be defined by every projection. Define it.")
+
+    def learn(self, activity: FloatArray, moment: Moment) -> None:
+        """Change the weights; by default they stay.
+
+        Args:
+            activity: The destination's activity, (rows, columns).
+            moment: The present moment, for a learning rate that varies.
+        """
+
+    def normalize(self, units: IntArray) -> None:
+        """Normalise the weights of the given units of the destination; by default they stay."""
+
+    def clear(self) -> None:
+        """Forget the response to the last input."""
+        self.activity = np.zeros(self.dest.shape)
+
+    # --- looking ----------------------------------------------------------------------------------------------------
 
     @property
     def mask(self) -> BoolArray:
@@ -193,7 +266,11 @@ class Projection(param.Parameterized):
         return int(np.count_nonzero(self.mask))
 
     def cf(self, row: int, col: int) -> ConnectionField:
-        """Return the connection field of the unit at (row, col) of the destination sheet."""
+        """Return the connection field of the unit at (row, col) of the destination sheet.
+
+        Raises:
+            GeometryError: If there is no such unit.
+        """
         rows, columns = self.dest.shape
         if not (0 <= row < rows and 0 <= col < columns):
             raise GeometryError(
@@ -204,35 +281,61 @@ class Projection(param.Parameterized):
         r1, r2, c1, c2 = (int(i) for i in self.geometry.slices[unit])
         r, c = (int(i) for i in self.geometry.offsets[unit])
         window = np.s_[r : r + r2 - r1, c : c + c2 - c1]
-        grid = self.src.grid
         return ConnectionField(
-            self._weights_of(unit)[window].copy(),
-            self.template_mask[window],
+            read_only_copy(self._weights_of(unit)[window]),
+            read_only(self.template_mask[window]),
             (r1, r2, c1, c2),
-            grid.x[c1:c2],
-            grid.y[r1:r2],
+            self.src.x[c1:c2],
+            self.src.y[r1:r2],
         )
 
-    def clear(self) -> None:
-        """Forget the response to the last input."""
-        self.activity = np.zeros(self.dest.shape)
+    def _weights_of(self, unit: int) -> FloatArray:
+        return self.weights[unit]
+
+    # --- state ------------------------------------------------------------------------------------------------------
 
     def state(self) -> State:
-        """Return everything about this projection that a run changes."""
-        state = {"activity": self.activity}
+        """Return the response and the last input; weights have a state of their own, for they are large."""
+        state = {"activity": self.response.copy()}
         if self.input is not None:
             state.update(pack_activity("input", self.input))
         return state
 
     def restore(self, state: State) -> None:
-        """Set this projection to a stored state."""
-        self.activity = np.array(state["activity"])
+        """Set response and input to stored ones."""
+        self.activity = state["activity"]
         stored = any(key.startswith("input/") for key in state)
         self.input = unpack_activity("input", state, self.src.grid) if stored else None
 
+    def weights_state(self) -> State:
+        """Return everything that learning changes; by default there is nothing."""
+        return {}
+
+    def restore_bounds(self, state: State) -> None:
+        """Lay the fields as they were when a state was stored; weights are restored afterwards."""
+
+    def restore_weights(self, state: State) -> None:
+        """Set to stored values what `weights_state` returned."""
+
+    def begin_undo(self) -> None:
+        """Keep the weights from now on, so that `end_undo` can return them; blocks may be nested."""
+        self._undo.append(None)
+
+    def record_undo(self) -> None:
+        """Copy the weights for each open undo block, before they change for the first time in it."""
+        if self._undo and self._undo[-1] is None:
+            state = self.weights_state()
+            for i in range(len(self._undo)):
+                if self._undo[i] is None:
+                    self._undo[i] = state
+
+    def end_undo(self) -> State | None:
+        """Return the weights as they were at `begin_undo`, or None if they have not changed since."""
+        return self._undo.pop()
+
 
 class CFProjection(Projection):
-    """A projection in which each unit has weights of its own, and may learn them.
+    """A projection in which each unit has weights of its own and may learn them.
 
     Its `weights` are (units of the destination row-major, rows, columns) on the uncropped template, zero off the sheet.
     """
@@ -253,24 +356,47 @@ class CFProjection(Projection):
     )
 
     fields: Fields
+    """The connection fields, in dense or compiled form."""
+
+    memory: RuleMemory
+    """The memory of the learning rule, empty for rules without."""
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
         self._irregular = False
-        """Whether fields have shrunk to connections that bounds and shape alone do not tell."""
+        """Whether connections are missing that bounds and shape alone would give, since fields have shrunk."""
+        self._is_initial = True
+        """Whether the weights are as they were drawn."""
+        self._joint: FloatArray | None = None
+        """Factors (units,) of the first joint normalisation, which is applied when the network is complete."""
 
     def functions(self) -> dict[str, tuple[Any, tuple[str, ...]]]:
         """Return the functions that this projection calls, by parameter, with the arguments that they are given."""
+        arguments: tuple[str, ...] = ("weights", "inputs", "activity", "rate")
+        if declared_memory(self.learning_fn, f"{self.path}.learning_fn"):
+            arguments = (*arguments, "memory")
         return super().functions() | {
-            "learning_fn": (self.learning_fn, ("weights", "inputs", "activity", "rate")),
+            "learning_fn": (self.learning_fn, arguments),
             "weights_output_fn": (self.weights_output_fn, ("weights",)),
         }
+
+    def check_functions(self) -> None:
+        """Refuse functions that cannot be called, and begin the memory of a learning rule that is new."""
+        super().check_functions()
+        declared = declared_memory(self.learning_fn, f"{self.path}.learning_fn")
+        if not hasattr(self, "memory") or declared != self.memory.declared:
+            self.memory = RuleMemory(declared, self._fields_shape)
+
+    @property
+    def _fields_shape(self) -> tuple[int, int, int]:
+        return (self.geometry.units, *self.geometry.template.shape)
 
     def bytes_needed(self, cells: int) -> int:
         """Return the bytes that so many weights take while they are drawn: once drawn, once stored, and a mask."""
         return 9 * cells
 
-    def _draw(self, streams: Streams) -> None:
+    def draw_initial(self, streams: Streams) -> None:
+        """Draw the initial weights, and normalise each unit's."""
         geometry = self.geometry
         weights = draw_weights(self.weights_generator, geometry, self.src.grid, self.dest.grid, streams, self.path)
         mask = self.mask
@@ -278,53 +404,68 @@ class CFProjection(Projection):
         self.fields = DenseFields(geometry, mask, weights, np.float64)
         self.normalize(np.arange(geometry.units))
 
+    def expect_joint(self, factors: FloatArray) -> None:
+        """Show weights that are multiplied by the factors of a joint normalisation, (units,), until it is applied."""
+        self._joint = factors
+
+    def finish(self) -> None:
+        """Normalise weights that are still the initial ones: jointly in a group, else by themselves."""
+        units = np.arange(self.geometry.units)
+        if self._is_initial and self._joint is not None:
+            self.scale(units, self._joint)
+        elif self._is_initial:
+            self.normalize(units)
+        self._is_initial, self._joint = False, None
+
     @property
     def weights(self) -> FloatArray:
-        """The weights, (units, rows, columns), float32, in a fresh array."""
-        self.dest.simulation.start()
-        return self.fields.weights()
+        """The weights, (units, rows, columns), float32, in a read-only copy; assign to change them."""
+        weights = self.fields.weights()
+        if self._joint is not None:
+            weights = (weights * self._joint[:, None, None]).astype(np.float32)
+        return read_only(weights)
 
     @weights.setter
     def weights(self, weights: FloatArray) -> None:
-        self.dest.simulation.start()
-        self.dest.simulation.keep_weights(self)
-        expected = (self.geometry.units, *self.geometry.template.shape)
-        if np.shape(weights) != expected:
+        if np.shape(weights) != self._fields_shape:
             raise ParameterError(
-                f"{self.path}.weights: must be (units, rows, columns) = {expected} (got {np.shape(weights)}). "
-                "Give weights on the uncropped template."
+                f"{self.path}.weights: must be (units, rows, columns) = {self._fields_shape} (got "
+                f"{np.shape(weights)}). Give weights on the uncropped template."
             )
+        self.record_undo()
+        self._is_initial, self._joint = False, None
         self.fields.set_weights(np.asarray(weights))
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the weights take."""
-        return self.fields.nbytes
+        """Bytes that the weights and the memory of the learning rule take."""
+        return self.fields.nbytes + self.memory.nbytes
 
-    def _weights_of(self, unit: int) -> FloatArray:
-        return self.weights[unit]
-
-    def respond(self, source: FloatArray) -> FloatArray:
+    def respond(self, source: FloatArray | Shown) -> FloatArray:
         """Return the response (rows, columns) to a source activity, without strength."""
         return self.fields.respond(source, self.checked_response)
 
-    def learn(self, activity: FloatArray) -> None:
+    def learn(self, activity: FloatArray, moment: Moment) -> None:
         """Change the weights by the learning rule, for the destination's activity and the input that last arrived."""
-        rate = self.present_rate()
+        rate = self.present_rate(moment)
         if self.input is None or rate == 0:
             return
         if not getattr(self.learning_fn, "rate_of_whole_field", False):
             rate = rate / self.n_units
-        self.dest.simulation.keep_weights(self)
-        rule = CheckedRule(self.learning_fn, f"{self.path}.learning_fn")
+        self.record_undo()
+        rule = CheckedRule(self.learning_fn, self.memory, activity, f"{self.path}.learning_fn")
         self.fields.learn(rule, self.input, activity, rate)
 
-    def present_rate(self) -> float:
-        """Return the learning rate of a whole field at this moment; ParameterError where a negative one was drawn."""
-        rate = self.dest.simulation.number(f"{self.path}.learning_rate", self.learning_rate)
+    def present_rate(self, moment: Moment) -> float:
+        """Return the learning rate of a whole field at this moment.
+
+        Raises:
+            ParameterError: If a negative rate was drawn.
+        """
+        rate = moment.of(self.path).number("learning_rate", self.learning_rate)
         if rate < 0:
             raise ParameterError(
-                f"{self.path}.learning_rate: must be >= 0 (got {rate} at time {self.dest.simulation.time:g}). "
+                f"{self.path}.learning_rate: must be >= 0 (got {rate} at time {float(moment.now):g}). "
                 "Draw from other bounds."
             )
         return rate
@@ -337,82 +478,89 @@ class CFProjection(Projection):
 
     def normalize(self, units: IntArray) -> None:
         """Apply the weights' output function to the given units, each projection for itself."""
-        self.dest.simulation.keep_weights(self)
-        if isinstance(self.weights_output_fn, DivisiveNormalizeL1):
-            self.fields.scale(units, reciprocal(self.totals(units)))
-        elif not isinstance(self.weights_output_fn, KeepWeights):
+        self.record_undo()
+        if behaves_as(self.weights_output_fn, DivisiveNormalizeL1):
+            self.scale(units, reciprocal(self.totals(units)))
+        elif not behaves_as(self.weights_output_fn, KeepWeights):
             weights = self.fields.weights()
             new, where = self.weights_output_fn(weights[units]), f"{self.path}.weights_output_fn"
             weights[units] = require_shape(new, weights[units].shape, where, self.weights_output_fn)
             self.fields.set_weights(weights)
 
-    def change_bounds(self, bounds: BoundingBox) -> bool:
-        """Shrink every field to `bounds` while the network runs, and tell whether anything changed.
+    def scale(self, units: IntArray, factors: FloatArray) -> None:
+        """Multiply the weights of each of the given units by its factor."""
+        self.record_undo()
+        self.fields.scale(units, factors)
 
-        Bounds that are not strictly within the present ones change nothing. A field that changes keeps its weights
-        within the new mask and is normalised in single precision, for itself; so did the reference, and LISSOM's
-        published trajectories depend on it.
+    def change_bounds(self, bounds: BoundingBox) -> bool:
+        """Shrink every field to `bounds` while the network runs.
+
+        A field that changes keeps its weights within the new mask and is normalised in single precision, by itself; so
+        did the reference, and LISSOM's published trajectories depend on it.
+
+        Args:
+            bounds: The new nominal bounds.
+
+        Returns:
+            True if anything changed. Bounds that are not strictly within the present ones change nothing.
         """
-        self.dest.simulation.start()
-        grid = self.src.grid
-        old = self.geometry
+        grid, old = self.src.grid, self.geometry
         template = Template.fit(bounds, grid)
         if not old.template.bounds_on(grid).strictly_contains(template.bounds_on(grid)):
             return False
-        self.dest.simulation.keep_weights(self)
-        new = FieldGeometry.lay(template, grid, self.dest.grid, where=self.path)
+        self.record_undo()
         row = old.template.row_radius - template.row_radius
         column = old.template.column_radius - template.column_radius
-        height, width = template.shape
-        weights = self.fields.weights()[:, row : row + height, column : column + width]
-        self.geometry = new
-        self.nominal_bounds = bounds
-        self._shape_fields(template)
+        rows, columns = slice(row, row + template.shape[0]), slice(column, column + template.shape[1])
+        weights = self.weights[:, rows, columns]
+        self._is_initial, self._joint = False, None
+        self.memory = self.memory.cropped(rows, columns)
+        self._lay_out(bounds)
+        new = self.geometry
         mask = new.on_sheet & self.template_mask
         changed = np.flatnonzero((old.slices != new.slices).any(axis=1))
         unchanged = np.setdiff1d(np.arange(new.units), changed)
         mask[unchanged] = new.on_sheet[unchanged]
         dense = DenseFields(new, mask, weights * mask, np.float64)
-        if isinstance(self.weights_output_fn, DivisiveNormalizeL1):
+        if behaves_as(self.weights_output_fn, DivisiveNormalizeL1):
             dense.scale(changed, reciprocal(dense.cropped_totals(changed)))
         self.fields = dense
         self._irregular = not dense.fills(self.mask)
-        self.dest.simulation.refresh()
         return True
 
     def weights_state(self) -> State:
-        """Return weights and bounds."""
+        """Return weights, bounds, and the memory of the learning rule."""
         state = {"nominal_bounds": np.array(self.nominal_bounds.lbrt())}
         if self._irregular and isinstance(self.fields, DenseFields):
             state["connections"] = self.fields.connections.copy()
         state.update({f"fields/{key}": value for key, value in self.fields.state().items()})
+        state.update({f"memory/{key}": value for key, value in self.memory.state().items()})
         return state
 
-    def restore(self, state: State) -> None:
-        """Set this projection to a stored state, whose fields may be smaller or larger than the present ones.
-
-        A state without weights leaves them as they are.
-        """
-        super().restore(state)
+    def restore_bounds(self, state: State) -> None:
+        """Lay fields of zeros as they were when a state was stored, unless they lie so already."""
         if "nominal_bounds" not in state:
             return
-        self.dest.simulation.keep_weights(self)
+        self.record_undo()
         left, bottom, right, top = (float(edge) for edge in state["nominal_bounds"])
-        self._lay_anew(BoundingBox(points=((left, bottom), (right, top))), state.get("connections"))
-        self.fields.restore({k.removeprefix("fields/"): v for k, v in state.items() if k.startswith("fields/")})
-
-    def _lay_anew(self, bounds: BoundingBox, connections: BoolArray | None) -> None:
-        """Lay fields of zeros as they were when a state was stored, unless they lie so already."""
+        bounds, connections = BoundingBox(points=((left, bottom), (right, top))), state.get("connections")
         irregular = connections is not None
         if bounds == self.nominal_bounds and not irregular and not self._irregular:
             return
-        template = Template.fit(bounds, self.src.grid)
-        self.geometry = FieldGeometry.lay(template, self.src.grid, self.dest.grid, where=self.path)
-        self.nominal_bounds, self._irregular = bounds, irregular
-        self._shape_fields(template)
+        self._lay_out(bounds)
+        self._irregular = irregular
         mask = self.mask if connections is None else np.array(connections, bool)
         self.fields = DenseFields(self.geometry, mask, np.zeros(mask.shape), np.float64)
-        self.dest.simulation.refresh()
+        self.memory = RuleMemory(self.memory.declared, self._fields_shape)
+
+    def restore_weights(self, state: State) -> None:
+        """Set weights and memory to stored ones, whose fields lie as `restore_bounds` has laid them."""
+        if "nominal_bounds" not in state:
+            return
+        self.record_undo()
+        self._is_initial, self._joint = False, None
+        self.fields.restore({k.removeprefix("fields/"): v for k, v in state.items() if k.startswith("fields/")})
+        self.memory.restore({k.removeprefix("memory/"): v for k, v in state.items() if k.startswith("memory/")})
 
 
 class SharedWeightCFProjection(Projection):
@@ -423,12 +571,13 @@ class SharedWeightCFProjection(Projection):
 
     normalize_weights = param.Boolean(True, doc="Divide the kernel by the sum of its absolute values.")
 
-    fast: Any = None
-    """Responds for this projection, where the engine found a faster way that gives the same result."""
+    fields: Responder
+    """The kernel, in dense or compiled form."""
 
     is_shared = True
 
-    def _draw(self, streams: Streams) -> None:
+    def draw_initial(self, streams: Streams) -> None:
+        """Evaluate the kernel at the unit in the middle of the source sheet."""
         grid, template = self.src.grid, self.geometry.template
         row, column = grid.shape[0] // 2, grid.shape[1] // 2
         x = cells(grid.x, column - template.column_radius, template.shape[1])
@@ -438,11 +587,12 @@ class SharedWeightCFProjection(Projection):
         if self.normalize_weights:
             kernel = kernel / np.abs(kernel).sum()
         self._kernel = kernel.astype(np.float32)
+        self.fields = DenseKernel(self.geometry, self._kernel)
 
     @property
     def weights(self) -> FloatArray:
-        """The kernel, (rows, columns), float32, in a fresh array."""
-        return self._kernel.copy()
+        """The kernel, (rows, columns), float32, in a read-only copy."""
+        return read_only_copy(self._kernel)
 
     @property
     def nbytes(self) -> int:
@@ -452,12 +602,6 @@ class SharedWeightCFProjection(Projection):
     def _weights_of(self, unit: int) -> FloatArray:
         return self._kernel
 
-    def respond(self, source: FloatArray) -> FloatArray:
+    def respond(self, source: FloatArray | Shown) -> FloatArray:
         """Return the response (rows, columns) to a source activity, without strength."""
-        if self.fast is not None:
-            return self.fast.respond(source)
-        kernel, activity = self._kernel.astype(np.float64), np.asarray(source, np.float64)
-        if type(self.response_fn) is DotProduct:
-            return self.geometry.respond_to_kernel(activity, kernel)
-        weights = np.where(self.geometry.on_sheet, kernel, 0.0)
-        return self.checked_response(self.geometry.patches(activity), weights).reshape(self.dest.shape)
+        return self.fields.respond(source, None if behaves_as(self.response_fn, DotProduct) else self.checked_response)

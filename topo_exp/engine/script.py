@@ -1,25 +1,25 @@
-"""A network as Python source: what `sim.script_repr()` returns.
+"""A network as Python source, which `sim.script_repr()` returns.
 
-The source names every class and function by the module that it came from. A module of a user's own, which Python does
-not find by its name, is loaded from the path of its file.
+The source names every class and function by its module. A module of a user's own that Python does not find by name is
+loaded from the path of its file.
 """
 
 import functools
 import importlib.util
 import inspect
+from collections.abc import Sequence
+from fractions import Fraction
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import param
 
 from topo_exp.engine.coordinates import BoundingBox
+from topo_exp.engine.network import Network
 from topo_exp.engine.projection import Projection
 from topo_exp.engine.sheet import Sheet
 from topo_exp.errors import ModelError
-
-if TYPE_CHECKING:
-    from topo_exp.engine.simulation import Simulation
 
 _LOADER = '''
 def load_module(name, path):
@@ -33,7 +33,7 @@ def load_module(name, path):
 
 
 class _Source:
-    """Turns values into source, remembering which modules the source needs."""
+    """Turns values into source, and collects the modules that the source needs."""
 
     def __init__(self) -> None:
         self.imports: set[str] = set()
@@ -79,7 +79,7 @@ class _Source:
         return f"[{_joined(items, indent)}]"
 
     def _name(self, thing: Any) -> str:
-        """Return the qualified name of a class or function, and see to it that the script can resolve it."""
+        """Return the qualified name of a class or function, and add its module to those that the script loads."""
         name, module = getattr(thing, "__qualname__", ""), inspect.getmodule(thing)
         if module is None or not name or "<" in name:
             raise ModelError(
@@ -101,20 +101,33 @@ class _Source:
             self.imports.add(module.__name__)
 
 
-def script_of(sim: "Simulation") -> str:
-    """Return Python source that, executed, builds the same network with the same parameters as `sim`."""
+def script_of(
+    network: Network, kind: type, *, engine: str, actions: Sequence[tuple[Fraction, object]], time: float
+) -> str:
+    """Return Python source that, executed, builds the same network with the same parameters as `sim`.
+
+    Args:
+        network: The network.
+        kind: Class of the simulation.
+        engine: Its implementation.
+        actions: Scheduled actions with their times.
+        time: The time reached, for the docstring of the source.
+
+    Raises:
+        ModelError: If a function or class has no name in a module.
+    """
     source = _Source()
-    body = [f"sim = {source._name(type(sim))}({sim.name!r}, seed={sim.seed!r}, engine={sim.engine!r})", ""]
-    body += [f"sim.add({source.of(sheet)})" for sheet in sim.sheets.values()]
+    body = [f"sim = {source._name(kind)}({network.name!r}, seed={network.seed!r}, engine={engine!r})", ""]
+    body += [f"sim.add({source.of(sheet)})" for sheet in network.sheets.values()]
     body.append("")
-    for projection in sim.projections_in_order:
+    for projection in network.connected:
         call = f"sim.connect({projection.src.name!r}, {projection.dest.name!r}, {source.of(projection)})"
         body.append(call)
-    if sim.actions:
+    if actions:
         body.append("")
-    for time, action in sim.actions:
-        body.append(f"sim.schedule({float(time)!r}, {source.of(action)})")
-    head = [f'"""The network {sim.name!r} as it was at time {sim.time:g}."""', ""]
+    for when, action in actions:
+        body.append(f"sim.schedule({float(when)!r}, {source.of(action)})")
+    head = [f'"""The network {network.name!r} as it was at time {time:g}."""', ""]
     imports = set(source.imports)
     if source.loads:
         imports |= {"importlib.util", "sys"}
@@ -135,11 +148,11 @@ def _joined(items: list[str], indent: int) -> str:
 
 
 def _is_known_by_name(value: param.Parameterized) -> bool:
-    """Tell whether an object's name matters, or was given: param makes up class name and number for the others."""
+    """Return True if a name has a meaning or was given; param generates class name and number for all others."""
     if isinstance(value, Sheet | Projection) or getattr(value, "time_dependent", False):
         return True
-    made_up = type(value).__name__
-    return not (value.name.startswith(made_up) and value.name[len(made_up) :].isdigit())
+    generated = type(value).__name__
+    return not (value.name.startswith(generated) and value.name[len(generated) :].isdigit())
 
 
 def _equal(a: Any, b: Any) -> bool:

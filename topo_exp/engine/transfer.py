@@ -1,29 +1,26 @@
 """Output functions: from the combined input of a sheet's units to their activity.
 
-An output function is any function of an array (rows, columns) that returns one. Those that remember something, or
-depend on time, are `Adaptive`: the sheet that they belong to hands them the `Moment` as well and keeps their state.
+An output function is any function of an array (rows, columns) that returns one. Those with memory, or that depend on
+time, are `Adaptive`: their sheet also gives them the `Moment`, and stores their state with its own.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
+from typing import TypeAlias
 
 import numpy as np
 import param
 
-from topo_exp.engine.streams import NumberGenerator, Quantity, Real
+from topo_exp.engine.moment import Moment
+from topo_exp.engine.streams import Quantity, Real
 from topo_exp.errors import ParameterError
-from topo_exp.typing import FloatArray, State
+from topo_exp.typing import FloatArray, State, read_only, read_only_copy
 
-
-@dataclass(frozen=True)
-class Moment:
-    """When an output function is applied, and whether what it remembers may change."""
-
-    time: Fraction
-    plastic: bool
-    number: Callable[[str, float | NumberGenerator], float]
-    """Returns the present value of a number, drawn from the stream of that name if it varies."""
+Adaptation: TypeAlias = Callable[
+    ["HomeostaticResponse", FloatArray, FloatArray, FloatArray], tuple[FloatArray, FloatArray]
+]
+"""f(fn, threshold, average, previous activity) -> new threshold and average."""
 
 
 class HalfRectify(param.Parameterized):
@@ -56,21 +53,29 @@ class PiecewiseLinear(param.Parameterized):
 
 
 class Adaptive(param.Parameterized):
-    """An output function that remembers something or depends on time; it belongs to one sheet."""
+    """An output function with memory, or one that depends on time; it belongs to one sheet."""
 
     sheet: object = None
-    """The sheet that it belongs to, once the network was started."""
+    """The sheet that it belongs to; None before the first run."""
 
     def apply(self, x: FloatArray, moment: Moment) -> FloatArray:
-        """Return the activity (rows, columns) for the input `x` at this moment."""
+        """Return the activity for the combined input at a moment.
+
+        Args:
+            x: Combined input, (rows, columns).
+            moment: The time, whether memory may change, and `moment.number(name, value)` for numbers that vary.
+
+        Returns:
+            The activity, (rows, columns).
+        """
         raise TypeError(f"{type(self).__name__}.apply: must be defined by every adaptive function. Define it.")
 
     def state(self) -> State:
-        """Return what is remembered."""
+        """Return the memory."""
         return {}
 
     def restore(self, state: State) -> None:
-        """Remember what was stored."""
+        """Set the memory to a stored one."""
 
 
 class HomeostaticResponse(Adaptive):
@@ -89,46 +94,97 @@ class HomeostaticResponse(Adaptive):
 
     def __init__(self, **params: object) -> None:
         super().__init__(**params)
-        self.threshold: FloatArray | None = None
-        """(rows, columns); None until the sheet was active for the first time."""
-        self.average: FloatArray | None = None
-        """(rows, columns); running average of the activity."""
-        self.previous: FloatArray | None = None
-        """(rows, columns); the activity when this function was last applied."""
+        self._threshold: FloatArray | None = None
+        self._average: FloatArray | None = None
+        self._previous: FloatArray | None = None
         self.next_update = Fraction(str(self.period))
-        """When the threshold is updated next: at the first application after this time."""
+        """The first application after this time updates the threshold."""
 
-    def adapt(self, shape: tuple[int, int], moment: Moment) -> FloatArray:
-        """Update the average and the threshold if a period has passed, and return the threshold to apply."""
-        if self.threshold is None or self.average is None:
-            self.threshold = np.full(shape, float(self.t_init))
-            self.average = np.full(shape, float(self.target_activity))
-        if moment.time > self.next_update:
-            self.next_update += Fraction(str(self.period))
-            if moment.plastic and self.previous is not None:
-                self.average = (1.0 - self.smoothing) * self.previous + self.smoothing * self.average
-                self.threshold = self.threshold + self.learning_rate * (self.average - self.target_activity)
-        return self.threshold
+    @property
+    def threshold(self) -> FloatArray | None:
+        """(rows, columns), read-only; None until the sheet is activated for the first time. Assign to change it."""
+        return self._threshold
+
+    @threshold.setter
+    def threshold(self, threshold: FloatArray | None) -> None:
+        self._threshold = None if threshold is None else read_only_copy(threshold)
+
+    @property
+    def average(self) -> FloatArray | None:
+        """(rows, columns), read-only; running average of the activity. Assign to change it."""
+        return self._average
+
+    @average.setter
+    def average(self, average: FloatArray | None) -> None:
+        self._average = None if average is None else read_only_copy(average)
+
+    @property
+    def previous(self) -> FloatArray | None:
+        """(rows, columns), read-only; the activity when this function was last applied. Assign to change it."""
+        return self._previous
+
+    @previous.setter
+    def previous(self, previous: FloatArray | None) -> None:
+        self._previous = None if previous is None else read_only_copy(previous)
+
+    def follow(self, activity: FloatArray) -> None:
+        """Average over this activity at the next update; the caller does not change the array afterwards."""
+        self._previous = read_only(activity)
+
+    def adapt(self, shape: tuple[int, int], moment: Moment, adaptation: "Adaptation | None" = None) -> FloatArray:
+        """Update the average and the threshold if a period has passed.
+
+        Args:
+            shape: Rows and columns of the sheet.
+            moment: The present moment; nothing changes while it is not plastic.
+            adaptation: Computes the update; by default `adapted`, in double precision.
+
+        Returns:
+            The threshold to apply, (rows, columns). Until it changes, it is the same array.
+        """
+        if self._threshold is None or self._average is None:
+            self._threshold = read_only(np.full(shape, float(self.t_init)))
+            self._average = read_only(np.full(shape, float(self.target_activity)))
+        if moment.now > self.next_update:
+            self.next_update += _exact(self.period)
+            if moment.plastic and self._previous is not None:
+                update = adaptation or adapted
+                threshold, average = update(self, self._threshold, self._average, self._previous)
+                self._threshold, self._average = read_only(threshold), read_only(average)
+        return self._threshold
 
     def apply(self, x: FloatArray, moment: Moment) -> FloatArray:
         """Return max(x - θ, 0)."""
-        self.previous = np.maximum(x - self.adapt(x.shape, moment), 0)
-        return self.previous
+        activity = np.maximum(x - self.adapt(x.shape, moment), 0)
+        self.follow(activity)
+        return activity
 
     def state(self) -> State:
         """Return threshold, average, last activity and the time of the next update."""
-        named = {"threshold": self.threshold, "average": self.average, "previous": self.previous}
+        named = {"threshold": self._threshold, "average": self._average, "previous": self._previous}
         state = {name: array.copy() for name, array in named.items() if array is not None}
         state["next_update"] = np.array([self.next_update.numerator, self.next_update.denominator])
         return state
 
     def restore(self, state: State) -> None:
         """Set all four to what was stored."""
-        self.threshold, self.average, self.previous = (
-            state[name].copy() if name in state else None for name in ("threshold", "average", "previous")
-        )
+        self.threshold, self.average, self.previous = (state.get(name) for name in ("threshold", "average", "previous"))
         numerator, denominator = state["next_update"]
         self.next_update = Fraction(int(numerator), int(denominator))
+
+
+def adapted(
+    fn: HomeostaticResponse, threshold: FloatArray, average: FloatArray, previous: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the threshold and average of a homeostatic response after one update, in double precision."""
+    average = (1.0 - fn.smoothing) * previous + fn.smoothing * average
+    return threshold + fn.learning_rate * (average - fn.target_activity), average
+
+
+@cache
+def _exact(number: float) -> Fraction:
+    """Return the decimal number that a float stands for."""
+    return Fraction(str(number))
 
 
 class KernelMax(Adaptive):

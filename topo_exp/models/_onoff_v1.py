@@ -8,6 +8,7 @@ from typing import Any
 import param
 
 from topo_exp.engine.coordinates import BoundingBox
+from topo_exp.engine.cortex import SettlingCFSheet
 from topo_exp.engine.patterns import (
     Disk,
     Gaussian,
@@ -20,7 +21,7 @@ from topo_exp.engine.patterns import (
 from topo_exp.engine.patterns_gaussians import DifferenceOfGaussians
 from topo_exp.engine.projection import CFProjection, SharedWeightCFProjection
 from topo_exp.engine.response import Divide
-from topo_exp.engine.sheet import GeneratorSheet, SettlingCFSheet
+from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.transfer import HalfRectify, HomeostaticResponse
 

@@ -5,11 +5,12 @@ import math
 import param
 
 from topo_exp.engine.coordinates import BoundingBox
+from topo_exp.engine.cortex import CFSheet
 from topo_exp.engine.learning import EuclideanHebbian, KeepWeights
 from topo_exp.engine.patterns import Gaussian, UniformNoise
 from topo_exp.engine.projection import CFProjection
 from topo_exp.engine.response import EuclideanSimilarity
-from topo_exp.engine.sheet import CFSheet, GeneratorSheet
+from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.streams import ExponentialDecay, UniformRandom
 from topo_exp.engine.transfer import KernelMax

@@ -3,10 +3,11 @@
 import param
 
 from topo_exp.engine.coordinates import BoundingBox
+from topo_exp.engine.cortex import CFSheet
 from topo_exp.engine.learning import DivisiveNormalizeL1
 from topo_exp.engine.patterns import Gaussian, UniformNoise, random_orientation, uniform_over
 from topo_exp.engine.projection import CFProjection
-from topo_exp.engine.sheet import CFSheet, GeneratorSheet
+from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.transfer import PiecewiseLinear
 from topo_exp.typing import FloatArray

@@ -24,7 +24,7 @@ def kernels() -> Any:
     import numba
     from llvmlite import binding
 
-    source = Path(__file__).with_name("kernels.py").read_bytes()
+    source = Path(__file__).parents[1].joinpath("kernels.py").read_bytes()
     version = hashlib.sha256(source).hexdigest()[:16]
     name = f"{binding.get_host_cpu_name()}-numba{numba.__version__}-py{sys.version_info.major}{sys.version_info.minor}"
     directory = _cache_directory(f"{name}-{version}")
