@@ -33,6 +33,7 @@ CALLED = {
     ("activity", "contribution"),
     ("x",),
     ("weights", "inputs", "activity", "rate"),
+    ("weights", "inputs", "activity", "rate", "memory"),
     ("weights",),
     ("sim",),
 }

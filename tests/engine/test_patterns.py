@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from topo_exp.engine.eventdriven import single
 
+from topo_exp.engine.compiled.buffers import single
 from topo_exp.engine.coordinates import BoundingBox, Grid
 from topo_exp.engine.patterns import (
     GAUSSIAN_COLUMNS,
