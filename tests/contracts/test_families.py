@@ -32,6 +32,7 @@ CALLED = {
     ("inputs", "weights"),
     ("activity", "contribution"),
     ("x",),
+    ("x", "y"),
     ("weights", "inputs", "activity", "rate"),
     ("weights", "inputs", "activity", "rate", "memory"),
     ("weights",),
