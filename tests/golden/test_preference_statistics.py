@@ -13,8 +13,8 @@ from topo_exp.analysis.preference_fits import (
     reference_von_mises,
 )
 
-EXACT = 1e-14
-"""Sums over at most 24 responses in another order, relative to values up to 2π."""
+EXACT = 1e-15
+"""Sums over at most 24 responses in another order; preferences are relative to the range of the values."""
 
 NOISE_IN_PREFERENCE = 5e-4
 NOISE_IN_SELECTIVITY = 6e-3
