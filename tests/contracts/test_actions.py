@@ -145,7 +145,7 @@ def meddle(sim, *, restored):
     sim["V1"].projections["Lateral"].change_bounds(BoundingBox(radius=0.13))
     sim.run(sim.time + 1.3)
     if restored:
-        sim.restore(other.state())
+        sim.restore(other.state(), parameters="state")
         sim.run(sim.time + 0.7)
 
 

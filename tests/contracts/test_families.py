@@ -19,7 +19,7 @@ from topo_exp.engine.transfer import Adaptive
 MODULES = [
     importlib.import_module(f"topo_exp.engine.{module.name}")
     for module in pkgutil.iter_modules(engine.__path__)
-    if module.name != "kernels"
+    if module.name != "compiled"
 ]
 DECLARED = {
     thing

@@ -6,10 +6,11 @@ import pytest
 from tests.contracts import functions
 from tests.contracts.members import assert_declared, members, missing
 from tests.contracts.networks import CONTRACTS, box, network
-from topo_exp.engine import sheet
+from topo_exp.engine import cortex, sheet
 from topo_exp.engine.actions import SetParameter
 from topo_exp.engine.coordinates import Grid
 from topo_exp.engine.cortex import CFSheet, NeighborhoodMask, SettlingCFSheet
+from topo_exp.engine.projection import CFProjection
 from topo_exp.engine.sheet import GeneratorSheet, Sheet
 from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.transfer import HalfRectify, HomeostaticResponse
@@ -21,8 +22,10 @@ MASKS = {"NeighborhoodMask": NeighborhoodMask}
 
 def test_every_sheet_has_an_example():
     """A new member of the family comes with an example here, to which everything below applies."""
-    assert missing(members(sheet, base=Sheet), EXAMPLES) == []
-    assert missing(set(members(sheet)) - set(members(sheet, base=Sheet)) - {"Sheet"}, MASKS) == []
+    everything = set(members(sheet)) | set(members(cortex))
+    sheets = set(members(sheet, base=Sheet)) | set(members(cortex, base=Sheet))
+    assert missing(sheets, EXAMPLES) == []
+    assert missing(everything - sheets - {"Sheet"}, MASKS) == []
 
 
 @pytest.mark.parametrize("cls", [Sheet, *EXAMPLES.values(), *MASKS.values()])
@@ -105,7 +108,7 @@ def test_names_that_look_made_up_are_kept():
     sim = Simulation("names")
     sim.add(GeneratorSheet(name="GeneratorSheet1", nominal_density=5.0))
     sim.add(CFSheet(name="CFSheet2", nominal_density=5.0))
-    sim.connect("GeneratorSheet1", "CFSheet2", sheet.CFProjection(name="CFProjection3"))
+    sim.connect("GeneratorSheet1", "CFSheet2", CFProjection(name="CFProjection3"))
     names: dict[str, Simulation] = {}
     exec(sim.script_repr(), names)  # noqa: S102  # executing it is what the source is for
     assert list(names["sim"].sheets) == ["GeneratorSheet1", "CFSheet2"]

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from topo_exp.engine.eventdriven import EventDrivenFields, Layout, Wires, has_runs
 
-from topo_exp.engine import eventdriven
-from topo_exp.engine.compiled import kernels
+from topo_exp.engine.compiled import buffers, fields, layout
+from topo_exp.engine.compiled.buffers import Buffers
+from topo_exp.engine.compiled.cache import kernels
+from topo_exp.engine.compiled.fields import EventDrivenFields
+from topo_exp.engine.compiled.layout import Layout, has_runs
 from topo_exp.engine.coordinates import FieldGeometry, Template
 from topo_exp.engine.fields import DenseFields
 from topo_exp.engine.learning import Hebbian
@@ -51,7 +53,7 @@ class Guards:
         return ones
 
     def aligned(self, size, dtype=np.float32):
-        """Stand for `eventdriven.aligned`."""
+        """Stand for `buffers.aligned`."""
         return self.zeros(size, dtype)
 
     def hold(self):
@@ -63,8 +65,9 @@ class Guards:
 def guards(monkeypatch):
     """Guards around the arrays of fields that are made in the meantime; they must hold in the end."""
     guards = Guards()
-    monkeypatch.setattr(eventdriven, "np", guards)
-    monkeypatch.setattr(eventdriven, "aligned", guards.aligned)
+    for module in (buffers, fields, layout):
+        monkeypatch.setattr(module, "np", guards)
+    monkeypatch.setattr(buffers, "aligned", guards.aligned)
     yield guards
     assert len(guards.made) > 10
     assert guards.hold()
@@ -112,12 +115,12 @@ def test_weights_come_back_as_they_went_in(case, guards):
     """Every connection has one place, the places beside them are zero, and a stored state is restored bit for bit."""
     geometry, mask, weights, _ = case
     assert has_runs(geometry, mask)
-    fields = EventDrivenFields(geometry, mask, weights)
-    assert np.array_equal(fields.weights(), weights)
-    assert np.count_nonzero(fields.wires.weights) == np.count_nonzero(weights)
+    stored = EventDrivenFields(geometry, mask, weights)
+    assert np.array_equal(stored.weights(), weights)
+    assert np.count_nonzero(stored.buffers.weights) == np.count_nonzero(weights)
     other = EventDrivenFields(geometry, mask, np.zeros_like(weights))
-    other.restore(fields.state())
-    assert all(np.array_equal(value, other.state()[key]) for key, value in fields.state().items())
+    other.restore(stored.state())
+    assert all(np.array_equal(value, other.state()[key]) for key, value in stored.state().items())
 
 
 @pytest.mark.parametrize("lateral", [False, True])
@@ -128,43 +131,44 @@ def test_responses_and_learning_agree_with_dense_fields(case, guards, lateral, s
     connections = geometry.on_sheet & mask
     fast = EventDrivenFields(geometry, mask, weights)
     dense = DenseFields(geometry, connections, weights, np.float64)
-    fast.wires.row[0, kernels().LATERAL] = lateral
+    fast.buffers.row[0, kernels().LATERAL] = lateral
     for _ in range(2):
         source, activity = some(rng, geometry.source_shape, share), some(rng, geometry.destination_shape, share)
         assert close(fast.respond(source, DotProduct()), dense.respond(source, DotProduct()))
-        for fields in (fast, dense):
-            fields.learn(Hebbian(), source, activity, 0.3)
+        for form in (fast, dense):
+            form.learn(Hebbian(), source, activity, 0.3)
         units = np.flatnonzero(activity)
         if units.size:
             assert close(fast.totals(units), dense.totals(units))
         factors = rng.uniform(0.3, 1, units.size)
-        for fields in (fast, dense):
-            fields.scale(units, factors)
-        kernels().fold(fast.wires.row)
+        for form in (fast, dense):
+            form.scale(units, factors)
+        padded = geometry.units + kernels().PADDING
+        kernels().fold(fast.buffers.row, np.zeros(padded), np.ones(padded))
         assert close(fast.weights(), dense.weights())
-        assert np.count_nonzero(fast.wires.weights) == np.count_nonzero(fast.weights())
+        assert np.count_nonzero(fast.buffers.weights) == np.count_nonzero(fast.weights())
 
 
 def test_what_follows_the_source_does_not_matter(case, guards):
     """Kernels read the source eight by eight, beyond its end too, but whatever is there has no effect."""
     geometry, mask, weights, rng = case
-    fields = EventDrivenFields(geometry, mask, weights)
+    stored = EventDrivenFields(geometry, mask, weights)
     source = some(rng, geometry.source_shape, 1.0)
-    before = fields.respond(source, DotProduct())
-    beyond = next(array for array in guards.made if np.shares_memory(array[0], fields.wires.source))
+    before = stored.respond(source, DotProduct())
+    beyond = next(array for array in guards.made if np.shares_memory(array[0], stored.buffers.source))
     raw, _, end = beyond
     raw[end - 4 * kernels().PADDING : end] = 255
-    assert np.array_equal(fields.respond(source, DotProduct()), before)
-    fields.learn(Hebbian(), source, some(rng, geometry.destination_shape, 1.0), 0.3)
-    assert np.isfinite(fields.wires.weights).all()
+    assert np.array_equal(stored.respond(source, DotProduct()), before)
+    stored.learn(Hebbian(), source, some(rng, geometry.destination_shape, 1.0), 0.3)
+    assert np.isfinite(stored.buffers.weights).all()
 
 
 def test_a_shared_kernel_responds_as_at_each_field(case, guards):
     """A kernel that is stored once per list gives the response of the kernel laid at each field."""
     geometry, mask, _, rng = case
     kernel = (rng.normal(size=mask.shape) * mask).astype(np.float32)
-    wires = Wires(geometry, Layout(geometry, mask, shared=True), learns=False)
-    wires.convert(kernel[None], wires.scale, pack=True)
+    own = Buffers(geometry, Layout(geometry, mask, shared=True), learns=False)
+    own.convert(kernel[None], own.scale, pack=True)
     source = some(rng, geometry.source_shape, 0.7)
     expected = geometry.respond_to_kernel(source, kernel.astype(float))
-    assert np.abs(wires.respond(source) - expected).max() <= 4e-6 * max(1.0, float(np.abs(expected).max()))
+    assert np.abs(own.respond(source) - expected).max() <= 4e-6 * max(1.0, float(np.abs(expected).max()))

@@ -208,6 +208,9 @@ class CFSheet(Sheet):
         Raises:
             ModelError: If a function cannot be called, or has memory and belongs to another sheet.
         """
+        for fn in self.output_fns:
+            if isinstance(fn, Adaptive):
+                fn.refresh()
         functions = [*self.output_fns, *(f for p in self.projections.values() for f, _ in p.functions().values())]
         if len(functions) == len(self._checked) and all(map(operator.is_, functions, self._checked)):
             return

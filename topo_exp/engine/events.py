@@ -15,7 +15,7 @@ import numpy as np
 
 from topo_exp.engine.presentation import Shown, pack_activity
 from topo_exp.engine.sheet import Connection, GeneratorSheet, Sheet
-from topo_exp.typing import FloatArray, State
+from topo_exp.typing import FloatArray, State, read_only_copy
 
 Activity: TypeAlias = FloatArray | Shown
 
@@ -94,7 +94,7 @@ class Events:
 
     def ticks_at(self, time: Fraction) -> int:
         """Return the last tick that is not after a time."""
-        return math.floor(time * self.ticks_per_unit)
+        return time.numerator * self.ticks_per_unit // time.denominator
 
     # --- the events -------------------------------------------------------------------------------------------------
 
@@ -116,7 +116,12 @@ class Events:
         self._coming[tick].append((sheet, projection, activity))
 
     def send(self, activity: Activity, projections: Iterable[Connection], *, later: int = 0) -> None:
-        """Send activity through projections, `later` ticks after the present moment."""
+        """Send activity through projections, `later` ticks after the present moment.
+
+        An array that its owner could still change is copied.
+        """
+        if isinstance(activity, np.ndarray) and activity.flags.writeable:
+            activity = read_only_copy(activity)
         tick, delays = self.tick + later, self._delays
         for projection in projections:
             self.push(tick + delays[projection], projection.dest, projection, activity)

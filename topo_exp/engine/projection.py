@@ -87,7 +87,8 @@ class Projection(param.Parameterized):
         self.geometry: FieldGeometry
         self.response: FloatArray
         """The array that holds `activity`; the compiled implementation reuses it, so users are given copies."""
-        self._input: FloatArray | Shown | None = None
+        self.input: FloatArray | Shown | None = None
+        """The activity of the source that last arrived, (rows, columns), read-only; None before the first arrival."""
         self._undo: list[State | None] = []
         """For each frozen block that is open: the weights as they were at its begin, None while they are unchanged."""
 
@@ -99,17 +100,6 @@ class Projection(param.Parameterized):
     @activity.setter
     def activity(self, value: FloatArray) -> None:
         self.response = np.array(value)
-
-    @property
-    def input(self) -> FloatArray | Shown | None:
-        """The activity of the source that last arrived, (rows, columns), read-only; None before the first arrival."""
-        return self._input
-
-    @input.setter
-    def input(self, activity: FloatArray | Shown | None) -> None:
-        if isinstance(activity, np.ndarray) and activity.flags.writeable:
-            activity = read_only_copy(activity)
-        self._input = activity
 
     @property
     def path(self) -> str:
@@ -313,6 +303,8 @@ class Projection(param.Parameterized):
         self.activity = state["activity"]
         stored = any(key.startswith("input/") for key in state)
         self.input = unpack_activity("input", state, self.src.grid) if stored else None
+        if isinstance(self.input, np.ndarray):
+            self.input = read_only(self.input)
 
     def weights_state(self) -> State:
         """Return everything that learning changes; by default there is nothing."""

@@ -209,15 +209,13 @@ class Simulation:
         events.limit = events.ticks_at(end)
         acting = workers if self._watch is None else _watched(workers, self._watch)
         while happening := events.next_moment():
-            moment = Moment(
-                events.tick, events.ticks_per_unit, plastic=self.plastic, streams=self.streams, send=events.send
-            )
+            moment = Moment(events.tick, events.ticks_per_unit, self.plastic, self.streams, events.send)
             for sheet, projection, activity in happening:
-                if isinstance(projection, Projection) and activity is not None:
-                    reached.add(sheet)
-                    acting[sheet].receive(projection, activity)
-                else:
+                if projection is None or activity is None:
                     self._present(sheet, moment)
+                else:
+                    reached.add(sheet)
+                    acting[sheet].receive(projection, activity)  # type: ignore[arg-type]  # they are projections
             for sheet, worker in acting.items():
                 if sheet in reached:
                     worker.process(moment)

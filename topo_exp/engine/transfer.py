@@ -6,7 +6,6 @@ time, are `Adaptive`: their sheet also gives them the `Moment`, and stores their
 
 from collections.abc import Callable
 from fractions import Fraction
-from functools import cache
 from typing import TypeAlias
 
 import numpy as np
@@ -70,6 +69,9 @@ class Adaptive(param.Parameterized):
         """
         raise TypeError(f"{type(self).__name__}.apply: must be defined by every adaptive function. Define it.")
 
+    def refresh(self) -> None:
+        """Read all parameters again; called before each run and after each scheduled action."""
+
     def state(self) -> State:
         """Return the memory."""
         return {}
@@ -97,13 +99,21 @@ class HomeostaticResponse(Adaptive):
         self._threshold: FloatArray | None = None
         self._average: FloatArray | None = None
         self._previous: FloatArray | None = None
-        self.next_update = Fraction(str(self.period))
+        self._period = Fraction(str(self.period))
+        self.next_update = self._period
         """The first application after this time updates the threshold."""
+        self._following = self.next_update, self.next_update + self._period
+        """The time of an update, and of the one after it."""
+
+    def refresh(self) -> None:
+        """Read the period again."""
+        self._period = Fraction(str(self.period))
+        self._following = self.next_update, self.next_update + self._period
 
     @property
     def threshold(self) -> FloatArray | None:
         """(rows, columns), read-only; None until the sheet is activated for the first time. Assign to change it."""
-        return self._threshold
+        return None if self._threshold is None else read_only(self._threshold)
 
     @threshold.setter
     def threshold(self, threshold: FloatArray | None) -> None:
@@ -112,7 +122,7 @@ class HomeostaticResponse(Adaptive):
     @property
     def average(self) -> FloatArray | None:
         """(rows, columns), read-only; running average of the activity. Assign to change it."""
-        return self._average
+        return None if self._average is None else read_only(self._average)
 
     @average.setter
     def average(self, average: FloatArray | None) -> None:
@@ -121,15 +131,22 @@ class HomeostaticResponse(Adaptive):
     @property
     def previous(self) -> FloatArray | None:
         """(rows, columns), read-only; the activity when this function was last applied. Assign to change it."""
-        return self._previous
+        return None if self._previous is None else read_only(self._previous)
 
     @previous.setter
     def previous(self, previous: FloatArray | None) -> None:
         self._previous = None if previous is None else read_only_copy(previous)
 
+    @property
+    def following_update(self) -> Fraction:
+        """The time of the update that comes after the next one."""
+        if self._following[0] is not self.next_update:
+            self._following = self.next_update, self.next_update + self._period
+        return self._following[1]
+
     def follow(self, activity: FloatArray) -> None:
         """Average over this activity at the next update; the caller does not change the array afterwards."""
-        self._previous = read_only(activity)
+        self._previous = activity
 
     def adapt(self, shape: tuple[int, int], moment: Moment, adaptation: "Adaptation | None" = None) -> FloatArray:
         """Update the average and the threshold if a period has passed.
@@ -140,17 +157,16 @@ class HomeostaticResponse(Adaptive):
             adaptation: Computes the update; by default `adapted`, in double precision.
 
         Returns:
-            The threshold to apply, (rows, columns). Until it changes, it is the same array.
+            The threshold to apply, (rows, columns). It is the same array until it changes; do not change it in place.
         """
         if self._threshold is None or self._average is None:
-            self._threshold = read_only(np.full(shape, float(self.t_init)))
-            self._average = read_only(np.full(shape, float(self.target_activity)))
-        if moment.now > self.next_update:
-            self.next_update += _exact(self.period)
+            self._threshold = np.full(shape, float(self.t_init))
+            self._average = np.full(shape, float(self.target_activity))
+        if moment.is_after(self.next_update):
+            self.next_update = self.following_update
             if moment.plastic and self._previous is not None:
                 update = adaptation or adapted
-                threshold, average = update(self, self._threshold, self._average, self._previous)
-                self._threshold, self._average = read_only(threshold), read_only(average)
+                self._threshold, self._average = update(self, self._threshold, self._average, self._previous)
         return self._threshold
 
     def apply(self, x: FloatArray, moment: Moment) -> FloatArray:
@@ -179,12 +195,6 @@ def adapted(
     """Return the threshold and average of a homeostatic response after one update, in double precision."""
     average = (1.0 - fn.smoothing) * previous + fn.smoothing * average
     return threshold + fn.learning_rate * (average - fn.target_activity), average
-
-
-@cache
-def _exact(number: float) -> Fraction:
-    """Return the decimal number that a float stands for."""
-    return Fraction(str(number))
 
 
 class KernelMax(Adaptive):

@@ -101,6 +101,15 @@ class Buffers:
         kernels().respond(self.row, numbers)
         return self.view.copy()
 
+    def learn(self, activity: FloatArray, rate: float) -> float:
+        """Apply the Hebb rule without normalisation; return -1, and change nothing, where an activity is negative."""
+        compiled = kernels()
+        listed, numbers = np.zeros(activity.size, np.int32), np.zeros((1, compiled.N_NUMBERS))
+        sheet, row = np.zeros(compiled.N_SHEET, np.int64), self.row.copy()
+        sheet[compiled.ACTIVITY], sheet[compiled.LEARNERS] = activity.ctypes.data, listed.ctypes.data
+        sheet[compiled.UNITS], row[0, compiled.GROUP], numbers[0, compiled.RATE] = activity.size, -1, rate
+        return compiled.learn(sheet, row, numbers)
+
     @property
     def nbytes(self) -> int:
         """Bytes of the weights and of their layout."""

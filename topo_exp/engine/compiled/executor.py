@@ -52,16 +52,16 @@ class Executor:
         sheet: The sheet.
         plan: What to build the executor for.
         clock: The network's clock: whether other input may arrive within some time.
-        workers: The workers of all sheets: activity from another executor is read where that has left it.
     """
 
-    def __init__(self, sheet: CFSheet, plan: Plan, clock: Events, workers: Mapping[Sheet, Worker]) -> None:
+    def __init__(self, sheet: CFSheet, plan: Plan, clock: Events) -> None:
         compiled = kernels()
         self.plan = plan
         self._kernels = compiled
         self._sheet = sheet
         self._clock = clock
-        self._workers = workers
+        self._shape = sheet.shape
+        self._senders: list[Executor | None] = []
         n = sheet.shape[0] * sheet.shape[1]
         self._buffers = {
             compiled.ACTIVITY: aligned(n + compiled.PADDING)[:n],
@@ -170,6 +170,11 @@ class Executor:
             self._update = None
             self._constants = np.array([fn.smoothing, fn.learning_rate, fn.target_activity])
 
+    def link(self, workers: Mapping[Sheet, Worker]) -> None:
+        """Find the executors of the sheets that send to this one: activity is read where they have left it."""
+        senders = [workers.get(projection.src) for projection in self._projections]
+        self._senders = [sender if isinstance(sender, Executor) else None for sender in senders]
+
     # --- as a worker ------------------------------------------------------------------------------------------------
 
     def receive(self, projection: Projection, activity: Activity) -> None:
@@ -216,7 +221,18 @@ class Executor:
             for row, (drive, _) in zip(drives, deferred, strict=False):
                 row[:] = drive
             self._addresses[compiled.ACTIVATIONS] = self._settle_scheme.tsettle
-            compiled.settle_together(self._addresses, self._transfer, self._table, self._numbers, drives, activities)
+            quads = self._buffers_of[self._lateral_rows[0]].layout.start.size
+            compiled.settle_together(
+                self._addresses,
+                self._transfer,
+                self._table,
+                self._numbers,
+                drives,
+                activities,
+                np.zeros((2, compiled.TOGETHER, size + compiled.PADDING), np.float32),
+                np.zeros((quads, 4 * compiled.TOGETHER), np.float32),
+                np.empty(quads, np.int32),
+            )
             for activity, (_, into) in zip(activities, deferred, strict=False):
                 into[:] = activity.reshape(into.shape)
 
@@ -245,12 +261,10 @@ class Executor:
             return
         self._adapt(moment)
         self._run(1)
-        self._publish()
-        moment.send(sheet.activity, sheet.projections_to_send())
+        moment.send(self._publish(), sheet.projections_to_send())
 
     def _settle(self, scheme: Settle, activations: int, moment: Moment) -> None:
         """Do all remaining activations of an iteration, and learn."""
-        sheet = self._sheet
         self._load()
         self._adapt(moment)
         learns = self._learns and moment.plastic and self._plastic
@@ -260,11 +274,11 @@ class Executor:
             scheme.end_iteration()
             return
         self._run(activations, echo=learns)
-        self._publish()
+        activity = self._publish()
         if self._others and self._is_heard:
-            moment.send(sheet.activity, self._others, later=(activations - 1) * self._delay)
+            moment.send(activity, self._others, later=(activations - 1) * self._delay)
         for projection in self._lateral:
-            projection.input = sheet.activity
+            projection.input = activity
         scheme.end_iteration()
         self._pending = not learns  # if it learns, the responses by the weights before are computed already
         if learns:
@@ -290,7 +304,7 @@ class Executor:
                     numbers[i, compiled.RATE] = 0
             elif numbers[i, compiled.RATE] != 0:
                 self._take(i, projection, buffers)
-                signed |= isinstance(fields, EventDrivenFields) and fields.signed
+                signed |= fields.signed
         least = -1.0 if signed else compiled.learn(self._addresses, self._table, numbers)
         if least < 0:
             self._learn_densely(numbers)
@@ -319,8 +333,7 @@ class Executor:
         """Return the last ticks at which the next update of thresholds is not due, and the one after it."""
         if fn.next_update is not self._update:
             self._update = fn.next_update
-            following = fn.next_update + Fraction(str(fn.period))
-            self._updates = self._clock.ticks_at(self._update), self._clock.ticks_at(following)
+            self._updates = self._clock.ticks_at(self._update), self._clock.ticks_at(fn.following_update)
         return self._updates
 
     def _load(self) -> None:
@@ -349,8 +362,8 @@ class Executor:
 
     def _take(self, i: int, projection: Projection, buffers: Buffers) -> None:
         """Point the kernels to a projection's input: the buffer of the executor that sent it, or a copy."""
-        sender, activity = self._workers.get(projection.src), projection.input
-        if isinstance(sender, Executor) and activity is sender._activity_of:
+        sender, activity = self._senders[i], projection.input
+        if sender is not None and activity is sender._activity_of:
             address = sender._activity_address
         else:
             assert activity is not None
@@ -381,7 +394,7 @@ class Executor:
     def _adapt(self, moment: Moment) -> None:
         """Update thresholds if it is time, and copy them to the buffer of the kernels."""
         if self._homeostatic is not None:
-            threshold = self._homeostatic.adapt(self._sheet.shape, moment, self._adapted)
+            threshold = self._homeostatic.adapt(self._shape, moment, self._adapted)
             if threshold is not self._threshold_of:
                 self._buffers[self._kernels.THRESHOLD][:] = threshold.ravel()
                 self._threshold_of = threshold
@@ -391,7 +404,8 @@ class Executor:
     ) -> tuple[FloatArray, FloatArray]:
         """Return the threshold and average of a homeostatic response after one update."""
         threshold, average = threshold.copy(), average.copy()
-        single = np.require(previous, np.float32, ["C", "W"]).ravel()
+        is_loaded = previous is self._activity_of
+        single = self._activity if is_loaded else np.require(previous, np.float32, ["C", "W"]).ravel()
         self._kernels.adapt(threshold.ravel(), average.ravel(), single, self._constants)
         return threshold, average
 
@@ -400,13 +414,14 @@ class Executor:
         self._addresses[compiled.ACTIVATIONS], self._addresses[compiled.ECHO] = activations, echo
         compiled.settle(self._addresses, self._transfer, self._table, self._numbers)
 
-    def _publish(self) -> None:
-        """Give the sheet a copy of the activity that the kernels have computed."""
-        sheet = self._sheet
-        sheet.hold_activity(self._activity.reshape(sheet.shape).copy())
-        self._activity_of = sheet.activity
+    def _publish(self) -> FloatArray:
+        """Give the sheet a copy of the activity that the kernels have computed, and return it."""
+        activity = self._activity.reshape(self._shape).copy()
+        self._sheet.hold_activity(activity)
+        self._activity_of = activity
         if self._homeostatic is not None:
-            self._homeostatic.follow(sheet.activity)
+            self._homeostatic.follow(activity)
+        return activity
 
     def _respond(self) -> None:
         """Respond to inputs that have arrived, without activating the sheet."""

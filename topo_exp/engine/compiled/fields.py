@@ -51,7 +51,7 @@ class EventDrivenFields:
         """Replace the weights."""
         self.buffers.convert(np.require(weights, np.float32, ["C", "W"]), self.buffers.scale, pack=True)
         self.buffers.scale[:] = 1.0
-        kernels().add_up(self.buffers.row)
+        kernels().add_up(self.buffers.row, np.zeros(self.geometry.units + kernels().PADDING))
         self.count = 0
         self.signed = bool((self.buffers.weights < 0).any())
 
@@ -64,7 +64,7 @@ class EventDrivenFields:
         post = np.require(activity, np.float32, ["C", "W"])
         self.buffers.loaded = None
         self.buffers.source[:] = single(source)
-        if self.signed or kernels().learn_alone(self.buffers.row, post.ravel(), float(rate)) < 0:
+        if self.signed or self.buffers.learn(post, rate) < 0:
             mask = self.geometry.on_sheet & self.template_mask
             dense = DenseFields(self.geometry, mask, self.weights(), np.float64)
             dense.learn(rule, np.asarray(single(source), np.float32), post, rate)
@@ -91,7 +91,8 @@ class EventDrivenFields:
         self.count += 1
         if self.count >= FOLD_AFTER or least < LEAST_SCALE:
             if not self.signed:
-                kernels().fold(self.buffers.row)
+                padded = self.geometry.units + kernels().PADDING
+                kernels().fold(self.buffers.row, np.zeros(padded), np.ones(padded))
             else:
                 self.set_weights(self.weights())
             self.count = 0
@@ -141,6 +142,7 @@ class SharedFields:
 
     def __init__(self, geometry: FieldGeometry, template_mask: BoolArray, kernel: FloatArray) -> None:
         self.kernel = kernel
+        self.signed = False
         self.opposite: SharedFields | None = None
         self.strength: float | None = None
         """Strength by which the last response is multiplied."""

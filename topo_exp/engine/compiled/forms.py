@@ -29,7 +29,7 @@ SHEET_METHODS = (
 )
 """Methods of a sheet in place of which kernels are called."""
 
-PROJECTION_METHODS = ("receive", "respond", "learn", "normalize", "activity", "input", "checked_response")
+PROJECTION_METHODS = ("receive", "respond", "learn", "normalize", "activity", "checked_response")
 """Methods of any projection in place of which kernels are called."""
 
 FIELD_METHODS = (*PROJECTION_METHODS, "totals", "scale", "present_rate")

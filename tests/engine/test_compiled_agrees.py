@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from topo_exp.engine.eventdriven import EventDrivenFields
-from topo_exp.engine.executor import Executor
 
-from tests.engine.fast_networks import Network, distance, feedback, small
+from tests.engine.small_networks import Network, distance, feedback, small
+from topo_exp.engine.compiled.fields import EventDrivenFields
 from topo_exp.engine.coordinates import BoundingBox
 from topo_exp.engine.fields import DenseFields
 from topo_exp.engine.learning import EuclideanHebbian, Hebbian, KeepWeights
@@ -46,18 +45,18 @@ def test_many_random_networks_agree(network):
 
 
 def test_the_default_network_takes_the_fast_path():
-    """A network of the GCAL family is computed by executors throughout, and the reference precision by none."""
+    """A network of the GCAL family is compiled throughout, and dense throughout with engine="reference"."""
     fast, dense = Network().build("compiled"), Network().build("reference")
     fast.run(1)
     dense.run(1)
-    assert all(isinstance(fast[name].executor, Executor) for name in ("Relay0", "Relay1", "V1"))
+    assert not fast.explain().dense
     assert all(isinstance(p.fields, EventDrivenFields) for p in fast["V1"].projections.values())
-    assert all(dense[name].executor is None for name in ("Relay0", "Relay1", "V1"))
+    assert len(dense.explain().dense) == len(dense.explain()) == len(fast.explain())
 
 
 def test_a_long_run_agrees_across_foldings(monkeypatch):
     """Folding the scales into the weights, often here, leaves the trajectory within single precision."""
-    monkeypatch.setattr("topo_exp.engine.eventdriven.FOLD_AFTER", 7)
+    monkeypatch.setattr("topo_exp.engine.compiled.fields.FOLD_AFTER", 7)
     compare(Network(), 30, 1e-4)
 
 
@@ -116,7 +115,7 @@ def test_fields_that_shrink_while_running_agree():
         assert sim["V1"].projections["Lateral1"].change_bounds(BoundingBox(radius=0.2))
         sim.run(4)
     assert distance(fast["V1"].activity, dense["V1"].activity) < 1e-4
-    assert isinstance(fast["V1"].executor, Executor)
+    assert not fast.explain().dense
 
 
 def test_negative_input_is_learned_the_dense_way():

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from tests.engine.fast_networks import Network, feedback, two_ways
+from tests.engine.small_networks import Network, feedback, two_ways
 from topo_exp.engine.patterns import SineGrating
 from topo_exp.errors import NumericalError
 
@@ -39,7 +39,7 @@ def test_slicing_a_run_changes_no_bit(network, stops):
 @pytest.mark.parametrize("moment", [4, 3.5, 3.15])
 def test_a_stored_state_continues_bit_for_bit(moment, monkeypatch):
     """State goes through a file into a new simulation, between or within iterations and folds, and the run goes on."""
-    monkeypatch.setattr("topo_exp.engine.eventdriven.FOLD_AFTER", 3)
+    monkeypatch.setattr("topo_exp.engine.compiled.fields.FOLD_AFTER", 3)
     whole, first, second = (NETWORK.build("compiled") for _ in range(3))
     whole.run(9)
     first.run(moment)
@@ -70,11 +70,9 @@ def test_presentations_together_are_those_alone(network, duration, monkeypatch):
     sim = network.build("compiled")
     sim.run(4)
     settled = []
-    together = sim["V1"].executor.settle_together
-    monkeypatch.setattr(sim["V1"].executor, "settle_together", lambda: (settled.append(len(later())), together()))
-
-    def later():
-        return sim["V1"].executor._later
+    worker = sim._workers[sim["V1"]]
+    together = worker.settle_deferred
+    monkeypatch.setattr(worker, "settle_deferred", lambda: (settled.append(len(worker._deferred)), together()))
 
     gratings = [SineGrating(frequency=2.0, phase=0.7 * i, orientation=0.4 * i) for i in range(7)]
     with sim.frozen():

@@ -1,0 +1,108 @@
+"""This checkout against another one, measured in turns.
+
+    python -m benchmarks pair OTHER_CHECKOUT [--rounds 15] [--large]
+
+Each checkout runs in a process of its own that keeps its networks. They take turns (A B A B ...), so that a change of
+the machine's load meets both; times are CPU time of the process. For each network the table shows the median of both
+and the median of the ratios of neighbours, this / other: above 1 this checkout is slower.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO
+
+NETWORKS = {
+    "tiny": ("tiny", {}, 200, 150),
+    "som_retinotopy": ("som_retinotopy", {}, 200, 60),
+    "gcal_oo_or": ("gcal_oo_or", {}, 2000, 100),
+}
+"""Model, parameters, iterations before measuring, iterations that one measurement takes."""
+
+LARGE = {"gcal 147 x 147": ("gcal", {"cortex_density": 98.0, "area": 1.5}, 60, 5)}
+
+WORKER = """
+import json, sys, time
+import topo_exp
+
+networks = json.loads(sys.argv[1])
+sims = {}
+for line in sys.stdin:
+    name = line.strip()
+    model, parameters, settled, iterations = networks[name]
+    if name not in sims:
+        begin = time.process_time()
+        sims[name] = topo_exp.build(model, **parameters)
+        sims[name].run(1)
+        first = time.process_time() - begin
+        sims[name].run(settled)
+        print(first, flush=True)
+        continue
+    sim = sims[name]
+    begin = time.process_time()
+    sim.run(round(sim.time) + iterations)
+    print((time.process_time() - begin) / iterations, flush=True)
+"""
+
+
+class Checkout:
+    """A process that runs the networks with the package of one checkout."""
+
+    def __init__(self, root: Path, networks: dict[str, tuple[str, dict[str, float], int, int]]) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(root)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", WORKER, json.dumps(networks)],
+            cwd=root,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def measure(self, name: str) -> float:
+        """Return seconds of CPU time: the first time to build and run one iteration, then per iteration."""
+        to, answer = self._stream(self._process.stdin), self._stream(self._process.stdout)
+        to.write(f"{name}\n")
+        to.flush()
+        return float(answer.readline())
+
+    @staticmethod
+    def _stream(stream: IO[str] | None) -> IO[str]:
+        assert stream is not None
+        return stream
+
+    def close(self) -> None:
+        """End the process."""
+        self._stream(self._process.stdin).close()
+        self._process.wait()
+
+
+def main(arguments: list[str]) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks pair", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("other", type=Path, help="root of the other checkout")
+    parser.add_argument("--rounds", type=int, default=15, help="measurements of each network in each checkout")
+    parser.add_argument("--large", action="store_true", help="measure 147 x 147 units too (2 x 2 GB)")
+    parser.add_argument("--only", nargs="*", default=[], help="names of networks; all by default")
+    options = parser.parse_args(arguments)
+    networks = NETWORKS | (LARGE if options.large else {})
+    networks = {name: network for name, network in networks.items() if not options.only or name in options.only}
+    this, other = Checkout(Path.cwd(), networks), Checkout(options.other.resolve(), networks)
+    print(f"{'network':<18}{'this':>12}{'other':>12}{'ratio':>8}   first iteration, this and other")
+    for name in networks:
+        first = this.measure(name), other.measure(name)
+        pairs = [(this.measure(name), other.measure(name)) for _ in range(options.rounds)]
+        ours, theirs = (statistics.median(times) for times in zip(*pairs, strict=True))
+        ratio = statistics.median(a / b for a, b in pairs)
+        print(
+            f"{name:<18}{ours * 1e3:>9.3f} ms{theirs * 1e3:>9.3f} ms{ratio:>8.3f}   {first[0]:.2f} s, {first[1]:.2f} s",
+            flush=True,
+        )
+    this.close()
+    other.close()
