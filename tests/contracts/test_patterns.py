@@ -299,3 +299,24 @@ def test_mistakes_are_named(mistake, error, says):
     """A pattern that cannot be evaluated says which it is and what is wrong with it."""
     with pytest.raises(error, match=says):
         mistake()
+
+
+@pytest.mark.parametrize(
+    ("shape", "share"),
+    [
+        (Constant(), 1.0),
+        (Disk(smoothing=0.0), math.pi / 4),
+        (RawRectangle(aspect_ratio=0.5), 0.5),
+        (Rectangle(aspect_ratio=0.5, smoothing=0.0, orientation=math.pi / 2), 0.5),
+        (Wedge(size=math.pi, smoothing=0.0), 0.5),
+        (HalfPlane(smoothing=0.0, orientation=0.7), 0.5),
+        (Composite(generators=[HalfPlane(orientation=o) for o in (0.0, math.pi / 2)], operator="min"), 0.25),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Pattern) else "",
+)
+def test_patterns_are_shapes_of_fields(shape, share):
+    """As a cf_shape, a pattern whose size is its extent is sized to the field; an angle stays the angle that it is."""
+    sim = network(retina={"nominal_density": 40.0}, afferent={"cf_shape": shape})("reference")
+    mask = sim["V1"].projections["Afferent"].template_mask
+    assert mask.shape == (25, 25)
+    assert mask.mean() == pytest.approx(share, abs=0.04)

@@ -31,7 +31,7 @@ class Distribution:
     def __init__(self, recording, index):
         about = json.loads(str(recording[f"{index}__about_json"]))
         self.values, self.responses = recording[f"{index}__values"], recording[f"{index}__responses"]
-        self.period = about["range"] if about["cyclic"] else None
+        self.range, self.period = about["range"], about["range"] if about["cyclic"] else None
         self.found = about["found"]
 
     def apply(self, function):
@@ -39,11 +39,11 @@ class Distribution:
         return function(self.responses, self.values, period=self.period)
 
     def assert_equals(self, preference, statistic, mode="", *, tolerance=(EXACT, EXACT)):
-        """Hold a preference to the recorded one: the preference relative to the period, on the circle."""
+        """Hold a preference to the recorded one, relative to the range of the values and on the circle if cyclic."""
         recorded = self.found[statistic][mode]
-        distance = preference.preference - recorded["preference"]
+        distance = (preference.preference - recorded["preference"]) / self.range
         if self.period is not None:
-            distance = np.mod(distance / self.period + 0.5, 1) - 0.5
+            distance = np.mod(distance + 0.5, 1) - 0.5
         assert abs(distance) <= tolerance[0]
         assert abs(preference.selectivity - recorded["selectivity"]) <= tolerance[1]
 

@@ -40,6 +40,9 @@ class Pattern(param.Parameterized):
     holds_numbers: ClassVar[bool] = False
     """Whether `drawn_at` is earlier than the presentation, so that numbers must be functions of the time."""
 
+    size_is_extent: ClassVar[bool] = True
+    """Whether a parameter `size` is the pattern's extent: as a `cf_shape` it then gets the size of the field."""
+
     def __call__(self, x: FloatArray, y: FloatArray) -> FloatArray:
         """Evaluate the pattern, whose numbers must all be plain, at columns `x` and rows `y`.
 
@@ -252,6 +255,18 @@ class Sampler:
     """
 
     def __init__(self, pattern: Pattern, streams: Streams, path: str, *, holds_numbers: bool = False) -> None:
+        """Prepare the streams of all numbers of a pattern.
+
+        Args:
+            pattern: The declaration.
+            streams: The streams of the simulation.
+            path: Owner of the numbers: it precedes their names in the names of their streams.
+            holds_numbers: Whether a pattern around this one draws numbers for more than one presentation.
+
+        Raises:
+            ModelError: If composites are to be kept apart.
+            ParameterError: If a number is to keep its value, and its generator draws anew each time.
+        """
         self.pattern = pattern
         holds_numbers = holds_numbers or pattern.holds_numbers
         if holds_numbers:

@@ -1,6 +1,7 @@
 """Parts of circles: arcs, curves of constant length, and wedges."""
 
 import math
+from typing import ClassVar
 
 import numpy as np
 
@@ -93,6 +94,8 @@ class Wedge(Pattern):
     References:
         Bednar 2009, Front Neuroinform 3:8, doi:10.3389/neuro.11.008.2009: the pattern library of Topographica.
     """
+
+    size_is_extent: ClassVar[bool] = False
 
     size = Quantity(math.pi / 4, bounds=(0, None), doc="Angle of the sector, in radians.")
     aspect_ratio = Quantity(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Stretches the plane along px.")

@@ -1,6 +1,7 @@
 """Patterns made of Gaussians: differences of them, those on a logarithmic scale, and Gabor functions."""
 
 import math
+from typing import ClassVar
 
 import numpy as np
 
@@ -41,6 +42,8 @@ class LogGaussian(Pattern):
         Bednar 2009, Front Neuroinform 3:8, doi:10.3389/neuro.11.008.2009: the pattern library of Topographica.
     """
 
+    size_is_extent: ClassVar[bool] = False
+
     size = Quantity(0.5, bounds=(0, None), inclusive_bounds=(False, True), doc="Unit of length along v.")
     aspect_ratio = Quantity(
         0.5, bounds=(0, None), inclusive_bounds=(False, True), doc="Unit of length along u, in `size`s."
@@ -74,6 +77,8 @@ class DifferenceOfGaussians(Pattern):
     References:
         Rodieck 1965, Vision Research 5:583, doi:10.1016/0042-6989(65)90033-7.
     """
+
+    size_is_extent: ClassVar[bool] = False
 
     size = Quantity(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Factor of both Gaussians' sizes.")
     positive_size = Quantity(
@@ -130,6 +135,8 @@ class SigmoidedDoG(Pattern):
     References:
         Bednar 2009, Front Neuroinform 3:8, doi:10.3389/neuro.11.008.2009: the pattern library of Topographica.
     """
+
+    size_is_extent: ClassVar[bool] = False
 
     size = Quantity(0.5, bounds=(0, None), inclusive_bounds=(False, True), doc="Factor of both Gaussians' sizes.")
     positive_size = Quantity(

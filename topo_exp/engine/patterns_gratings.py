@@ -1,6 +1,7 @@
 """Gratings: square, polar, spiral and hyperbolic ones, and patches of sine gratings that differ in orientation."""
 
 import math
+from typing import ClassVar
 
 import numpy as np
 import param
@@ -42,6 +43,8 @@ class ConcentricRings(Pattern):
         Gallant, Braun & Van Essen 1993, Science 259:100, doi:10.1126/science.8418487.
     """
 
+    size_is_extent: ClassVar[bool] = False
+
     size = Quantity(0.4, bounds=(0, None), inclusive_bounds=(False, True), doc="Distance of neighbouring rings.")
     aspect_ratio = Quantity(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Length over width.")
     thickness = Quantity(0.04, bounds=(0, None), doc="Width of the part of value 1.")
@@ -59,6 +62,8 @@ class HyperbolicGrating(Pattern):
     References:
         Gallant, Braun & Van Essen 1993, Science 259:100, doi:10.1126/science.8418487.
     """
+
+    size_is_extent: ClassVar[bool] = False
 
     size = Quantity(0.5, bounds=(0, None), inclusive_bounds=(False, True), doc="Distance of neighbouring hyperbolas.")
     aspect_ratio = Quantity(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Length over width.")

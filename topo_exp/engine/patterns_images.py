@@ -1,6 +1,7 @@
 """Patterns taken from grey-level images."""
 
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import param
@@ -17,6 +18,8 @@ class Image(Pattern):
     `images` is called once, for an array (images, rows, columns) in [0, 1]; `index` in [0, 1] chooses one of them. The
     image's longer side covers `size` units of the sheet; beyond its edges an image is continued by its mirror image.
     """
+
+    size_is_extent: ClassVar[bool] = False
 
     images = param.Callable(doc="Returns the grey levels in [0, 1], (images, rows, columns).")
     index = Quantity(0.0, bounds=(0, 1), doc="Which image, as a fraction of their number.")

@@ -18,7 +18,7 @@ def mask_of_shape(shape: Pattern, template: Template) -> BoolArray:
     height, width = template.shape
     values = {name: value for name, value in shape.param.values().items() if name != "name"}
     values |= {"x": 0.0, "y": 0.0}
-    if "size" in values:
+    if "size" in values and shape.size_is_extent:
         values["size"] = (height + width) / 2
     x, y = np.arange(width) - float(template.column_radius), float(template.row_radius) - np.arange(height)
     return type(shape)(**values)(x, y) >= 0.5
