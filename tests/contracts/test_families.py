@@ -32,7 +32,9 @@ CALLED = {
     ("inputs", "weights"),
     ("activity", "contribution"),
     ("x",),
+    ("x", "y"),
     ("weights", "inputs", "activity", "rate"),
+    ("weights", "inputs", "activity", "rate", "memory"),
     ("weights",),
     ("sim",),
 }

@@ -6,13 +6,28 @@ import pytest
 from tests.contracts import functions
 from tests.contracts.members import assert_declared, members, missing
 from tests.contracts.networks import CONTRACTS, network
-from topo_exp.engine import learning
+from topo_exp.engine import learning, learning_rules
 from topo_exp.engine.learning import DivisiveNormalizeL1, EuclideanHebbian, Hebbian, KeepWeights, cellwise
+from topo_exp.engine.learning_rules import BCM, CPCA, BCMFixed, Covariance, Oja, Outstar, Trace
+from topo_exp.engine.memory import RuleMemory, declared_memory
 from topo_exp.engine.projection import CFProjection
 from topo_exp.engine.streams import UniformRandom
 from topo_exp.errors import ParameterError
 
-RULES = {"Hebbian": Hebbian, "EuclideanHebbian": EuclideanHebbian}
+RULES = {
+    "Hebbian": Hebbian,
+    "EuclideanHebbian": EuclideanHebbian,
+    "Oja": lambda: Oja(alpha=0.5),
+    "Covariance": lambda: Covariance(unit_threshold=0.1, input_threshold=0.2),
+    "CPCA": lambda: CPCA(m=1.5),
+    "Outstar": Outstar,
+    "BCMFixed": lambda: BCMFixed(unit_threshold=0.2),
+}
+WITH_MEMORY = {
+    "BCM": lambda: BCM(t_init=0.1, smoothing=0.8),
+    "Trace": lambda: Trace(trace_strength=0.4),
+}
+MORE_WITH_MEMORY = {"Trace of CPCA": lambda: Trace(rule=CPCA()), "Trace of SOM": lambda: Trace(rule=EuclideanHebbian())}
 OWN_RULES = {
     "oja": lambda: functions.oja,
     "anti_hebbian": lambda: functions.anti_hebbian,
@@ -27,6 +42,7 @@ OWN_NORMALISATIONS = {
     "to_unit_length": lambda: functions.to_unit_length,
     "to_zero_mean": lambda: functions.to_zero_mean,
 }
+ALL_WITH_MEMORY = {**WITH_MEMORY, **MORE_WITH_MEMORY}
 ALL_RULES, ALL_NORMALISATIONS = {**RULES, **OWN_RULES}, {**NORMALISATIONS, **OWN_NORMALISATIONS}
 
 
@@ -40,7 +56,10 @@ def arguments() -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
 
 def test_every_learning_rule_has_an_example():
     """A new member of the family comes with an example here, to which everything below applies."""
-    assert missing(members(learning, takes="weights, inputs, activity, rate"), RULES) == []
+    for more, examples in (("rate", RULES), ("rate, memory", WITH_MEMORY)):
+        takes = f"weights, inputs, activity, {more}"
+        family = {name for module in (learning, learning_rules) for name in members(module, takes=takes)}
+        assert missing(family, examples) == []
 
 
 def test_every_normalisation_has_an_example():
@@ -48,15 +67,16 @@ def test_every_normalisation_has_an_example():
     assert missing(members(learning, takes="weights"), NORMALISATIONS) == []
 
 
-def test_the_module_holds_these_two_families_only():
-    """Nothing declared among the learning rules escapes both families."""
-    assert set(members(learning)) == set(RULES) | set(NORMALISATIONS)
+def test_the_modules_hold_these_families_only():
+    """Nothing declared among the learning rules escapes the families."""
+    assert set(members(learning)) | set(members(learning_rules)) == {*RULES, *WITH_MEMORY, *NORMALISATIONS}
 
 
-@pytest.mark.parametrize("name", [*RULES, *NORMALISATIONS])
+@pytest.mark.parametrize("name", [*RULES, *WITH_MEMORY, *NORMALISATIONS])
 def test_they_are_declared(name):
     """Every member says what it is and documents every parameter; a rule cites where its equation is from."""
-    assert_declared({**RULES, **NORMALISATIONS}[name], source=name in RULES)
+    member = type({**RULES, **WITH_MEMORY, **NORMALISATIONS}[name]())
+    assert_declared(member, source=name not in NORMALISATIONS)
 
 
 @pytest.mark.parametrize("name", ALL_RULES)
@@ -134,6 +154,69 @@ def test_rules_compute_their_equations():
         assert Hebbian()(weights, inputs, activity, rate)[i, j, k] == pytest.approx(w + rate * x * y, rel=1e-14)
         moved = EuclideanHebbian()(weights, inputs, activity, rate)[i, j, k]
         assert moved == pytest.approx(w + rate * y * (x - w), rel=1e-14)
+        expected = {
+            "Oja": w + rate * (y * x - 0.5 * y**2 * w),
+            "Covariance": w + rate * (y - 0.1) * (x - 0.2),
+            "CPCA": w + rate * y * (1.5 * x - w),
+            "Outstar": w + rate * x * (y - w),
+            "BCMFixed": w + rate * y * (y - 0.2) * x,
+        }
+        for name, value in expected.items():
+            found = RULES[name]()(weights, inputs, activity, rate)[i, j, k]
+            assert found == pytest.approx(value, rel=1e-13), name
+
+
+def begun(rule) -> dict[str, np.ndarray]:
+    """Return the memory that a rule begins with."""
+    return RuleMemory(declared_memory(rule, "rule"), (5, 3, 7)).of(np.arange(5))
+
+
+@pytest.mark.parametrize("name", ALL_WITH_MEMORY)
+def test_rules_with_memory_change_nothing_but_their_memory(name):
+    """Weights come back in a new array, the arguments stay, the memory is declared, and a unit is by itself."""
+    rule, given, copies = ALL_WITH_MEMORY[name](), arguments(), arguments()
+    memory = begun(rule)
+    for step in range(3):
+        before = {key: array.copy() for key, array in memory.items()}
+        new = rule(*given, memory)
+        assert new.shape == (5, 3, 7)
+        assert memory.keys() == rule.memory.keys()
+        for touched, copy in zip(given, copies, strict=True):
+            np.testing.assert_array_equal(touched, copy)
+        for unit in range(5):
+            one = slice(unit, unit + 1)
+            alone = {key: array[one] for key, array in before.items()}
+            weights, inputs, activity, rate = given
+            np.testing.assert_array_equal(rule(weights[one], inputs[one], activity[one], rate, alone), new[one])
+            assert all(np.array_equal(alone[key], memory[key][one]) for key in memory)
+        assert step > 0 or not np.array_equal(new, copies[0])
+
+
+def test_rules_with_memory_compute_their_equations():
+    """Weights and memory follow the equations of the docstrings over several steps, computed here by hand."""
+    weights, inputs, _, rate = arguments()
+    bcm, trace = WITH_MEMORY["BCM"](), WITH_MEMORY["Trace"]()
+    found = {"BCM": weights, "Trace": weights}
+    expected = {"BCM": weights, "Trace": weights}
+    memory = {"BCM": begun(bcm), "Trace": begun(trace)}
+    threshold, average = np.full(5, 0.1), np.zeros(5)
+    for y in np.random.default_rng(3).random((4, 5)):
+        found = {key: rule(found[key], inputs, y, rate, memory[key]) for key, rule in (("BCM", bcm), ("Trace", trace))}
+        average = 0.4 * y + 0.6 * average
+        expected["BCM"] = expected["BCM"] + rate * (y * (y - threshold))[:, None, None] * inputs
+        expected["Trace"] = expected["Trace"] + rate * average[:, None, None] * inputs
+        threshold = 0.8 * threshold + 0.2 * y**2
+        for key in found:
+            np.testing.assert_allclose(found[key], expected[key], rtol=1e-13)
+
+
+@pytest.mark.parametrize("lateral", [False, True])
+@pytest.mark.parametrize("name", ALL_WITH_MEMORY)
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_rules_with_memory_keep_every_promise(name, lateral, contract):
+    """A network that learns by a rule with memory keeps every promise: the memory is stored, restored and frozen."""
+    learns = {"learning_fn": ALL_WITH_MEMORY[name](), "learning_rate": 0.2}
+    CONTRACTS[contract](network(**{"inhibition" if lateral else "afferent": learns}))
 
 
 @pytest.mark.parametrize("name", ALL_NORMALISATIONS)

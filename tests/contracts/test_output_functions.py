@@ -8,7 +8,7 @@ import pytest
 from tests.contracts import functions
 from tests.contracts.members import assert_declared, members, missing
 from tests.contracts.networks import CONTRACTS, network
-from topo_exp.engine import transfer
+from topo_exp.engine import transfer, transfer_functions
 from topo_exp.engine.moment import Moment
 from topo_exp.engine.streams import ExponentialDecay
 from topo_exp.engine.transfer import (
@@ -18,12 +18,34 @@ from topo_exp.engine.transfer import (
     KernelMax,
     PiecewiseLinear,
 )
+from topo_exp.engine.transfer_functions import (
+    BinaryThreshold,
+    GeneralizedLogistic,
+    HalfRectifyAndPower,
+    HalfRectifyAndSquare,
+    HomeostaticMaxEnt,
+    Logistic,
+    NakaRushton,
+    Square,
+)
 from topo_exp.errors import ParameterError
 
-STATELESS = {"HalfRectify": HalfRectify, "PiecewiseLinear": lambda: PiecewiseLinear(lower=0.05, upper=0.8)}
+MODULES = (transfer, transfer_functions)
+STATELESS = {
+    "HalfRectify": HalfRectify,
+    "PiecewiseLinear": lambda: PiecewiseLinear(lower=0.05, upper=0.8),
+    "Square": Square,
+    "HalfRectifyAndSquare": lambda: HalfRectifyAndSquare(t=0.1),
+    "HalfRectifyAndPower": lambda: HalfRectifyAndPower(e=1.5, t=0.05),
+    "NakaRushton": lambda: NakaRushton(c50=0.2, e=2.0),
+    "Logistic": lambda: Logistic(r=6.0, k=-2.0),
+    "GeneralizedLogistic": lambda: GeneralizedLogistic(l=-0.1, u=1.1, m=0.2, r=5.0, b=2.0),
+    "BinaryThreshold": BinaryThreshold,
+}
 ADAPTIVE = {
     "HomeostaticResponse": lambda: HomeostaticResponse(t_init=0.05, smoothing=0.5, learning_rate=0.1),
     "KernelMax": lambda: KernelMax(density=8.0, kernel_radius=0.15),
+    "HomeostaticMaxEnt": lambda: HomeostaticMaxEnt(a_init=5.0, b_init=-2.0, eta=0.05, mu=0.1),
 }
 OWN_STATELESS = {"soft": lambda: functions.soft, "identity": lambda: functions.identity}
 OWN_ADAPTIVE = {
@@ -42,13 +64,14 @@ def moment(time: Fraction, *, plastic: bool = True) -> Moment:
 
 def test_every_output_function_has_an_example():
     """A new member of the family comes with an example here, to which everything below applies."""
-    assert missing(members(transfer, takes="x"), STATELESS) == []
-    assert missing(members(transfer, base=Adaptive), ADAPTIVE) == []
+    for examples, of in ((STATELESS, {"takes": "x"}), (ADAPTIVE, {"base": Adaptive})):
+        assert missing({name for module in MODULES for name in members(module, **of)}, examples) == []
 
 
-def test_the_module_holds_these_two_families_only():
+def test_the_modules_hold_these_two_families_only():
     """Nothing declared among the output functions escapes both families."""
-    assert set(members(transfer)) - {"Adaptive"} == set(STATELESS) | set(ADAPTIVE)
+    declared = {name for module in MODULES for name in members(module)}
+    assert declared - {"Adaptive"} == set(STATELESS) | set(ADAPTIVE)
 
 
 @pytest.mark.parametrize("name", [*STATELESS, *ADAPTIVE])

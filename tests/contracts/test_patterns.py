@@ -9,27 +9,71 @@ import pytest
 from tests.contracts import functions
 from tests.contracts.members import assert_declared, members, missing
 from tests.contracts.networks import CONTRACTS, network
-from topo_exp.engine import patterns
+from topo_exp.engine import (
+    patterns,
+    patterns_arcs,
+    patterns_gaussians,
+    patterns_gratings,
+    patterns_images,
+    patterns_moving,
+    patterns_noise,
+    patterns_shapes,
+)
 from topo_exp.engine.patterns import (
     Composite,
     Constant,
-    DifferenceOfGaussians,
     Disk,
     Gaussian,
     GaussianCloud,
-    Image,
     Line,
+    Noise,
     Pattern,
     SeparatedComposite,
     SineGrating,
     UniformNoise,
     uniform_over,
 )
+from topo_exp.engine.patterns_arcs import Arc, ArcCentered, Curve, Wedge
+from topo_exp.engine.patterns_gaussians import DifferenceOfGaussians, Gabor, LogGaussian, SigmoidedDoG
+from topo_exp.engine.patterns_gratings import (
+    ConcentricRings,
+    HyperbolicGrating,
+    OrientationContrast,
+    RadialGrating,
+    Spiral,
+    SpiralGrating,
+    SquareGrating,
+)
+from topo_exp.engine.patterns_images import Image
+from topo_exp.engine.patterns_moving import Selector, Sweeper, Translator
+from topo_exp.engine.patterns_noise import BinaryNoise, NormalNoise, RandomDotStereogram
+from topo_exp.engine.patterns_shapes import (
+    AboutOrigin,
+    Angle,
+    Asterisk,
+    HalfPlane,
+    RawRectangle,
+    Rectangle,
+    Ring,
+    Sigmoid,
+)
 from topo_exp.engine.projection import CFProjection, SharedWeightCFProjection
+from topo_exp.engine.streams import UniformRandom
 from topo_exp.errors import ModelError, ParameterError
 
+MODULES = (
+    patterns,
+    patterns_arcs,
+    patterns_gaussians,
+    patterns_gratings,
+    patterns_images,
+    patterns_moving,
+    patterns_noise,
+    patterns_shapes,
+)
+ABSTRACT = {"Noise", "AboutOrigin"}
 PLACE: dict[str, Any] = {"x": 0.1, "y": -0.05, "orientation": 0.4, "scale": 0.9, "offset": 0.05}
-EXAMPLES = {
+EXAMPLES: dict[str, Any] = {
     "Constant": lambda: Constant(scale=0.3),
     "Gaussian": lambda: Gaussian(size=0.4, aspect_ratio=2.0, **PLACE),
     "SineGrating": lambda: SineGrating(frequency=1.5, phase=0.5, **PLACE),
@@ -37,35 +81,102 @@ EXAMPLES = {
     "Line": lambda: Line(thickness=0.2, **PLACE),
     "UniformNoise": lambda: UniformNoise(seed=3, scale=0.8, offset=0.1),
     "GaussianCloud": lambda: GaussianCloud(seed=3, size=0.6, **PLACE),
-    "DifferenceOfGaussians": lambda: DifferenceOfGaussians(centre_size=0.2, surround_size=0.6, offset=0.1),
+    "DifferenceOfGaussians": lambda: DifferenceOfGaussians(positive_size=0.2, negative_size=0.6, offset=0.1),
+    "NormalNoise": lambda: NormalNoise(seed=3, mean=0.4, deviation=0.1, scale=0.8, offset=0.1),
+    "BinaryNoise": lambda: BinaryNoise(on_probability=0.3, scale=0.8, offset=0.1),
+    "RandomDotStereogram": lambda: RandomDotStereogram(seed=3, dotsize=0.3, xdisparity=0.05),
+    "Selector": lambda: Selector(
+        generators=[Gaussian(size=0.3), Disk(x=0.2, size=0.2), Line(thickness=0.1)], index=uniform_over(0.5, seed=2)
+    ),
+    "Sweeper": lambda: Sweeper(generator=Gaussian(size=0.3, aspect_ratio=2.0), step=2, speed=0.1, **PLACE),
+    "Translator": lambda: Translator(
+        generator=Disk(size=0.3), speed=0.1, reset_period=3.0, x=named_number("walk", seed=4), y=0.1, orientation=0.3
+    ),
     "Image": lambda: Image(images=functions.two_images, index=0.7, size=1.2, **PLACE),
     "Composite": lambda: Composite(generators=[Gaussian(size=0.3), Disk(x=0.2, size=0.2)], operator="add", scale=0.7),
     "SeparatedComposite": lambda: SeparatedComposite(
         generators=[Gaussian(x=uniform_over(0.3, seed=i), size=0.2) for i in range(2)], min_separation=0.2
     ),
 }
+PLAIN = {
+    "Angle": lambda: Angle(angle=0.5, size=0.4, thickness=0.2, **PLACE),
+    "Arc": lambda: Arc(size=0.4, thickness=0.2, arc_length=4.0, **PLACE),
+    "ArcCentered": lambda: ArcCentered(size=0.4, thickness=0.2, **PLACE),
+    "Asterisk": lambda: Asterisk(parts=5, thickness=0.2, **PLACE),
+    "ConcentricRings": lambda: ConcentricRings(size=0.3, thickness=0.1, **PLACE),
+    "Curve": lambda: Curve(curvature=0.3, thickness=0.2, **PLACE),
+    "Gabor": lambda: Gabor(size=0.5, **{**PLACE, "offset": 0.5}),
+    "HalfPlane": lambda: HalfPlane(smoothing=0.2, **PLACE),
+    "HyperbolicGrating": lambda: HyperbolicGrating(size=0.3, thickness=0.1, **PLACE),
+    "LogGaussian": lambda: LogGaussian(size=0.3, aspect_ratio=1.5, **PLACE),
+    "OrientationContrast": lambda: OrientationContrast(orientationsurround=1.0, sizesurround=0.8, **PLACE),
+    "RadialGrating": lambda: RadialGrating(parts=3, **PLACE),
+    "RawRectangle": lambda: RawRectangle(size=0.3, aspect_ratio=2.0, **PLACE),
+    "Rectangle": lambda: Rectangle(size=0.3, aspect_ratio=2.0, **PLACE),
+    "Ring": lambda: Ring(size=0.5, thickness=0.1, **PLACE),
+    "Sigmoid": lambda: Sigmoid(slope=3.0, **{**PLACE, "offset": 1.0}),
+    "SigmoidedDoG": lambda: SigmoidedDoG(positive_size=0.4, negative_size=1.2, **{**PLACE, "offset": 0.1}),
+    "Spiral": lambda: Spiral(turning=0.1, thickness=0.1, **PLACE),
+    "SpiralGrating": lambda: SpiralGrating(turning=0.1, thickness=0.1, parts=2, **PLACE),
+    "SquareGrating": lambda: SquareGrating(frequency=1.5, duty_cycle=0.3, **PLACE),
+    "Wedge": lambda: Wedge(size=1.0, **PLACE),
+}
+"""Functions of the place as `Gaussian` and `Disk` are, to the engine."""
+EXAMPLES |= PLAIN
 OTHERS = {
     "a user's own": lambda: functions.Ring(radius=0.25, x=0.1),
     "numbers that vary": lambda: functions.Ring(radius=uniform_over(0.3, seed=3), x=uniform_over(0.1, seed=4)),
     "noise among others": lambda: Composite(generators=[UniformNoise(seed=4), Gaussian(size=0.4)], operator="max"),
+    "composites of composites": lambda: SeparatedComposite(
+        generators=[
+            Sweeper(generator=Gaussian(size=0.3), x=uniform_over(0.3, seed=i), step=i, speed=0.2) for i in range(2)
+        ],
+        min_separation=0.2,
+        orientation=0.5,
+    ),
 }
 EXAMPLES_AND_OTHERS = {**EXAMPLES, **OTHERS}
-OF_THE_CELLS = ("UniformNoise", "GaussianCloud", "noise among others", "DifferenceOfGaussians")
+NOISY = ("UniformNoise", "GaussianCloud", "noise among others", "NormalNoise", "BinaryNoise", "RandomDotStereogram")
+NORMALISED = ("DifferenceOfGaussians", "LogGaussian", "SigmoidedDoG")
+OF_THE_CELLS = (*NOISY, *NORMALISED)
 """Patterns whose values depend on the cells that they are evaluated on."""
-VARYING = ("SeparatedComposite", "numbers that vary")
+VARYING = ("SeparatedComposite", "numbers that vary", "Selector", "Translator", "composites of composites")
 X = np.linspace(-0.5, 0.5, 9)
 Y = np.linspace(0.4, -0.4, 7)
 
 
+def named_number(name: str, *, seed: int) -> UniformRandom:
+    """Return a number that is a function of the time."""
+    return UniformRandom(name=name, lbound=-0.2, ubound=0.2, seed=seed, time_dependent=True)
+
+
 def test_every_pattern_has_an_example():
     """A new member of the family comes with an example here, to which everything below applies."""
-    assert missing(members(patterns, base=Pattern), EXAMPLES) == []
+    family = {name for module in MODULES for name in members(module, base=Pattern)}
+    assert missing(family - ABSTRACT, EXAMPLES) == []
+
+
+@pytest.mark.parametrize("cls", [Pattern, Noise])
+def test_abstract_patterns_say_what_is_to_be_defined(cls):
+    """A pattern that does not define its values is refused when it is evaluated."""
+    with pytest.raises(ModelError, match=rf"{cls.__name__}\.\w+: must be defined by every pattern"):
+        cls()(X, Y)
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if issubclass(type(EXAMPLES[name]()), AboutOrigin)])
+def test_patterns_about_the_origin_can_be_moved(name):
+    """With about_origin=False, a pattern that stays at the origin by default stands at (x, y)."""
+    fixed, moved = EXAMPLES[name](), EXAMPLES[name]()
+    moved.about_origin = False
+    np.testing.assert_allclose(moved(X + fixed.x, Y + fixed.y), fixed(X, Y), atol=1e-9)
+    assert np.abs(moved(X, Y) - fixed(X, Y)).max() > 0.01
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_patterns_are_declared(name):
-    """Every member says what it is, and documents every parameter."""
-    assert_declared(type(EXAMPLES[name]()))
+    """Every member says what it is and documents every parameter; the library's members cite their source."""
+    cls = type(EXAMPLES[name]())
+    assert_declared(cls, source=cls.__module__ not in (patterns.__name__, patterns_images.__name__))
 
 
 @pytest.mark.parametrize("name", [name for name in EXAMPLES_AND_OTHERS if name not in VARYING])
@@ -92,10 +203,16 @@ def test_scale_and_offset_mean_the_same_everywhere(name):
     np.testing.assert_allclose(changed(X, Y), -0.5 * plain(X, Y) + 0.3, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", EXAMPLES_AND_OTHERS)
-@pytest.mark.parametrize("contract", CONTRACTS)
+@pytest.mark.parametrize(
+    ("contract", "name"),
+    [(contract, name) for contract in CONTRACTS for name in EXAMPLES_AND_OTHERS if name not in PLAIN]
+    + [("its script rebuilds it", name) for name in PLAIN],
+)
 def test_patterns_keep_every_promise(name, contract):
-    """A network that is shown the pattern, and whose weights begin as it, keeps every promise."""
+    """A network that is shown the pattern, and whose weights begin as it, keeps every promise.
+
+    Patterns that are plain functions of the place are all the same to the engine: their script is enough.
+    """
     pattern = EXAMPLES_AND_OTHERS[name]
     build = network(retina={"input_generator": pattern}, lateral={"weights_generator": pattern})
     CONTRACTS[contract](build)
@@ -109,8 +226,7 @@ def test_patterns_keep_every_promise(name, contract):
 def test_weights_begin_as_the_pattern_says(name, projection):
     """Before they are normalised, a unit's weights are the pattern centred on it, where that needs no chance."""
     pattern = EXAMPLES_AND_OTHERS[name]()
-    noisy = name in ("UniformNoise", "GaussianCloud", "noise among others")
-    normalised = name == "DifferenceOfGaussians"
+    noisy, normalised = name in NOISY, name in NORMALISED
     keep = (
         {"normalize_weights": False}
         if projection is SharedWeightCFProjection
@@ -133,8 +249,9 @@ def test_weights_begin_as_the_pattern_says(name, projection):
     expected = np.where(field.mask, pattern(x, y), 0)
     if noisy:
         low, high = pattern.offset, pattern.offset + abs(pattern.scale)
-        assert field.weights[field.mask].min() >= min(low, 0) - 1e-6
-        assert field.weights.max() <= high + 1e-6
+        if name != "NormalNoise":
+            assert field.weights[field.mask].min() >= min(low, 0) - 1e-6
+            assert field.weights.max() <= high + 1e-6
         assert np.ptp(field.weights[field.mask]) > 0
     elif normalised:
         assert field.weights.std() > 0
@@ -167,6 +284,13 @@ class Flat(Pattern):
         (lambda: Image()(X, Y), ModelError, r"Image\.images: must be a function"),
         (lambda: Image(images=lambda: np.zeros((3, 3)))(X, Y), ModelError, r"Image\.images.*got shape \(3, 3\)"),
         (lambda: Gaussian(x=uniform_over(1, seed=1))(X, Y), ParameterError, r"Gaussian\.x: must be a plain number"),
+        (lambda: Selector()(X, Y), ModelError, r"Selector\.generators: must hold at least one pattern"),
+        (lambda: RandomDotStereogram(seed=None)(X, Y), ParameterError, r"RandomDotStereogram\.seed: must be a number"),
+        (
+            lambda: Translator(generator=Gaussian(x=uniform_over(1, seed=1)))(X, Y),
+            ParameterError,
+            r"pattern\.generator\.x: must be plain or a function of time",
+        ),
         (lambda: Gaussian(size=0), ParameterError, r"Gaussian\.size"),
         (lambda: Gaussian(size=float("nan")), ParameterError, r"Gaussian\.size"),
     ],
@@ -175,3 +299,24 @@ def test_mistakes_are_named(mistake, error, says):
     """A pattern that cannot be evaluated says which it is and what is wrong with it."""
     with pytest.raises(error, match=says):
         mistake()
+
+
+@pytest.mark.parametrize(
+    ("shape", "share"),
+    [
+        (Constant(), 1.0),
+        (Disk(smoothing=0.0), math.pi / 4),
+        (RawRectangle(aspect_ratio=0.5), 0.5),
+        (Rectangle(aspect_ratio=0.5, smoothing=0.0, orientation=math.pi / 2), 0.5),
+        (Wedge(size=math.pi, smoothing=0.0), 0.5),
+        (HalfPlane(smoothing=0.0, orientation=0.7), 0.5),
+        (Composite(generators=[HalfPlane(orientation=o) for o in (0.0, math.pi / 2)], operator="min"), 0.25),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Pattern) else "",
+)
+def test_patterns_are_shapes_of_fields(shape, share):
+    """As a cf_shape, a pattern whose size is its extent is sized to the field; an angle stays the angle that it is."""
+    sim = network(retina={"nominal_density": 40.0}, afferent={"cf_shape": shape})("reference")
+    mask = sim["V1"].projections["Afferent"].template_mask
+    assert mask.shape == (25, 25)
+    assert mask.mean() == pytest.approx(share, abs=0.04)

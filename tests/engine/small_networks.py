@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from topo_exp.engine.coordinates import BoundingBox
 from topo_exp.engine.cortex import CFSheet, SettlingCFSheet
-from topo_exp.engine.patterns import Composite, DifferenceOfGaussians, Disk, Gaussian, GaussianCloud, uniform_over
+from topo_exp.engine.patterns import Composite, Disk, Gaussian, GaussianCloud, uniform_over
+from topo_exp.engine.patterns_gaussians import DifferenceOfGaussians
 from topo_exp.engine.projection import CFProjection, SharedWeightCFProjection
 from topo_exp.engine.response import Divide
 from topo_exp.engine.sheet import GeneratorSheet
@@ -106,7 +107,7 @@ class Network:
             SharedWeightCFProjection(
                 name="Afferent",
                 strength=2.0 if self.gain_control else 6.0,
-                weights_generator=DifferenceOfGaussians(centre_size=0.15, surround_size=0.5, scale=sign),
+                weights_generator=DifferenceOfGaussians(positive_size=0.15, negative_size=0.5, scale=sign),
                 nominal_bounds=BoundingBox(radius=0.35),
                 cf_shape=Disk(smoothing=0.0),
                 normalize_weights=False,

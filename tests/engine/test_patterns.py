@@ -13,11 +13,9 @@ from topo_exp.engine.patterns import (
     GAUSSIAN_COLUMNS,
     Composite,
     Constant,
-    DifferenceOfGaussians,
     Disk,
     Gaussian,
     GaussianCloud,
-    Image,
     Line,
     Sampler,
     SeparatedComposite,
@@ -26,6 +24,8 @@ from topo_exp.engine.patterns import (
     drawing_of_gaussians,
     uniform_over,
 )
+from topo_exp.engine.patterns_gaussians import DifferenceOfGaussians
+from topo_exp.engine.patterns_images import Image
 from topo_exp.engine.presentation import Shown
 from topo_exp.engine.streams import ExponentialDecay, Streams, UniformRandom
 from topo_exp.errors import ModelError, ParameterError
@@ -123,6 +123,12 @@ def drawn(pattern, path, streams, time):
     return {name: number(time) if callable(number) else number for name, number in numbers.items()}
 
 
+def in_frame(numbers, x, y):
+    """The numbers of a part of a composite that stands at (x, y) and is not turned."""
+    placed = {"x": x + 1.0 * numbers["x"] - 0.0 * numbers["y"], "y": y + 0.0 * numbers["x"] + 1.0 * numbers["y"]}
+    return {**numbers, **placed}
+
+
 def rows_of(pattern, path, streams, time, own):
     """The Gaussians of a pattern with its `own` numbers, drawn part by part as the classes say it."""
     if isinstance(pattern, Gaussian):
@@ -134,7 +140,7 @@ def rows_of(pattern, path, streams, time, own):
         for _ in range(pattern.max_trials):
             if all(math.dist((numbers["x"], numbers["y"]), c) >= pattern.min_separation for c in centres):
                 centres.append((numbers["x"], numbers["y"]))
-                rows += rows_of(part, where, streams, time, numbers)
+                rows += rows_of(part, where, streams, time, in_frame(numbers, own["x"], own["y"]))
                 break
             for name in ("x", "y"):
                 number = streams.number(f"{where}.{name}", getattr(part, name))

@@ -19,6 +19,7 @@ FIXED = {
     "nominal_density": "Build another network.",
     "nominal_bounds": "Use ChangeBounds for fields that shrink.",
     "cf_shape": "Use ChangeBounds for fields that shrink.",
+    "coord_mapper": "Build another network.",
     "weights_generator": "Let a learning rule change the weights.",
     "normalize_weights": "Change the strength.",
     "phase": "Change the period.",

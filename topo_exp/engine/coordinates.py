@@ -173,18 +173,38 @@ class FieldGeometry:
     destination_shape: tuple[int, int]
     corners: IntArray
     """(units, 2): row and column of the source cell under the template's top left cell; may lie off the sheet."""
+    centres: tuple[FloatArray, FloatArray] | None = None
+    """x and y (rows, columns) of the fields' centres on the source sheet; None where they are those of the units."""
 
     @classmethod
     def lay(
-        cls, template: Template, source: Grid, destination: Grid, *, where: str = "CFProjection"
+        cls,
+        template: Template,
+        source: Grid,
+        destination: Grid,
+        *,
+        centres: tuple[FloatArray, FloatArray] | None = None,
+        where: str = "CFProjection",
     ) -> "FieldGeometry":
-        """Centre `template` on each unit of `destination`, at the same sheet coordinates on `source`."""
-        rows = np.floor((source.bounds.top - destination.y) * source.density).astype(np.intp)
-        columns = np.floor((destination.x - source.bounds.left) * source.density).astype(np.intp)
-        corners = np.empty((rows.size, columns.size, 2), np.intp)
-        corners[..., 0] = (rows - template.row_radius)[:, None]
-        corners[..., 1] = (columns - template.column_radius)[None, :]
-        geometry = cls(template, source.shape, destination.shape, corners.reshape(-1, 2))
+        """Centre a template on the place of each destination unit on the source sheet.
+
+        Args:
+            template: The uncropped field.
+            source: Grid of the source sheet.
+            destination: Grid of the destination sheet.
+            centres: x and y, (rows, columns) of the destination; by default the sheet coordinates of the units.
+            where: Name of the projection in messages.
+
+        Raises:
+            GeometryError: If a field does not overlap the source sheet.
+        """
+        across, up = centres or (destination.x[None, :], destination.y[:, None])
+        corners = np.empty((*destination.shape, 2), np.intp)
+        corners[..., 0] = np.floor((source.bounds.top - up) * source.density).astype(np.intp) - template.row_radius
+        corners[..., 1] = (
+            np.floor((across - source.bounds.left) * source.density).astype(np.intp) - template.column_radius
+        )
+        geometry = cls(template, source.shape, destination.shape, corners.reshape(-1, 2), centres)
         r1, r2, c1, c2 = geometry.slices.T
         empty = np.flatnonzero((r2 <= r1) | (c2 <= c1))
         if empty.size:
@@ -274,6 +294,8 @@ class FieldGeometry:
 
     def respond_to_kernel(self, source: FloatArray, kernel: FloatArray) -> FloatArray:
         """Return the sum of source activity times one kernel at each field, cropped at the sheet, (rows, columns)."""
+        if self.centres is not None:
+            return np.tensordot(self.patches(source), kernel, 2).reshape(self.destination_shape)
         height, width = self.template.shape
         padded = self._padded(source)
         rows = self.corners[:: self.destination_shape[1], 0] + height

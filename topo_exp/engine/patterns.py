@@ -10,7 +10,7 @@ px = sin(o)(Y - y) + cos(o)(X - x), py = cos(o)(Y - y) - sin(o)(X - x) the value
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cache, reduce
 from operator import itemgetter
 from typing import Any, ClassVar, NamedTuple
 
@@ -23,6 +23,7 @@ from topo_exp.errors import ModelError, ParameterError
 from topo_exp.typing import FloatArray
 
 Values = Mapping[str, float]
+Frame = tuple[float, float, float]
 Render = Callable[[FloatArray, FloatArray], FloatArray]
 """Evaluates what was drawn, at columns x and rows y of a sheet: (rows, columns)."""
 
@@ -35,6 +36,12 @@ class Pattern(param.Parameterized):
     orientation = Quantity(0.0, doc="Orientation, counter-clockwise in radians.")
     scale = Quantity(1.0, doc="Factor of the pattern's values.")
     offset = Quantity(0.0, doc="Added to the pattern's values.")
+
+    holds_numbers: ClassVar[bool] = False
+    """Whether `drawn_at` is earlier than the presentation, so that numbers must be functions of the time."""
+
+    size_is_extent: ClassVar[bool] = True
+    """Whether a parameter `size` is the pattern's extent: as a `cf_shape` it then gets the size of the field."""
 
     def __call__(self, x: FloatArray, y: FloatArray) -> FloatArray:
         """Evaluate the pattern, whose numbers must all be plain, at columns `x` and rows `y`.
@@ -57,6 +64,41 @@ class Pattern(param.Parameterized):
     def kernel(self, x: FloatArray, y: FloatArray, mask: FloatArray) -> FloatArray:
         """Return the pattern, whose numbers are plain, as a kernel within a mask (rows, columns)."""
         return self(x, y) * mask
+
+    def components(self) -> "dict[str, Pattern]":
+        """Return the patterns that this one is made of, each with numbers of its own; none for most patterns.
+
+        The keys name their places in this declaration, and with them the random streams of their numbers.
+        """
+        return {}
+
+    def chosen(self, values: Values) -> Sequence[int]:
+        """Return the positions among `components()` of those to draw, for this pattern's drawn `values`: all."""
+        return range(len(self.components()))
+
+    def frame(self, values: Values, elapsed: float) -> Frame:
+        """Return the origin and the orientation that the numbers of the parts refer to.
+
+        Args:
+            values: The drawn numbers of this pattern.
+            elapsed: Time since `drawn_at` of the present presentation.
+
+        Returns:
+            x, y and orientation, in the coordinates in which this pattern stands.
+        """
+        return values["x"], values["y"], values["orientation"]
+
+    def drawn_at(self, time: Fraction) -> Fraction:
+        """Return the time at which the numbers of a presentation are drawn: that of the presentation."""
+        return time
+
+    def combined(self, pictures: Sequence[FloatArray]) -> FloatArray:
+        """Return the values of all drawn parts, at least one, on top of each other: those of the first."""
+        return pictures[0]
+
+    def takes_maximum(self) -> bool:
+        """Return True if `combined` returns the maximum of its pictures."""
+        return True
 
     def evaluate(self, values: Values, x: FloatArray, y: FloatArray) -> FloatArray:
         """Return the pattern with drawn `values` at columns `x` and rows `y`, (rows, columns).
@@ -124,7 +166,7 @@ class Disk(Pattern):
     def function(self, values: Values, px: FloatArray, py: FloatArray) -> FloatArray:
         """Return 1 inside the disk and exp(-d²/2s²) at the distance d outside."""
         distance = np.hypot(px / values["aspect_ratio"], py) - values["size"] / 2
-        return _soft_edge(distance, values["smoothing"])
+        return soft_edge(distance, values["smoothing"])
 
 
 class Line(Pattern):
@@ -135,25 +177,39 @@ class Line(Pattern):
 
     def function(self, values: Values, px: FloatArray, py: FloatArray) -> FloatArray:
         """Return 1 on the bar and exp(-d²/2s²) at the distance d from it."""
-        return _soft_edge(np.abs(py) - values["thickness"] / 2, values["smoothing"])
+        return soft_edge(np.abs(py) - values["thickness"] / 2, values["smoothing"])
 
 
-class UniformNoise(Pattern):
-    """Noise, uniform in [0, 1), drawn anew for each field or presentation."""
+class Noise(Pattern):
+    """A pattern drawn anew, cell by cell, for each field or presentation; abstract."""
 
     seed = param.Parameter(
         None, doc="Seed of a stream that this pattern has to itself; None takes the simulation's shared one."
     )
 
+    def noise(self, values: Values, stream: np.random.RandomState, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Draw the values, before scale and offset, at columns `x` and rows `y`: (rows, columns)."""
+        raise ModelError(f"{type(self).__name__}.noise: must be defined by every pattern of noise. Define it.")
 
-class GaussianCloud(Pattern):
+
+class UniformNoise(Noise):
+    """Noise, uniform in [0, 1), drawn anew for each field or presentation."""
+
+    def noise(self, values: Values, stream: np.random.RandomState, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Draw one number for each cell."""
+        return stream.uniform(0, 1, (len(y), len(x)))
+
+
+class GaussianCloud(Noise):
     """Uniform noise in [0, 1) under a Gaussian envelope."""
 
     size = Quantity(0.5, bounds=(0, None), inclusive_bounds=(False, True), doc="Twice the envelope's width.")
     aspect_ratio = Quantity(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Length over width.")
-    seed = param.Parameter(
-        None, doc="Seed of a stream that this pattern has to itself; None takes the simulation's shared one."
-    )
+
+    def noise(self, values: Values, stream: np.random.RandomState, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Draw one number for each cell, and multiply it with the envelope there."""
+        drawn = stream.uniform(0, 1, (len(y), len(x)))
+        return drawn * self.envelope().evaluate({**values, "scale": 1.0, "offset": 0.0}, x, y)
 
     def envelope(self) -> Gaussian:
         """Return the Gaussian that the noise is multiplied with."""
@@ -161,71 +217,31 @@ class GaussianCloud(Pattern):
         return Gaussian(**{name: getattr(self, name) for name in names})
 
 
-class DifferenceOfGaussians(Pattern):
-    """A centre minus a surround, each of sum 1 over the cells that it is evaluated on; negated by scale=-1."""
-
-    centre_size = Quantity(0.07385, bounds=(0, None), inclusive_bounds=(False, True), doc="Twice the centre's width.")
-    surround_size = Quantity(
-        0.29540, bounds=(0, None), inclusive_bounds=(False, True), doc="Twice the surround's width."
-    )
-
-    def function(self, values: Values, px: FloatArray, py: FloatArray) -> FloatArray:
-        """Return the difference of the two normalised Gaussians."""
-        return self._difference(values, px, py, np.ones_like(px))
-
-    def kernel(self, x: FloatArray, y: FloatArray, mask: FloatArray) -> FloatArray:
-        """Return the difference of the two Gaussians, each normalised within the mask."""
-        px, py = np.meshgrid(x - self.x, y - self.y)
-        return self.scale * self._difference(self.param.values(), px, py, mask) + self.offset * mask
-
-    @staticmethod
-    def _difference(values: Values, px: FloatArray, py: FloatArray, mask: FloatArray) -> FloatArray:
-        def normalised(width: float) -> FloatArray:
-            gaussian = np.exp(-0.5 * (px / width) ** 2 - 0.5 * (py / width) ** 2) * mask
-            return gaussian / gaussian.sum((-2, -1), keepdims=True)
-
-        return normalised(values["centre_size"] / 2) - normalised(values["surround_size"] / 2)
-
-
-class Image(Pattern):
-    """A patch of one or more grey-level images, at random places and orientations when its numbers are generators.
-
-    `images` is called once, for an array (images, rows, columns) in [0, 1]; `index` in [0, 1] chooses one of them. The
-    image's longer side covers `size` units of the sheet; beyond its edges an image goes on mirrored.
-    """
-
-    images = param.Callable(doc="Returns the grey levels in [0, 1], (images, rows, columns).")
-    index = Quantity(0.0, bounds=(0, 1), doc="Which image, as a fraction of their number.")
-    size = Quantity(10.0, bounds=(0, None), inclusive_bounds=(False, True), doc="What an image's longer side covers.")
-
-    @cached_property
-    def grey_levels(self) -> FloatArray:
-        """The images, (images, rows, columns)."""
-        images = np.asarray(self.images()) if self.images is not None else np.zeros(())
-        if images.ndim != 3 or not images.size:
-            raise ModelError(
-                f"Image.images: must be a function that returns images (images, rows, columns) (got shape "
-                f"{images.shape}). Give one."
-            )
-        return images
-
-    def function(self, values: Values, px: FloatArray, py: FloatArray) -> FloatArray:
-        """Return the nearest pixel's value of the chosen image."""
-        count, rows, columns = self.grey_levels.shape
-        image = self.grey_levels[min(int(values["index"] * count), count - 1)]
-        pixels = max(rows, columns) / values["size"]
-        column = _mirror(np.floor(columns / 2 + px * pixels).astype(np.intp), columns)
-        row = _mirror(np.floor(rows / 2 - py * pixels).astype(np.intp), rows)
-        return image[row, column]
-
-
 class Composite(Pattern):
-    """Several patterns on top of each other."""
+    """Several patterns on top of each other, moved and turned together by its own x, y and orientation."""
 
-    OPERATORS: ClassVar[dict[str, np.ufunc]] = {"max": np.maximum, "add": np.add}
+    OPERATORS: ClassVar[dict[str, np.ufunc]] = {
+        "max": np.maximum,
+        "add": np.add,
+        "min": np.minimum,
+        "multiply": np.multiply,
+        "subtract": np.subtract,
+    }
 
     generators = param.List([], item_type=Pattern, doc="The patterns.")
     operator = param.Selector(default="max", objects=list(OPERATORS), doc="How their values combine at each point.")
+
+    def components(self) -> dict[str, Pattern]:
+        """Return the patterns in the order of their declaration."""
+        return {f"generators[{i}]": pattern for i, pattern in enumerate(self.generators)}
+
+    def combined(self, pictures: Sequence[FloatArray]) -> FloatArray:
+        """Return the values combined by the operator, from the first pattern to the last."""
+        return reduce(self.OPERATORS[self.operator], pictures)
+
+    def takes_maximum(self) -> bool:
+        """Return True if the operator is the maximum."""
+        return self.operator == "max"
 
 
 class SeparatedComposite(Composite):
@@ -249,8 +265,23 @@ class Sampler:
     The declaration is read when the sampler is made.
     """
 
-    def __init__(self, pattern: Pattern, streams: Streams, path: str) -> None:
+    def __init__(self, pattern: Pattern, streams: Streams, path: str, *, holds_numbers: bool = False) -> None:
+        """Prepare the streams of all numbers of a pattern.
+
+        Args:
+            pattern: The declaration.
+            streams: The streams of the simulation.
+            path: Owner of the numbers: it precedes their names in the names of their streams.
+            holds_numbers: Whether a pattern around this one draws numbers for more than one presentation.
+
+        Raises:
+            ModelError: If composites are to be kept apart.
+            ParameterError: If a number is to keep its value, and its generator draws anew each time.
+        """
         self.pattern = pattern
+        holds_numbers = holds_numbers or pattern.holds_numbers
+        if holds_numbers:
+            _require_functions_of_time(pattern, path)
         self._streams = streams
         self._path = path
         kind: Any = type(pattern)
@@ -258,9 +289,10 @@ class Sampler:
         self._constants = {name: number for name, number in numbers.items() if not callable(number)}
         self._varying = [(name, number) for name, number in numbers.items() if callable(number)]
         self._children = [
-            Sampler(child, streams, f"{path}.generators[{i}]")
-            for i, child in enumerate(pattern.generators if isinstance(pattern, Composite) else [])
+            Sampler(child, streams, f"{path}.{where}", holds_numbers=holds_numbers)
+            for where, child in pattern.components().items()
         ]
+        self._is_compound = type(pattern).components is not Pattern.components
         self._separation = pattern.min_separation if isinstance(pattern, SeparatedComposite) else 0.0
         if self._separation > 0 and any(isinstance(child.pattern, Composite) for child in self._children):
             raise ModelError(
@@ -270,18 +302,19 @@ class Sampler:
         self._only_gaussians = self._gives_only_gaussians()
 
     def _gives_only_gaussians(self) -> bool:
-        """Tell whether each drawing is the maximum of Gaussians, and no other is ever drawn."""
+        """Return True if each drawing is the maximum of Gaussians, and no other is ever drawn."""
         pattern, constants = self.pattern, self._constants
         if constants.get("offset") != 0:
             return False
-        if not isinstance(pattern, Composite):
+        if not self._children:
             return type(pattern) is Gaussian
-        greatest = pattern.operator == "max" and constants.get("scale") == 1
-        return greatest and bool(self._children) and all(child._only_gaussians for child in self._children)
+        greatest = pattern.takes_maximum() and constants.get("scale") == 1
+        return greatest and all(child._only_gaussians for child in self._children)
 
     def values(self, time: Fraction) -> dict[str, float]:
         """Return the pattern's own numbers for one presentation."""
         values = self._constants.copy()
+        time = self.pattern.drawn_at(time)
         for name, number in self._varying:
             values[name] = number(time)
         return values
@@ -297,34 +330,37 @@ class Sampler:
         """Return the rows of `Drawing.gaussians` for the pattern's own `values`, drawing those of its parts."""
         if not self._children:
             return [_gaussian_row(values)]
-        return [row for child, own in self._placed(time) for row in child._gaussians(own, time)]
+        drawn_at = self.pattern.drawn_at(time)
+        return [row for child, own in self._placed(values, time) for row in child._gaussians(own, drawn_at)]
 
     def _render(self, values: Values, time: Fraction, x: FloatArray, y: FloatArray) -> Render:
         """Return what evaluates the pattern with its own `values`, drawing noise and those of its parts."""
         pattern = self.pattern
-        if isinstance(pattern, Composite):
-            parts = [child._render(own, time, x, y) for child, own in self._placed(time)]
-            return _combined(parts, Composite.OPERATORS[pattern.operator], values)
-        if not isinstance(pattern, UniformNoise | GaussianCloud):
+        if self._is_compound:
+            drawn_at = pattern.drawn_at(time)
+            parts = [child._render(own, drawn_at, x, y) for child, own in self._placed(values, time)]
+            return _combined(parts, pattern, values)
+        if not isinstance(pattern, Noise):
             return lambda x, y: pattern.evaluate(values, x, y)
-        noise = self._streams.array(self._path, pattern.seed).uniform(0, 1, (len(y), len(x)))
-        if isinstance(pattern, GaussianCloud):
-            noise = noise * pattern.envelope().evaluate({**values, "scale": 1.0, "offset": 0.0}, x, y)
+        noise = pattern.noise(values, self._streams.array(self._path, pattern.seed), x, y)
         picture = values["scale"] * noise + values["offset"]
         return lambda _x, _y: picture
 
-    def _placed(self, time: Fraction) -> Iterator[tuple["Sampler", Values]]:
+    def _placed(self, values: Values, time: Fraction) -> Iterator[tuple["Sampler", Values]]:
         """Draw the numbers of one part after the other, leaving out those that find no place away from the others."""
         centres: list[tuple[float, float]] = []
-        for child in self._children:
-            values = child.values(time)
-            if self._separation == 0 or self._find_place(child, values, time, centres):
-                yield child, values
+        drawn_at = self.pattern.drawn_at(time)
+        frame = self.pattern.frame(values, float(time - drawn_at))
+        for index in self.pattern.chosen(values):
+            child = self._children[index]
+            own = child.values(drawn_at)
+            if self._separation == 0 or self._find_place(child, own, drawn_at, centres):
+                yield child, _moved(own, frame)
 
     def _find_place(
         self, child: "Sampler", values: dict[str, float], time: Fraction, centres: list[tuple[float, float]]
     ) -> bool:
-        """Redraw x then y until they keep their distance from all `centres`, and add them there; tell if they do."""
+        """Redraw x then y until they keep their distance from all `centres`; return True, and add them, if they do."""
         redrawn = [(name, number) for name, number in child._varying if name in ("x", "y")]
         for _trial in range(self.pattern.max_trials):
             centre = values["x"], values["y"]
@@ -336,16 +372,39 @@ class Sampler:
         return False
 
 
-def _combined(parts: Sequence[Render], operator: np.ufunc, values: Values) -> Render:
-    """Return what evaluates several patterns on top of each other, with the scale and offset in `values`."""
+def _require_functions_of_time(pattern: Pattern, path: str) -> None:
+    """Raise ParameterError if a number of a pattern is the next one of a stream whenever it is drawn."""
+    for name, value in pattern.param.values().items():
+        if type(value) is UniformRandom and not value.time_dependent:
+            raise ParameterError(
+                f"{path}.{name}: must be plain or a function of time, because it keeps its value for a while "
+                f"(got {value!r}, which is drawn anew each time). Give it a name and time_dependent=True."
+            )
+
+
+def _combined(parts: Sequence[Render], pattern: Pattern, values: Values) -> Render:
+    """Return what evaluates the parts of a pattern on top of each other, with the scale and offset in `values`."""
 
     def render(x: FloatArray, y: FloatArray) -> FloatArray:
-        total: FloatArray = np.zeros((len(y), len(x)))
-        for i, part in enumerate(parts):
-            total = operator(total, part(x, y)) if i else part(x, y)
+        pictures = [part(x, y) for part in parts]
+        total = pattern.combined(pictures) if pictures else np.zeros((len(y), len(x)))
         return values["scale"] * total + values["offset"]
 
     return render
+
+
+def _moved(values: dict[str, float], frame: Frame) -> Values:
+    """Return the numbers of a part, given relative to a frame, in the coordinates in which the frame stands."""
+    if not any(frame):
+        return values
+    x, y, orientation = frame
+    sine, cosine = math.sin(orientation), math.cos(orientation)
+    placed = {
+        "x": x + cosine * values["x"] - sine * values["y"],
+        "y": y + sine * values["x"] + cosine * values["y"],
+        "orientation": values["orientation"] + orientation,
+    }
+    return {**values, **placed}
 
 
 GAUSSIAN_COLUMNS = ("x", "y", "orientation", "size", "aspect_ratio", "scale")
@@ -370,16 +429,11 @@ def random_orientation(seed: int) -> UniformRandom:
     return UniformRandom(lbound=-math.pi, ubound=math.pi, seed=seed)
 
 
-def _soft_edge(distance: FloatArray, smoothing: float) -> FloatArray:
+def soft_edge(distance: FloatArray, smoothing: float) -> FloatArray:
+    """Return 1 where the distance to an edge is <= 0, and exp(-d²/2s²) at the distance d outside; s is `smoothing`."""
     if smoothing == 0:
         return np.where(distance <= 0, 1.0, 0.0)
     return np.where(distance <= 0, 1.0, np.exp(-(distance**2) / (2 * smoothing**2)))
-
-
-def _mirror(index: np.ndarray, length: int) -> np.ndarray:
-    """Fold indices beyond the ends back, as in a mirror."""
-    index = np.mod(index, 2 * length)
-    return np.where(index < length, index, 2 * length - 1 - index)
 
 
 def drawing_of_gaussians(gaussians: FloatArray) -> Drawing:

@@ -13,6 +13,7 @@ import param
 
 from topo_exp.engine.checks import require_shape, require_signature
 from topo_exp.engine.coordinates import BoundingBox, FieldGeometry, Template, machine_memory
+from topo_exp.engine.mapping import Identity, mapped
 from topo_exp.engine.moment import Moment
 from topo_exp.engine.patterns import Constant, Pattern
 from topo_exp.engine.presentation import Shown, pack_activity, unpack_activity
@@ -60,6 +61,11 @@ class Projection(param.Parameterized):
         default=Constant(),
         instantiate=True,
         doc="Where a field has connections: the cells in which this pattern, sized to the field, is at least 0.5.",
+    )
+    coord_mapper = param.Callable(
+        Identity(),
+        instantiate=True,
+        doc="f(x, y) -> (x, y): from the sheet coordinates of the units to those of their fields on the source sheet.",
     )
     response_fn = param.Callable(DotProduct(), instantiate=True, doc="f(inputs, weights) -> response of each unit.")
     activity_group = Real(0.5, instantiate=True, doc="Groups of projections combine in ascending order of this number.")
@@ -140,7 +146,8 @@ class Projection(param.Parameterized):
     def _lay_out(self, bounds: BoundingBox) -> None:
         """Lay fields of these bounds: where each lies on the source sheet, and which cells of it have connections."""
         template = Template.fit(bounds, self.src.grid)
-        self.geometry = FieldGeometry.lay(template, self.src.grid, self.dest.grid, where=self.path)
+        centres = mapped(self.coord_mapper, self.dest.grid, f"{self.path}.coord_mapper")
+        self.geometry = FieldGeometry.lay(template, self.src.grid, self.dest.grid, centres=centres, where=self.path)
         self.nominal_bounds = bounds
         self.template_mask = mask_of_shape(self.cf_shape, template)
         self.n_units = min(int(self.template_mask.sum()), self.src.shape[0] * self.src.shape[1])

@@ -1,11 +1,12 @@
 """Initial weights: where a field has connections, and the weights that a pattern gives all fields of a projection."""
 
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import numpy as np
 
 from topo_exp.engine.coordinates import FieldGeometry, Grid, Template
-from topo_exp.engine.patterns import Composite, GaussianCloud, Pattern, Sampler, UniformNoise
+from topo_exp.engine.patterns import GaussianCloud, Noise, Pattern, Sampler, UniformNoise
 from topo_exp.engine.streams import NumberGenerator, Streams
 from topo_exp.typing import BoolArray, FloatArray
 
@@ -17,7 +18,7 @@ def mask_of_shape(shape: Pattern, template: Template) -> BoolArray:
     height, width = template.shape
     values = {name: value for name, value in shape.param.values().items() if name != "name"}
     values |= {"x": 0.0, "y": 0.0}
-    if "size" in values:
+    if "size" in values and shape.size_is_extent:
         values["size"] = (height + width) / 2
     x, y = np.arange(width) - float(template.column_radius), float(template.row_radius) - np.arange(height)
     return type(shape)(**values)(x, y) >= 0.5
@@ -28,17 +29,21 @@ def draw_weights(
 ) -> FloatArray:
     """Draw the initial weights of all fields, (units, rows, columns), float32, zero off the source sheet.
 
-    The pattern is centred on each unit. Chance is drawn unit by unit in row-major order: numbers that vary anew for
-    each unit, noise for the cells on the sheet.
+    The pattern is centred on each unit, or on its place on the source sheet. Chance is drawn unit by unit in row-major
+    order: numbers that vary anew for each unit, noise for the cells on the sheet.
     """
     (height, width), (rows, columns) = geometry.template.shape, destination.shape
+    if geometry.centres is not None:
+        return _draw_unit_by_unit(Sampler(pattern, streams, path), geometry, _places_of_centres(geometry, source))
     corners = geometry.corners.reshape(rows, columns, 2)
     dx = np.stack([cells(source.x, corners[0, j, 1], width) - destination.x[j] for j in range(columns)])
     dy = np.stack([cells(source.y, corners[i, 0, 0], height) - destination.y[i] for i in range(rows)])
-    if isinstance(pattern, Composite) or any(isinstance(v, NumberGenerator) for v in pattern.param.values().values()):
-        return _draw_unit_by_unit(Sampler(pattern, streams, path), geometry, dx, dy)
-    noisy = isinstance(pattern, UniformNoise | GaussianCloud)
-    stream = streams.array(path, pattern.seed) if noisy else None
+    noisy = type(pattern) in (UniformNoise, GaussianCloud)
+    varies = any(isinstance(v, NumberGenerator) for v in pattern.param.values().values())
+    if pattern.components() or varies or (isinstance(pattern, Noise) and not noisy):
+        places = ((dx[unit % columns], dy[unit // columns]) for unit in range(geometry.units))
+        return _draw_unit_by_unit(Sampler(pattern, streams, path), geometry, places)
+    stream = streams.array(path, pattern.seed) if isinstance(pattern, Noise) else None
     weights = np.zeros((geometry.units, height, width), np.float32)
     step = max(1, _CHUNK_BYTES // (columns * height * width * 8))
     for first in range(0, rows, step):
@@ -61,14 +66,29 @@ def _shape(pattern: Pattern, dx: FloatArray, dy: FloatArray) -> FloatArray | flo
     return shape.reshape(-1, dy.shape[1], dx.shape[1])
 
 
-def _draw_unit_by_unit(sampler: Sampler, geometry: FieldGeometry, dx: FloatArray, dy: FloatArray) -> FloatArray:
-    """Draw each field's weights by themselves, on the cells that lie on the sheet."""
-    weights = np.zeros((geometry.units, dy.shape[1], dx.shape[1]), np.float32)
-    for unit in range(geometry.units):
-        row, column = divmod(unit, geometry.destination_shape[1])
+def _places_of_centres(geometry: FieldGeometry, source: Grid) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Return columns and rows of each field, relative to its centre on the source sheet."""
+    assert geometry.centres is not None
+    height, width = geometry.template.shape
+    for (row, column), x, y in zip(geometry.corners, *(c.ravel() for c in geometry.centres), strict=True):
+        yield cells(source.x, column, width) - x, cells(source.y, row, height) - y
+
+
+def _draw_unit_by_unit(
+    sampler: Sampler, geometry: FieldGeometry, places: Iterable[tuple[FloatArray, FloatArray]]
+) -> FloatArray:
+    """Draw each field's weights by themselves, on the cells that lie on the sheet.
+
+    Args:
+        sampler: Draws the pattern of the weights.
+        geometry: Where the fields lie.
+        places: Columns and rows of each field, relative to its centre.
+    """
+    weights = np.zeros((geometry.units, *geometry.template.shape), np.float32)
+    for unit, (dx, dy) in enumerate(places):
         (r1, r2, c1, c2), (top, left) = geometry.slices[unit], geometry.offsets[unit]
         window = np.s_[top : top + r2 - r1, left : left + c2 - c1]
-        x, y = dx[column, window[1]], dy[row, window[0]]
+        x, y = dx[window[1]], dy[window[0]]
         weights[unit][window] = sampler.draw(Fraction(0), x, y).render(x, y)
     return weights
 

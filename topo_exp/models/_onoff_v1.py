@@ -10,7 +10,6 @@ import param
 from topo_exp.engine.coordinates import BoundingBox
 from topo_exp.engine.cortex import SettlingCFSheet
 from topo_exp.engine.patterns import (
-    DifferenceOfGaussians,
     Disk,
     Gaussian,
     GaussianCloud,
@@ -19,6 +18,7 @@ from topo_exp.engine.patterns import (
     random_orientation,
     uniform_over,
 )
+from topo_exp.engine.patterns_gaussians import DifferenceOfGaussians
 from topo_exp.engine.projection import CFProjection, SharedWeightCFProjection
 from topo_exp.engine.response import Divide
 from topo_exp.engine.sheet import GeneratorSheet
@@ -114,7 +114,7 @@ class OnOffV1(param.Parameterized):
                     name="Afferent",
                     delay=0.05,
                     strength=strength,
-                    weights_generator=DifferenceOfGaussians(centre_size=0.07385, surround_size=0.29540, scale=sign),
+                    weights_generator=DifferenceOfGaussians(positive_size=0.07385, negative_size=0.29540, scale=sign),
                     nominal_bounds=BoundingBox(radius=LGN_AFFERENT_RADIUS),
                     cf_shape=DISK,
                     normalize_weights=False,

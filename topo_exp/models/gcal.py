@@ -8,12 +8,12 @@ from topo_exp.engine.actions import ShowPattern
 from topo_exp.engine.patterns import (
     Composite,
     Disk,
-    Image,
     Pattern,
     UniformNoise,
     random_orientation,
     uniform_over,
 )
+from topo_exp.engine.patterns_images import Image
 from topo_exp.engine.simulation import REFERENCE_SEED, Simulation
 from topo_exp.engine.streams import UniformRandom
 from topo_exp.engine.transfer import HomeostaticResponse
