@@ -103,7 +103,7 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
     for middle in graph:
         for targets in reach.values():
             if middle in targets:
-                targets |= reach[middle]
+                targets.update(reach[middle])
     groups = {frozenset(other for other in targets if module in reach[other]) for module, targets in reach.items()}
     return sorted(sorted(group) for group in groups if group)
 

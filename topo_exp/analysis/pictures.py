@@ -21,6 +21,6 @@ def draw(function: str, *arrays: Any, **options: Any) -> "Figure":
     return figure
 
 
-def is_picture(drawing: Callable[[], Any]) -> bool:
+def is_picture(drawing: Callable[[], object]) -> bool:
     """Return True if a callable was made by `picture`, so that no other function has changed the figure it returns."""
     return isinstance(drawing, partial) and drawing.func is draw

@@ -52,7 +52,7 @@ def over_time(analysis: _Analysis) -> _Analysis:
     return _marked(analysis, "maps over time")
 
 
-def subject_of(analysis: Callable[..., Any]) -> Subject:
+def subject_of(analysis: Callable[..., object]) -> Subject:
     """Return the kind of input of an analysis, also of one whose options are bound by `functools.partial`."""
     while isinstance(analysis, partial):
         analysis = analysis.func

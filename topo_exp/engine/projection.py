@@ -1,5 +1,6 @@
 """Projections: sets of connection fields that carry activity from one sheet to another, and learn."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ class CFProjection(Projection):
         self._joint: FloatArray | None = None
         """Factors (units,) of the first joint normalisation, which is applied when the network is complete."""
 
-    def functions(self) -> dict[str, tuple[Any, tuple[str, ...]]]:
+    def functions(self) -> dict[str, tuple[Callable[..., FloatArray], tuple[str, ...]]]:
         """Return the functions that this projection calls, by parameter, with the arguments that they are given."""
         arguments: tuple[str, ...] = ("weights", "inputs", "activity", "rate")
         if declared_memory(self.learning_fn, f"{self.path}.learning_fn"):

@@ -4,6 +4,7 @@ A projection type of a user's own is one class derived from `Projection` or `CFP
 `draw_initial` and `respond`; `learn`, `normalize`, `weights_state` and `restore_weights` do nothing by default.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -192,7 +193,7 @@ class Projection(param.Parameterized):
     def finish(self) -> None:
         """Normalise the initial weights once more, now that all projections of the sheet are connected."""
 
-    def functions(self) -> dict[str, tuple[Any, tuple[str, ...]]]:
+    def functions(self) -> dict[str, tuple[Callable[..., FloatArray], tuple[str, ...]]]:
         """Return the functions that this projection calls, by parameter, with the arguments that they are given."""
         return {
             "response_fn": (self.response_fn, ("inputs", "weights")),
