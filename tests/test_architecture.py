@@ -24,10 +24,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "record": {"errors", "typing", "about"},
     "view": {"record", *BASE},
     "runner": {"record", "view", "analysis", "engine", *BASE},
-    "sweep": {"runner", "view", "record", *BASE},
+    "sweeps": {"runner", "view", "record", *BASE},
     "after": {"runner", "view", "record", "analysis", "engine", *BASE},
-    "compose": {"sweep", "after", "runner", "view", "record", "models", "analysis", "engine", *BASE},
-    "cli": {"compose", "sweep", "after", "runner", "view", "record", "analysis", "engine", *BASE},
+    "compose": {"sweeps", "after", "runner", "view", "record", "models", "analysis", "engine", *BASE},
+    "cli": {"compose", "sweeps", "after", "runner", "view", "record", "analysis", "engine", *BASE},
     "__main__": {"cli", *BASE},
     "testing": {"runner", "record", "analysis", "engine", *BASE},
 }
@@ -40,7 +40,7 @@ ALLOWED = {
     "matplotlib": ("analysis/plots*.py", "analysis/pictures.py", "runner/drawing.py", "testing.py"),
     "numba": ("engine/compiled/*", "engine/compiled/kernels/*"),
     "click": ("cli/*",),
-    "rich": ("runner/*", "sweep/*", "cli/*"),
+    "rich": ("runner/*", "sweeps/*", "cli/*"),
 }
 """Where a library may be imported at all."""
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from topo_exp.compose.interface import build, run
     from topo_exp.engine.simulation import Simulation
     from topo_exp.record.handle import RunHandle, load_run
-    from topo_exp.sweep.space import Sweep
+    from topo_exp.sweeps.space import Sweep
 
 __all__ = ["Result", "RunHandle", "Simulation", "Sweep", "TopoExpError", "analysis", "build", "load_run", "run"]
 __version__ = VERSION
@@ -29,7 +29,7 @@ _WHERE = {
     "Result": "topo_exp.analysis.result",
     "RunHandle": "topo_exp.record.handle",
     "Simulation": "topo_exp.engine.simulation",
-    "Sweep": "topo_exp.sweep.space",
+    "Sweep": "topo_exp.sweeps.space",
     "build": "topo_exp.compose.interface",
     "load_run": "topo_exp.record.handle",
     "run": "topo_exp.compose.interface",

@@ -13,8 +13,8 @@ from omegaconf import OmegaConf
 
 from topo_exp.compose.space import NODE, space_of, split_words
 from topo_exp.errors import ConfigError, TopoExpError, UnknownNameError
-from topo_exp.sweep.point import Point
-from topo_exp.sweep.space import Sweep
+from topo_exp.sweeps.point import Point
+from topo_exp.sweeps.space import Sweep
 
 texts = st.text(st.sampled_from("ab1_ .,:;='\"\\${}[]()<>|&+~-/@#%*!?\n\té€😀"), max_size=12) | st.text(max_size=6)
 nasty = st.sampled_from(

@@ -8,7 +8,7 @@ Hydra's own forms of a sweep are read as they are: `a=1,2`, `choice`, `range`, `
     sweep.sample=20  sweep.sample={n:20,seed:1,method:sobol}  sweep.zip=[a,b]  sweep.replicates={input_seed:8}
     "sweep.exclude=contrast > 50 and not homeostasis"  sweep.csv=points.csv
 
-Words `sweep.NAME=...` set entries of the mapping `sweep:`, whose grammar `topo_exp.sweep.grammar` describes, and the
+Words `sweep.NAME=...` set entries of the mapping `sweep:`, whose grammar `topo_exp.sweeps.grammar` describes, and the
 words that vary a setting are settings of the same mapping.
 """
 
@@ -29,11 +29,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from topo_exp.compose.overrides import parsed
 from topo_exp.errors import ConfigError, TopoExpError, UnknownNameError, nearest
-from topo_exp.sweep.nodes import RESERVED
-from topo_exp.sweep.ranges import values_of
-from topo_exp.sweep.sampling import DISTRIBUTIONS, distribution
-from topo_exp.sweep.space import Sweep
-from topo_exp.sweep.values import Value, literal, plain
+from topo_exp.sweeps.nodes import RESERVED
+from topo_exp.sweeps.ranges import values_of
+from topo_exp.sweeps.sampling import DISTRIBUTIONS, distribution
+from topo_exp.sweeps.space import Sweep
+from topo_exp.sweeps.values import Value, literal, plain
 
 NODE = "sweep"
 """Key of the mapping that describes a space, in configuration files and on the command line."""

@@ -10,8 +10,8 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from topo_exp.errors import ConfigError
-from topo_exp.sweep.point import Point
-from topo_exp.sweep.values import Value, shown
+from topo_exp.sweeps.point import Point
+from topo_exp.sweeps.values import Value, shown
 
 SWEEP_FILE = "sweep.yaml"
 """Name of the file in the directory of a sweep that describes it."""

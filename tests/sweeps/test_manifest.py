@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from topo_exp.errors import ConfigError, RecordError
-from topo_exp.sweep.manifest import Manifest
-from topo_exp.sweep.space import Sweep
+from topo_exp.sweeps.manifest import Manifest
+from topo_exp.sweeps.space import Sweep
 
 texts = st.text(max_size=8) | st.sampled_from(
     ["1e3", "on", "null", "1.0", "~", "'", "- a", "a: b", "#", "", " ", "1:30"]

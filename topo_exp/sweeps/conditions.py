@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from topo_exp.errors import ConfigError, UnknownNameError, nearest
-from topo_exp.sweep.values import Value, same, shown
+from topo_exp.sweeps.values import Value, same, shown
 
 LONGEST = 1000
 """Most characters in a condition."""

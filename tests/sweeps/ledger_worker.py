@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from topo_exp.record.processes import process_start
-from topo_exp.sweep.ledger import Ledger
+from topo_exp.sweeps.ledger import Ledger
 
 
 def say(line: str) -> None:

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 
-from topo_exp.sweep.values import Value, checked_name, key_of, literal, plain
+from topo_exp.sweeps.values import Value, checked_name, key_of, literal, plain
 
 
 class Point(Mapping[str, Value]):

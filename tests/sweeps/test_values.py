@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from topo_exp.errors import ConfigError
-from topo_exp.sweep.ranges import geomspace, linspace, steps, values_of
-from topo_exp.sweep.sampling import Design, Integers, LogUniform, OneOf, Uniform, distribution
-from topo_exp.sweep.space import Sweep
+from topo_exp.sweeps.ranges import geomspace, linspace, steps, values_of
+from topo_exp.sweeps.sampling import Design, Integers, LogUniform, OneOf, Uniform, distribution
+from topo_exp.sweeps.space import Sweep
 
 
 def test_a_linear_range_has_equal_steps_and_both_ends() -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from topo_exp.errors import ConfigError, nearest
-from topo_exp.sweep.ranges import LARGEST, is_number
-from topo_exp.sweep.values import Value, plain, shown
+from topo_exp.sweeps.ranges import LARGEST, is_number
+from topo_exp.sweeps.values import Value, plain, shown
 from topo_exp.typing import FloatArray
 
 

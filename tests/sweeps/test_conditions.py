@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from topo_exp.errors import ConfigError, TopoExpError, UnknownNameError
-from topo_exp.sweep.conditions import LONGEST, Condition
+from topo_exp.sweeps.conditions import LONGEST, Condition
 
 SETTINGS: dict[str, Any] = {
     "a": 3,

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from topo_exp.errors import ConfigError, UnknownNameError, nearest
-from topo_exp.sweep.conditions import Condition
-from topo_exp.sweep.nodes import RESERVED, Grid, Listed, Node, Sampled, concat, excluded, grid, product, zipped
-from topo_exp.sweep.point import Point
-from topo_exp.sweep.ranges import values_of
-from topo_exp.sweep.sampling import Design, Distribution, distribution, is_distribution
-from topo_exp.sweep.tables import csv_points, recorded_points
-from topo_exp.sweep.values import checked_name, shown
+from topo_exp.sweeps.conditions import Condition
+from topo_exp.sweeps.nodes import RESERVED, Grid, Listed, Node, Sampled, concat, excluded, grid, product, zipped
+from topo_exp.sweeps.point import Point
+from topo_exp.sweeps.ranges import values_of
+from topo_exp.sweeps.sampling import Design, Distribution, distribution, is_distribution
+from topo_exp.sweeps.tables import csv_points, recorded_points
+from topo_exp.sweeps.values import checked_name, shown
 
 Data = Mapping[str, object]
 

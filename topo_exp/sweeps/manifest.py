@@ -7,9 +7,9 @@ from pathlib import Path
 import yaml  # type: ignore[import-untyped]
 
 from topo_exp.errors import RecordError
-from topo_exp.sweep.space import Sweep
-from topo_exp.sweep.tables import points_in, read_yaml, scalar
-from topo_exp.sweep.values import Value, plain, shown
+from topo_exp.sweeps.space import Sweep
+from topo_exp.sweeps.tables import points_in, read_yaml, scalar
+from topo_exp.sweeps.values import Value, plain, shown
 
 FORMAT = 1
 """Number of this layout; raised when a reader of the older one would misunderstand it."""

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from topo_exp.errors import ConfigError, UnknownNameError
-from topo_exp.sweep.space import Sweep
+from topo_exp.sweeps.space import Sweep
 
 names = st.sampled_from(["a", "b", "c", "d.e", "zip", "sample", "model"])
 values = st.lists(st.integers(0, 9) | st.sampled_from(["x", "y z", None, True, 0.5, [1, 2]]), min_size=1, max_size=3)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from topo_exp.errors import RecordError
-from topo_exp.sweep.ledger import Holder, Ledger
+from topo_exp.sweeps.ledger import Holder, Ledger
 
 WORKER = Path(__file__).with_name("ledger_worker.py")
 ROOT = str(Path(__file__).resolve().parents[2])

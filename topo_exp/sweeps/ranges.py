@@ -7,7 +7,7 @@ import decimal
 from collections.abc import Callable, Iterable, Mapping, Set
 
 from topo_exp.errors import ConfigError, nearest
-from topo_exp.sweep.values import Value, plain, shown
+from topo_exp.sweeps.values import Value, plain, shown
 
 LARGEST = 1_000_000
 """Most values in a range, and most points in a space: more is a mistake."""

@@ -5,14 +5,14 @@ from functools import cached_property
 from pathlib import Path
 
 from topo_exp.errors import ConfigError
-from topo_exp.sweep import grammar
-from topo_exp.sweep.conditions import Condition
-from topo_exp.sweep.nodes import Listed, Node, concat, excluded, product, zipped
-from topo_exp.sweep.point import Point
-from topo_exp.sweep.ranges import LARGEST
-from topo_exp.sweep.sampling import Design, distribution, is_distribution
-from topo_exp.sweep.tables import csv_points, recorded_points
-from topo_exp.sweep.values import Value, digest, identity, shown
+from topo_exp.sweeps import grammar
+from topo_exp.sweeps.conditions import Condition
+from topo_exp.sweeps.nodes import Listed, Node, concat, excluded, product, zipped
+from topo_exp.sweeps.point import Point
+from topo_exp.sweeps.ranges import LARGEST
+from topo_exp.sweeps.sampling import Design, distribution, is_distribution
+from topo_exp.sweeps.tables import csv_points, recorded_points
+from topo_exp.sweeps.values import Value, digest, identity, shown
 
 
 class Sweep:
@@ -55,7 +55,7 @@ class Sweep:
 
     @classmethod
     def from_data(cls, data: Mapping[str, object], *, base: Path | None = None) -> "Sweep":
-        """Read a space from plain data, in the grammar of `sweep:` in YAML, described in `topo_exp.sweep.grammar`.
+        """Read a space from plain data, in the grammar of `sweep:` in YAML, described in `topo_exp.sweeps.grammar`.
 
         Args:
             data: The mapping.

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from topo_exp.errors import ConfigError, TopoExpError
-from topo_exp.sweep.space import Sweep
+from topo_exp.sweeps.space import Sweep
 
 
 def space(text: str, base: Path | None = None) -> Sweep:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from topo_exp.errors import ConfigError, UnknownNameError, nearest
-from topo_exp.sweep.conditions import Condition
-from topo_exp.sweep.point import Point
-from topo_exp.sweep.sampling import Design, Distribution
-from topo_exp.sweep.values import Value, plain
+from topo_exp.sweeps.conditions import Condition
+from topo_exp.sweeps.point import Point
+from topo_exp.sweeps.sampling import Design, Distribution
+from topo_exp.sweeps.values import Value, plain
 
 RESERVED = frozenset(
     {"product", "zip", "concat", "points", "csv", "record", "sample", "exclude", "replicates", "settings"}
