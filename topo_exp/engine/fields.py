@@ -138,13 +138,14 @@ class DenseFields:
 
     def _inputs(self, source: FloatArray | Shown, *, frames: bool) -> FloatArray:
         """Return the source activity under each field, read-only, on frames or on templates."""
+        frames = frames and self._frames is not None
         if source is not self._source:
             self._patches.clear()
             self._source = None if isinstance(source, np.ndarray) and source.flags.writeable else source
         elif frames in self._patches:
             return self._patches[frames]
         activity: FloatArray = np.asarray(source, self._arithmetic)
-        layout = self._frames if frames and self._frames is not None else self.geometry
+        layout = self._frames if frames and self._frames else self.geometry
         patches = read_only(layout.patches(activity))
         if self._source is not None:
             self._patches[frames] = patches
@@ -198,6 +199,10 @@ class DenseFields:
     def cropped_totals(self, units: IntArray) -> FloatArray:
         """Return the sums of absolute weights, each added up in single precision over the field on the sheet."""
         weights = np.abs(self._on_templates(self._weights)[units])
+        if len(self.geometry.windows) == 1:
+            (first, end, left, right), _ = self.geometry.windows[0]
+            fields = weights[:, first:end, left:right].reshape(len(units), (end - first) * (right - left))
+            return np.add.reduce(fields, axis=1)
         totals = np.empty(len(units), np.float32)
         place = np.full(self.geometry.units, -1)
         place[units] = np.arange(len(units))

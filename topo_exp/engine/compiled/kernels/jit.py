@@ -17,8 +17,11 @@ helper = njit(fastmath=CONTRACT, **_INSIDE)
 
 
 def helper_of(signature: str) -> Callable[..., Any]:
-    """Return `helper` with one signature for all callers; numba would compile again for each constant argument."""
-    return njit(signature, fastmath=CONTRACT, **_INSIDE)
+    """Return `helper` with one signature for all callers; numba would compile again for each constant argument.
+
+    It is compiled when its module is imported, and therefore stored, too.
+    """
+    return njit(signature, fastmath=CONTRACT, cache=True, **_INSIDE)
 
 
 exact = njit(fastmath=False, **_INSIDE)
@@ -30,7 +33,7 @@ Codegen = tuple[Any, Callable[..., Any]]
 
 def exact_of(signature: str) -> Callable[..., Any]:
     """Return `exact` with one signature for all callers."""
-    return njit(signature, fastmath=False, **_INSIDE)
+    return njit(signature, fastmath=False, cache=True, **_INSIDE)
 
 
 def entry_point(signature: str) -> Callable[..., Any]:
