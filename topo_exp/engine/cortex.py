@@ -15,7 +15,7 @@ from topo_exp.engine.moment import Moment
 from topo_exp.engine.presentation import Shown
 from topo_exp.engine.projection import CFProjection
 from topo_exp.engine.projection_base import Projection
-from topo_exp.engine.settling import ActivateOnce, Settle, Step
+from topo_exp.engine.settling import ACTIVATE, LEARN, ActivateOnce, Settle
 from topo_exp.engine.sheet import Connection, Sheet
 from topo_exp.engine.streams import Real
 from topo_exp.engine.transfer import Adaptive
@@ -62,7 +62,8 @@ class CFSheet(Sheet):
 
     def hold_activity(self, activity: FloatArray) -> None:
         """Take over an array that its maker does not change any more, without a copy."""
-        activity.flags.writeable = False
+        if activity.flags.writeable:
+            activity.setflags(write=False)
         self._activity = activity
 
     @property
@@ -92,10 +93,10 @@ class CFSheet(Sheet):
         """Activate or learn, as the settling scheme says, when all input of this moment has arrived."""
         scheme = self.settling
         step = scheme.next_step()
-        if step is not Step.LEARN:
+        if step is not LEARN:
             self.activate(moment)
         scheme.complete(step)
-        if step is not Step.ACTIVATE:
+        if step is not ACTIVATE:
             self.learn(moment)
 
     def combined_input(self) -> FloatArray:

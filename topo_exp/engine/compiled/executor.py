@@ -21,7 +21,7 @@ from topo_exp.engine.events import Activity, Events
 from topo_exp.engine.moment import Moment
 from topo_exp.engine.projection import CFProjection
 from topo_exp.engine.projection_base import Projection
-from topo_exp.engine.settling import Settle, Step
+from topo_exp.engine.settling import ACTIVATE, LEARN, Settle
 from topo_exp.engine.sheet import Sheet
 from topo_exp.engine.streams import NumberGenerator
 from topo_exp.engine.transfer import HomeostaticResponse, PiecewiseLinear
@@ -241,15 +241,15 @@ class Executor:
         """Activate the sheet, compute the rest of its iteration, or let it learn."""
         scheme = self._scheme
         step = scheme.next_step()
-        if step is Step.ACTIVATE and self._settle_scheme is not None:
+        if step is ACTIVATE and self._settle_scheme is not None:
             activations = self._settle_scheme.remaining()
             if self._is_undisturbed(activations):
                 self._settle(self._settle_scheme, activations, moment)
                 return
-        if step is not Step.LEARN:
+        if step is not LEARN:
             self._activate(moment)
         scheme.complete(step)
-        if step is not Step.ACTIVATE:
+        if step is not ACTIVATE:
             self._learn(moment)
 
     def _activate(self, moment: Moment) -> None:
@@ -417,7 +417,7 @@ class Executor:
 
     def _publish(self) -> FloatArray:
         """Give the sheet a copy of the activity that the kernels have computed, and return it."""
-        activity = self._activity.reshape(self._shape).copy()
+        activity = np.ndarray(self._shape, np.float32, self._activity.tobytes())  # read-only, faster than by its flag
         self._sheet.hold_activity(activity)
         self._activity_of = activity
         if self._homeostatic is not None:
