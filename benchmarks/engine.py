@@ -23,10 +23,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from topo_exp.engine.eventdriven import fast_fields
-from topo_exp.engine.executor import Executor
 
-from topo_exp.engine import eventdriven
+from topo_exp.engine.compiled import buffers, fields
+from topo_exp.engine.compiled.executor import Executor
 from topo_exp.engine.fields import DenseFields
 from topo_exp.engine.patterns import SineGrating
 from topo_exp.engine.projection import Projection
@@ -74,7 +73,7 @@ def reading(size: int) -> Callable[[], None]:
     Each time another one is read: how well a cache holds it depends on where in memory it came to lie. They start on a
     cache line, as weights do.
     """
-    sets = itertools.cycle([eventdriven.aligned(max(size // 4, 1024)) for _ in range(ROUNDS)])
+    sets = itertools.cycle([buffers.aligned(max(size // 4, 1024)) for _ in range(ROUNDS)])
     repeats = max(1, READ // (4 * max(size // 4, 1024)))
 
     def read() -> None:
@@ -92,13 +91,13 @@ def bandwidth(size: int) -> float:
 
 # ------------------------------------------------------------------------------------------------------- what moves
 def executors(sim: Simulation) -> dict[str, Executor]:
-    """Return the executor of each sheet that has one."""
-    return {name: sheet.executor for name, sheet in sim.sheets.items() if getattr(sheet, "executor", None)}
+    """Return the executor of each compiled sheet."""
+    return {sheet.name: worker for sheet, worker in sim._started().items() if isinstance(worker, Executor)}
 
 
 def reached(projection: Projection, active: np.ndarray) -> int:
     """Return how many connections the given source units have through a projection."""
-    layout = fast_fields(projection).wires.layout
+    layout = projection.fields.buffers.layout
     bits = np.unpackbits(layout.lanes.astype("<i4").view(np.uint8).reshape(-1, 4), axis=1).reshape(-1, 4, 8).sum(axis=2)
     reach = np.add.reduceat(np.vstack([bits, np.zeros((1, 4), int)]), layout.lists[:, 0])
     reach[layout.lists[:, 1:].sum(axis=1) == 0] = 0
@@ -111,7 +110,7 @@ def reached(projection: Projection, active: np.ndarray) -> int:
 def moved(sim: Simulation, iterations: int) -> tuple[dict[str, float], float]:
     """Go through some iterations step by step; return bytes moved per iteration by stage, and V1's connections used."""
     v1 = sim["V1"]
-    kernels = [p for p in sim.projections if p.is_shared and fast_fields(p).opposite is None]
+    kernels = [p for p in sim.projections if p.is_shared and p.fields.opposite is None]
     lateral = [p for p in v1.projections.values() if p.src is v1]
     afferent = [p for p in v1.projections.values() if p.src is not v1]
     step = lateral[0].delay
@@ -137,7 +136,7 @@ def moved(sim: Simulation, iterations: int) -> tuple[dict[str, float], float]:
 
 def shares(sim: Simulation, iterations: int) -> dict[str, float]:
     """Return the share of an iteration that each stage takes; what is left is Python between the kernels."""
-    kernels, spent = eventdriven.kernels(), defaultdict(float)
+    kernels, spent = buffers.kernels(), defaultdict(float)
 
     class Watched:
         def __getattr__(self, name: str) -> Any:
@@ -156,13 +155,14 @@ def shares(sim: Simulation, iterations: int) -> dict[str, float]:
 
     watched = Watched()
     names = {executor._addresses.ctypes.data: name for name, executor in executors(sim).items()}
-    original, eventdriven.kernels = eventdriven.kernels, lambda: watched
+    original = buffers.kernels
+    buffers.kernels = fields.kernels = lambda: watched
     for executor in executors(sim).values():
         executor._kernels = watched
     try:
         whole = seconds(running(sim, iterations))
     finally:
-        eventdriven.kernels = original
+        buffers.kernels = fields.kernels = original
         for executor in executors(sim).values():
             executor._kernels = kernels
     spent["Python between kernels"] = whole - sum(spent.values())
@@ -233,7 +233,7 @@ def report_default(settled: int) -> float:
     row("iteration, dense NumPy, float32", f"{slow * 1e3:.1f} ms", f"ratio {slow / fast:.0f}")
     row("reference's compiled path (33 ms when idle)", f"{33e-3 / fast:.0f} x", "not measured here")
     sizes, used = moved(sim, 20)
-    shared = sum(fast_fields(p).wires.weights.nbytes for p in sim.projections if p.is_shared)
+    shared = sum(p.fields.buffers.weights.nbytes for p in sim.projections if p.is_shared)
     sets = dict.fromkeys(sizes, weights) | {"settle": sizes["settle"] / 15, "LGN": shared / 4}
     readings = {stage: reading(int(size)) for stage, size in sets.items()}
     again, *times = in_turns(ROUNDS, running(sim, 200), *readings.values())

@@ -13,7 +13,8 @@ from topo_exp.engine.coordinates import Grid
 from topo_exp.engine.learning import DivisiveNormalizeL1, reciprocal
 from topo_exp.engine.moment import Moment
 from topo_exp.engine.presentation import Shown
-from topo_exp.engine.projection import CFProjection, Projection
+from topo_exp.engine.projection import CFProjection
+from topo_exp.engine.projection_base import Projection
 from topo_exp.engine.settling import ActivateOnce, Settle, Step
 from topo_exp.engine.sheet import Connection, Sheet
 from topo_exp.engine.streams import Real
@@ -215,6 +216,9 @@ class CFSheet(Sheet):
         Raises:
             ModelError: If a function cannot be called, or has memory and belongs to another sheet.
         """
+        for fn in self.output_fns:
+            if isinstance(fn, Adaptive):
+                fn.refresh()
         self._groups = self._activity_groups()
         functions = [*self.output_fns, *(f for p in self.projections.values() for f, _ in p.functions().values())]
         if len(functions) == len(self._checked) and all(map(operator.is_, functions, self._checked)):

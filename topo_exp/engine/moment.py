@@ -29,20 +29,19 @@ class Moment:
         ticks_per_unit: Ticks in one unit of time, so that the exact time is their ratio.
         plastic: False while frozen: neither weights nor thresholds change.
         streams: Where numbers that vary are drawn from.
-        send: Sends activity to other sheets; by default it goes nowhere, as outside of a simulation.
+        send: Sends activity to other sheets.
         path: Owner of the numbers that are drawn: it precedes their names in the names of their streams.
     """
 
-    __slots__ = ("_now", "_path", "_streams", "_tick", "_ticks_per_unit", "plastic", "send")
+    __slots__ = ("_path", "_streams", "_tick", "_ticks_per_unit", "plastic", "send")
 
     def __init__(
         self,
         tick: int,
         ticks_per_unit: int,
-        *,
         plastic: bool,
         streams: Streams,
-        send: Send = lambda activity, projections, *, later=0: None,
+        send: Send,
         path: str = "",
     ) -> None:
         self.plastic = plastic
@@ -51,7 +50,6 @@ class Moment:
         self._ticks_per_unit = ticks_per_unit
         self._streams = streams
         self._path = path
-        self._now: Fraction | None = None
 
     @classmethod
     def at(cls, now: Fraction, *, plastic: bool = True, streams: Streams | None = None) -> "Moment":
@@ -62,14 +60,12 @@ class Moment:
             plastic: Whether anything may learn.
             streams: Where numbers are drawn from; new streams by default.
         """
-        return cls(now.numerator, now.denominator, plastic=plastic, streams=streams or Streams(0))
+        return cls(now.numerator, now.denominator, plastic, streams or Streams(0), _send_nowhere)
 
     @property
     def now(self) -> Fraction:
         """The exact time."""
-        if self._now is None:
-            self._now = Fraction(self._tick, self._ticks_per_unit)
-        return self._now
+        return Fraction(self._tick, self._ticks_per_unit)
 
     def is_after(self, time: Fraction) -> bool:
         """Return True if this moment is later than an exact time."""
@@ -77,9 +73,7 @@ class Moment:
 
     def of(self, path: str) -> "Moment":
         """Return the same moment for the owner of numbers at `path`, such as "V1/Afferent"."""
-        return Moment(
-            self._tick, self._ticks_per_unit, plastic=self.plastic, streams=self._streams, send=self.send, path=path
-        )
+        return Moment(self._tick, self._ticks_per_unit, self.plastic, self._streams, self.send, path)
 
     def number(self, name: str, value: float | NumberGenerator) -> float:
         """Return a declared number as it is at this moment.
@@ -90,3 +84,7 @@ class Moment:
         """
         number = self._streams.number(f"{self._path}.{name}", value)
         return number(self.now) if callable(number) else number
+
+
+def _send_nowhere(activity: FloatArray | Shown, projections: Iterable[Connection], *, later: int = 0) -> None:
+    """Send nothing: outside of a simulation there are no other sheets."""

@@ -3,7 +3,7 @@
 import param
 
 from topo_exp.engine.cortex import CFSheet
-from topo_exp.engine.projection import Projection
+from topo_exp.engine.projection_base import Projection
 from topo_exp.engine.sheet import Sheet
 from topo_exp.engine.streams import Streams
 from topo_exp.errors import ModelError, UnknownNameError, nearest

@@ -1,4 +1,4 @@
-"""Response functions: from the input under a connection field, and its weights, to what the unit receives.
+"""Response functions: from the input under a connection field, and its weights, to the drive of the unit.
 
 A response function takes `inputs` (units, rows, columns), the source activity under each unit's field and zero off the
 sheet, and `weights` of the same shape, zero where there is no connection; it returns one number for each unit. A plain

@@ -17,7 +17,7 @@ import param
 
 from topo_exp.engine.coordinates import BoundingBox
 from topo_exp.engine.network import Network
-from topo_exp.engine.projection import Projection
+from topo_exp.engine.projection_base import Projection
 from topo_exp.engine.sheet import Sheet
 from topo_exp.errors import ModelError
 

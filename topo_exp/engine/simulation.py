@@ -14,15 +14,17 @@ import numpy as np
 
 from topo_exp.engine.compiled.adoption import adopt
 from topo_exp.engine.events import Events
-from topo_exp.engine.explain import Explanation, Row
+from topo_exp.engine.explain import Explanation
+from topo_exp.engine.health import diagnoses, require_finite
 from topo_exp.engine.moment import Moment
 from topo_exp.engine.network import Network
 from topo_exp.engine.patterns import Pattern, Sampler
-from topo_exp.engine.projection import Projection
+from topo_exp.engine.projection_base import Projection
 from topo_exp.engine.script import script_of
 from topo_exp.engine.sheet import GeneratorSheet, Sheet
 from topo_exp.engine.state import (
     Undo,
+    differences_text,
     differing,
     network_state,
     require_same_sheets,
@@ -32,7 +34,7 @@ from topo_exp.engine.state import (
 )
 from topo_exp.engine.streams import Streams
 from topo_exp.engine.workers import Watch, WatchedWorker, Workers
-from topo_exp.errors import ModelError, NumericalError, ParameterError, StateError, nearest
+from topo_exp.errors import ModelError, ParameterError, StateError, nearest
 from topo_exp.typing import FloatArray, State
 
 Action: TypeAlias = Callable[["Simulation"], None]
@@ -210,15 +212,13 @@ class Simulation:
         events.limit = events.ticks_at(end)
         acting = workers if self._watch is None else _watched(workers, self._watch)
         while happening := events.next_moment():
-            moment = Moment(
-                events.tick, events.ticks_per_unit, plastic=self.plastic, streams=self.streams, send=events.send
-            )
+            moment = Moment(events.tick, events.ticks_per_unit, self.plastic, self.streams, events.send)
             for sheet, projection, activity in happening:
-                if isinstance(projection, Projection) and activity is not None:
-                    reached.add(sheet)
-                    acting[sheet].receive(projection, activity)
-                else:
+                if projection is None or activity is None:
                     self._present(sheet, moment)
+                else:
+                    reached.add(sheet)
+                    acting[sheet].receive(projection, activity)  # type: ignore[arg-type]  # they are projections
             for sheet, worker in acting.items():
                 if sheet in reached:
                     worker.process(moment)
@@ -376,42 +376,15 @@ class Simulation:
 
         `print(sim.explain())` shows an aligned table. A run may have begun or not.
         """
-        workers = self._workers or self._new_workers()
-        rows = []
-        for sheet in self.network.cortical:
-            form = workers.sheet_form(sheet)
-            rows.append(Row(sheet.name, "", form.name, form.reason, 0, 0.0))
-            for p in sheet.projections.values():
-                form = workers.projection_form(p)
-                rows.append(Row(sheet.name, p.name, form.name, form.reason, p.n_connections, p.nbytes / 1e6))
-        return Explanation(rows)
+        return (self._workers or self._new_workers()).explain()
 
     def check_finite(self) -> None:
         """Raise NumericalError if an activity or a weight is no longer a finite number, naming where and when."""
-        for sheet in self.sheets.values():
-            self._refuse_non_finite(f"{sheet.name}.activity", sheet.activity)
-        for projection in self.projections:
-            self._refuse_non_finite(f"{projection.path}.weights", projection.weights)
-
-    def _refuse_non_finite(self, where: str, values: FloatArray) -> None:
-        if not np.isfinite(values.sum()):
-            bad = int(np.count_nonzero(~np.isfinite(values)))
-            if bad:
-                raise NumericalError(
-                    f"{where}: must be finite numbers (got {bad} of {values.size} that are not, at time {self.time:g})."
-                    " Lower strengths or learning rates."
-                )
+        require_finite(self.network, self.time)
 
     def diagnostics(self) -> dict[str, str]:
         """Return a warning by sheet for silent and saturated activity, which are results, not errors."""
-        found = {}
-        for sheet in self.network.cortical if self._time > 0 else ():
-            activity = sheet.activity
-            if not activity.any():
-                found[sheet.name] = "silent: no unit is active"
-            elif activity.min() == activity.max() or np.mean(activity == activity.max()) > 0.5:
-                found[sheet.name] = f"saturated: most units have the same activity {activity.max():g}"
-        return found
+        return diagnoses(self.network) if self._time > 0 else {}
 
     # --- state ------------------------------------------------------------------------------------------------------
 
@@ -458,7 +431,7 @@ class Simulation:
             found = differing(self.network, stored_parameters(state))
             if found:
                 self._redo_actions(before)
-                raise StateError(_differences_text(self.name, found))
+                raise StateError(differences_text(self.name, found))
         self._restore(state, parameters or "state")
 
     def _restore(self, state: State, parameters: str = "state") -> None:
@@ -508,13 +481,3 @@ class Simulation:
 
 def _watched(workers: Workers, watch: Watch) -> dict[Sheet, WatchedWorker]:
     return {sheet: WatchedWorker(worker, sheet.name, watch) for sheet, worker in workers.items()}
-
-
-def _differences_text(name: str, found: Mapping[str, tuple[object, object]]) -> str:
-    """Return the message that parameters differ, naming at most eight of them."""
-    listed = [f"{path} = {stored!r} in the state, {present!r} here" for path, (stored, present) in found.items()]
-    more = f"; and {len(listed) - 8} more" if len(listed) > 8 else ""
-    return (
-        f"{name}: the state must have the same parameters (got {'; '.join(listed[:8])}{more}). "
-        'Give parameters="state" to take those of the state, or parameters="keep" to keep those of this simulation.'
-    )

@@ -10,7 +10,7 @@ import param
 from topo_exp.engine.events import Events
 from topo_exp.engine.network import Network
 from topo_exp.engine.presentation import unpack_activity
-from topo_exp.engine.projection import Projection
+from topo_exp.engine.projection_base import Projection
 from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.errors import StateError
 from topo_exp.typing import State
@@ -29,7 +29,7 @@ def network_state(network: Network, clock: Events, *, weights: bool) -> State:
     Args:
         network: A complete network.
         clock: Its clock, with the pending events.
-        weights: Whether to include what learning changes, which is large.
+        weights: Whether to include weights and the memory of learning rules, which are large.
     """
     state: State = {"parameters": np.array(json.dumps(plain_parameters(network)))}
     state.update(network.streams.state())
@@ -81,6 +81,16 @@ def differing(network: Network, stored: Parameters) -> dict[str, tuple[Number, o
             if present != value:
                 found[f"{path}.{name}"] = (value, present)
     return found
+
+
+def differences_text(name: str, found: Mapping[str, tuple[Number, object]]) -> str:
+    """Return the message that parameters differ, naming at most eight of them."""
+    listed = [f"{path} = {stored!r} in the state, {present!r} here" for path, (stored, present) in found.items()]
+    more = f"; and {len(listed) - 8} more" if len(listed) > 8 else ""
+    return (
+        f"{name}: the state must have the same parameters (got {'; '.join(listed[:8])}{more}). "
+        'Give parameters="state" to take those of the state, or parameters="keep" to keep those of this simulation.'
+    )
 
 
 def set_parameters(network: Network, stored: Parameters) -> None:
@@ -153,7 +163,7 @@ class Undo:
             projection.begin_undo()
 
     def end(self) -> State:
-        """Set the parameters to what they were on entering, and return the state to restore."""
+        """Reset the parameters to their values on entering, and return the state to restore."""
         state = dict(self._state)
         for p in self._network.projections:
             state.update({f"projections/{p.path}/{key}": value for key, value in (p.end_undo() or {}).items()})

@@ -27,7 +27,7 @@ class NumberGenerator(param.Parameterized):
     """A number that is drawn anew for each presentation, or depends on time."""
 
     def value(self, time: Fraction, stream: random.Random) -> float:
-        """Return the number for `time`, drawing from `stream` what it needs of chance."""
+        """Return the number for `time`, drawing random numbers from `stream`."""
         raise TypeError(f"{type(self).__name__}.value: must be defined by every number generator. Define it.")
 
 
@@ -134,7 +134,7 @@ class Quantity(Real):
 
 
 class Streams:
-    """The random streams of one simulation, each created when it is first asked for.
+    """The random streams of one simulation, each created when it is first used.
 
     `shared` is the stream that all initial weights, and patterns of noise, are drawn from in turn.
     """
@@ -186,13 +186,13 @@ class Streams:
         return lambda time: value.value(time, stream)
 
     def forget(self, owner: str) -> None:
-        """Start the streams of `owner` afresh when next asked for: what they belong to was replaced."""
+        """Drop the streams of `owner`, which was replaced: they begin anew when next used."""
         for streams in (self._numbers, self._arrays, self._generators, self._draws):
             for path in [path for path in streams if path == owner or path.startswith((f"{owner}.", f"{owner}/"))]:
                 del streams[path]
 
     def array(self, path: str, seed: int | tuple[int, ...] | None) -> np.random.RandomState:
-        """Return the stream for whole arrays of random numbers: the shared one unless a `seed` gives it its own."""
+        """Return the stream for arrays of random numbers: the shared one, or one of its own if there is a `seed`."""
         if seed is None:
             return self.shared
         if path not in self._arrays:
@@ -209,7 +209,7 @@ class Streams:
         return state
 
     def restore(self, state: State) -> None:
-        """Set every stream to a stored position; streams that the state does not know begin afresh."""
+        """Set every stream to a stored position; streams that the state lacks begin anew."""
         _unpack_numpy(self.shared, state["streams/shared"])
         stored = {key.removeprefix("streams/number/"): key for key in state if key.startswith("streams/number/")}
         for path in set(self._numbers) - set(stored):

@@ -70,6 +70,9 @@ class Adaptive(param.Parameterized):
         """
         raise TypeError(f"{type(self).__name__}.apply: must be defined by every adaptive function. Define it.")
 
+    def refresh(self) -> None:
+        """Read all parameters again; called before each run and after each scheduled action."""
+
     def state(self) -> State:
         """Return the memory."""
         return {}
@@ -97,10 +100,16 @@ class HomeostaticResponse(Adaptive):
         self._threshold: FloatArray | None = None
         self._average: FloatArray | None = None
         self._previous: FloatArray | None = None
-        self.next_update = Fraction(str(self.period))
+        self._period = Fraction(str(self.period))
+        self.next_update = self._period
         """The first application after this time updates the threshold."""
-        self._following = self.next_update, 0.0, self.next_update
-        """The time of an update, a period, and the time of the update after it."""
+        self._following = self.next_update, self.next_update + self._period
+        """The time of an update, and of the one after it."""
+
+    def refresh(self) -> None:
+        """Read the period again."""
+        self._period = Fraction(str(self.period))
+        self._following = self.next_update, self.next_update + self._period
 
     @property
     def threshold(self) -> FloatArray | None:
@@ -132,12 +141,9 @@ class HomeostaticResponse(Adaptive):
     @property
     def following_update(self) -> Fraction:
         """The time of the update that comes after the next one."""
-        update, period, following = self._following
-        if update is not self.next_update or period != self.period:
-            period = self.period
-            following = self.next_update + _exact(period)
-            self._following = self.next_update, period, following
-        return following
+        if self._following[0] is not self.next_update:
+            self._following = self.next_update, self.next_update + self._period
+        return self._following[1]
 
     def follow(self, activity: FloatArray) -> None:
         """Average over this activity at the next update; the caller does not change the array afterwards."""
@@ -178,7 +184,7 @@ class HomeostaticResponse(Adaptive):
         return state
 
     def restore(self, state: State) -> None:
-        """Set all four to what was stored."""
+        """Set all four to stored values."""
         self.threshold, self.average, self.previous = (state.get(name) for name in ("threshold", "average", "previous"))
         numerator, denominator = state["next_update"]
         self.next_update = Fraction(int(numerator), int(denominator))
@@ -190,12 +196,6 @@ def adapted(
     """Return the threshold and average of a homeostatic response after one update, in double precision."""
     average = (1.0 - fn.smoothing) * previous + fn.smoothing * average
     return threshold + fn.learning_rate * (average - fn.target_activity), average
-
-
-@cache
-def _exact(number: float) -> Fraction:
-    """Return the decimal number that a float stands for."""
-    return Fraction(str(number))
 
 
 class KernelMax(Adaptive):

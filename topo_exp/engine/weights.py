@@ -1,4 +1,4 @@
-"""Initial weights: where a field has connections, and what a pattern draws for all fields of a projection."""
+"""Initial weights: where a field has connections, and the weights that a pattern gives all fields of a projection."""
 
 from fractions import Fraction
 
@@ -52,7 +52,7 @@ def draw_weights(
 
 
 def _shape(pattern: Pattern, dx: FloatArray, dy: FloatArray) -> FloatArray | float:
-    """Return what noise is multiplied with, for all units of some rows, (units, rows, columns); or a number."""
+    """Return the factor of the noise for all units of some rows, (units, rows, columns), or a number."""
     if isinstance(pattern, UniformNoise):
         return float(pattern.scale)
     envelope = pattern.envelope() if isinstance(pattern, GaussianCloud) else pattern

@@ -13,10 +13,10 @@ import numpy as np
 
 from topo_exp.engine.cortex import CFSheet
 from topo_exp.engine.events import Activity
-from topo_exp.engine.explain import DENSE, Form
+from topo_exp.engine.explain import DENSE, Explanation, Form, Row
 from topo_exp.engine.moment import Moment
 from topo_exp.engine.network import Network
-from topo_exp.engine.projection import Projection
+from topo_exp.engine.projection_base import Projection
 from topo_exp.engine.sheet import Sheet
 
 
@@ -145,3 +145,14 @@ class Workers(dict[Sheet, Worker]):
     def projection_form(self, projection: Projection) -> Form:
         """Return whether the fields of a projection are compiled, else the reason."""
         return DENSE
+
+    def explain(self) -> Explanation:
+        """Return a row for each sheet and each projection."""
+        rows = []
+        for sheet in self.network.cortical:
+            form = self.sheet_form(sheet)
+            rows.append(Row(sheet.name, "", form.name, form.reason, 0, 0.0))
+            for p in sheet.projections.values():
+                form = self.projection_form(p)
+                rows.append(Row(sheet.name, p.name, form.name, form.reason, p.n_connections, p.nbytes / 1e6))
+        return Explanation(rows)

@@ -21,7 +21,8 @@ from topo_exp.engine.events import Events
 from topo_exp.engine.explain import Form
 from topo_exp.engine.fields import DenseFields, DenseKernel, Fields, Responder
 from topo_exp.engine.network import Network
-from topo_exp.engine.projection import CFProjection, Projection, SharedWeightCFProjection
+from topo_exp.engine.projection import CFProjection, SharedWeightCFProjection
+from topo_exp.engine.projection_base import Projection
 from topo_exp.engine.workers import DenseWorker, Workers
 
 
@@ -51,7 +52,7 @@ class CompiledWorkers(Workers):
 
     def refresh(self) -> None:
         """Choose the fields of each projection and the worker of each sheet; cheap if nothing has changed."""
-        changed = False
+        before = dict(self)
         for sheet in self.network.cortical:
             for projection in sheet.projections.values():
                 self._choose_fields(projection)
@@ -61,10 +62,12 @@ class CompiledWorkers(Workers):
             elif isinstance(worker, Executor) and worker.plan == plan:
                 worker.refresh()
             else:
-                self[sheet] = Executor(sheet, plan, self._clock, self)
-                changed = True
-        if changed:
+                self[sheet] = Executor(sheet, plan, self._clock)
+        if any(self[sheet] is not worker for sheet, worker in before.items()):
             self._pair_opposites()
+            for worker in self.values():
+                if isinstance(worker, Executor):
+                    worker.link(self)
 
     def _choose_fields(self, projection: Projection) -> None:
         if isinstance(projection, CFProjection):

@@ -19,7 +19,8 @@ from topo_exp.engine.compiled.fields import EventDrivenFields, SharedFields
 from topo_exp.engine.cortex import CFSheet
 from topo_exp.engine.events import Activity, Events
 from topo_exp.engine.moment import Moment
-from topo_exp.engine.projection import CFProjection, Projection
+from topo_exp.engine.projection import CFProjection
+from topo_exp.engine.projection_base import Projection
 from topo_exp.engine.settling import Settle, Step
 from topo_exp.engine.sheet import Sheet
 from topo_exp.engine.streams import NumberGenerator
@@ -50,18 +51,18 @@ class Executor:
 
     Args:
         sheet: The sheet.
-        plan: What to build the executor for.
+        plan: The fields and functions to build the executor for.
         clock: The network's clock: whether other input may arrive within some time.
-        workers: The workers of all sheets: activity from another executor is read where that has left it.
     """
 
-    def __init__(self, sheet: CFSheet, plan: Plan, clock: Events, workers: Mapping[Sheet, Worker]) -> None:
+    def __init__(self, sheet: CFSheet, plan: Plan, clock: Events) -> None:
         compiled = kernels()
         self.plan = plan
         self._kernels = compiled
         self._sheet = sheet
         self._clock = clock
-        self._workers = workers
+        self._shape = sheet.shape
+        self._senders: list[Executor | None] = []
         n = sheet.shape[0] * sheet.shape[1]
         self._buffers = {
             compiled.ACTIVITY: aligned(n + compiled.PADDING)[:n],
@@ -170,6 +171,11 @@ class Executor:
             self._update = None
             self._constants = np.array([fn.smoothing, fn.learning_rate, fn.target_activity])
 
+    def link(self, workers: Mapping[Sheet, Worker]) -> None:
+        """Find the executors of the sheets that send to this one: activity is read where they have left it."""
+        senders = [workers.get(projection.src) for projection in self._projections]
+        self._senders = [sender if isinstance(sender, Executor) else None for sender in senders]
+
     # --- as a worker ------------------------------------------------------------------------------------------------
 
     def receive(self, projection: Projection, activity: Activity) -> None:
@@ -256,12 +262,10 @@ class Executor:
             return
         self._adapt(moment)
         self._run(1)
-        self._publish()
-        moment.send(sheet.activity, sheet.projections_to_send())
+        moment.send(self._publish(), sheet.projections_to_send())
 
     def _settle(self, scheme: Settle, activations: int, moment: Moment) -> None:
         """Do all remaining activations of an iteration, and learn."""
-        sheet = self._sheet
         self._load()
         self._adapt(moment)
         learns = self._learns and moment.plastic and self._plastic
@@ -271,11 +275,11 @@ class Executor:
             scheme.end_iteration()
             return
         self._run(activations, echo=learns)
-        self._publish()
+        activity = self._publish()
         if self._others and self._is_heard:
-            moment.send(sheet.activity, self._others, later=(activations - 1) * self._delay)
+            moment.send(activity, self._others, later=(activations - 1) * self._delay)
         for projection in self._lateral:
-            projection.input = sheet.activity
+            projection.input = activity
         scheme.end_iteration()
         self._pending = not learns  # if it learns, the responses by the weights before are computed already
         if learns:
@@ -301,7 +305,7 @@ class Executor:
                     numbers[i, compiled.RATE] = 0
             elif numbers[i, compiled.RATE] != 0:
                 self._take(i, projection, buffers)
-                signed |= isinstance(fields, EventDrivenFields) and fields.signed
+                signed |= fields.signed
         least = -1.0 if signed else compiled.learn(self._addresses, self._table, numbers)
         if least < 0:
             self._learn_densely(numbers)
@@ -359,8 +363,8 @@ class Executor:
 
     def _take(self, i: int, projection: Projection, buffers: Buffers) -> None:
         """Point the kernels to a projection's input: the buffer of the executor that sent it, or a copy."""
-        sender, activity = self._workers.get(projection.src), projection.input
-        if isinstance(sender, Executor) and activity is sender._activity_of:
+        sender, activity = self._senders[i], projection.input
+        if sender is not None and activity is sender._activity_of:
             address = sender._activity_address
         else:
             assert activity is not None
@@ -391,7 +395,7 @@ class Executor:
     def _adapt(self, moment: Moment) -> None:
         """Update thresholds if it is time, and copy them to the buffer of the kernels."""
         if self._homeostatic is not None:
-            threshold = self._homeostatic.adapt(self._sheet.shape, moment, self._adapted)
+            threshold = self._homeostatic.adapt(self._shape, moment, self._adapted)
             if threshold is not self._threshold_of:
                 self._buffers[self._kernels.THRESHOLD][:] = threshold.ravel()
                 self._threshold_of = threshold
@@ -411,13 +415,14 @@ class Executor:
         self._addresses[compiled.ACTIVATIONS], self._addresses[compiled.ECHO] = activations, echo
         compiled.settle(self._addresses, self._transfer, self._table, self._numbers)
 
-    def _publish(self) -> None:
-        """Give the sheet a copy of the activity that the kernels have computed."""
-        sheet = self._sheet
-        sheet.hold_activity(self._activity.reshape(sheet.shape).copy())
-        self._activity_of = sheet.activity
+    def _publish(self) -> FloatArray:
+        """Give the sheet a copy of the activity that the kernels have computed, and return it."""
+        activity = self._activity.reshape(self._shape).copy()
+        self._sheet.hold_activity(activity)
+        self._activity_of = activity
         if self._homeostatic is not None:
-            self._homeostatic.follow(sheet.activity)
+            self._homeostatic.follow(activity)
+        return activity
 
     def _respond(self) -> None:
         """Respond to inputs that have arrived, without activating the sheet."""

@@ -124,7 +124,7 @@ class EventDrivenFields:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the weights and of what says where they belong."""
+        """Bytes of the weights and of their layout."""
         return self.buffers.nbytes
 
 
@@ -142,6 +142,7 @@ class SharedFields:
 
     def __init__(self, geometry: FieldGeometry, template_mask: BoolArray, kernel: FloatArray) -> None:
         self.kernel = kernel
+        self.signed = False
         self.opposite: SharedFields | None = None
         self.strength: float | None = None
         """Strength by which the last response is multiplied."""

@@ -10,7 +10,8 @@ from topo_exp.engine.cortex import CFSheet, SettlingCFSheet
 from topo_exp.engine.explain import COMPILED, Form
 from topo_exp.engine.fields import DenseFields
 from topo_exp.engine.learning import DivisiveNormalizeL1, Hebbian, KeepWeights
-from topo_exp.engine.projection import CFProjection, Projection, SharedWeightCFProjection
+from topo_exp.engine.projection import CFProjection, SharedWeightCFProjection
+from topo_exp.engine.projection_base import Projection
 from topo_exp.engine.response import Add, Divide, DotProduct
 from topo_exp.engine.settling import ActivateOnce, Settle
 from topo_exp.engine.transfer import HalfRectify, HomeostaticResponse, PiecewiseLinear
