@@ -18,6 +18,7 @@ from typing import IO
 
 NETWORKS = {
     "tiny": ("tiny", {}, 200, 150),
+    "tiny, density 3": ("tiny", {"cortex_density": 3.0}, 200, 150),
     "som_retinotopy": ("som_retinotopy", {}, 200, 60),
     "gcal_oo_or": ("gcal_oo_or", {}, 2000, 100),
 }

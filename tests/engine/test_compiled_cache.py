@@ -78,6 +78,28 @@ def test_an_edit_of_one_file_compiles_all_kernels_anew(tmp_path):
     assert load() == second
 
 
+COMPILED = """
+from importlib import import_module
+from numba.core.dispatcher import Dispatcher
+from topo_exp.engine.compiled.cache import KERNELS, kernels
+entries = [name for name, thing in vars(kernels()).items() if isinstance(thing, Dispatcher)]
+for path in KERNELS.glob("*.py"):
+    module = import_module(f"topo_exp.engine.compiled.kernels.{path.stem}")
+    for name, thing in vars(module).items():
+        if isinstance(thing, Dispatcher) and thing.overloads and name not in entries:
+            print(path.stem, name)
+"""
+
+
+def test_nothing_is_compiled_where_the_cache_is_complete():
+    """Loading the kernels from the cache compiles none of the functions that they are made of."""
+    cache.kernels()
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILED], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("executable", ["", "/nowhere/python3"])
 def test_kernels_are_complete_without_a_second_process(tmp_path, executable):

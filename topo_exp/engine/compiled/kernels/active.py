@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from topo_exp.engine.compiled.kernels.jit import float32s, helper, helper_of, int32s, int64s
+from topo_exp.engine.compiled.kernels.jit import float32s, helper, int32s, int64s
 from topo_exp.engine.compiled.kernels.table import (
     ACTIVE,
     BASE,
@@ -28,7 +28,7 @@ def quads(field: IntArray) -> Any:
     return int64s(field[START], n_quads), int32s(field[BASE], n_quads), int32s(field[LIST], n_quads)
 
 
-@helper_of("int64(int64, int64, int64)")
+@helper
 def list_active(activity: int, n: int, active: int) -> int:
     """List the units of nonzero activity in ascending order, and return their number."""
     units = int32s(active, n)
@@ -82,7 +82,7 @@ def list_quads(field: IntArray) -> None:
     field[N_ACTIVE] = count
 
 
-@helper_of("boolean(int64, int64)")
+@helper
 def any_negative(activity: int, n: int) -> bool:
     """Return True if one of the `n` activities at an address is below zero."""
     values = float32s(activity, n)

@@ -13,15 +13,10 @@ CONTRACT = {"contract"}
 _INSIDE = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 helper = njit(fastmath=CONTRACT, **_INSIDE)
-"""Compiles a function that only kernels call."""
+"""Compiles a function that only kernels call, when the first one does.
 
-
-def helper_of(signature: str) -> Callable[..., Any]:
-    """Return `helper` with one signature for all callers; numba would compile again for each constant argument.
-
-    It is compiled when its module is imported, and therefore stored, too.
-    """
-    return njit(signature, fastmath=CONTRACT, cache=True, **_INSIDE)
+It is compiled once for each combination of argument types, and a constant is a type of its own: `np.int64(1)` is not.
+"""
 
 
 exact = njit(fastmath=False, **_INSIDE)
@@ -29,11 +24,6 @@ exact = njit(fastmath=False, **_INSIDE)
 
 Codegen = tuple[Any, Callable[..., Any]]
 """An intrinsic's signature, and the function that writes its instructions."""
-
-
-def exact_of(signature: str) -> Callable[..., Any]:
-    """Return `exact` with one signature for all callers."""
-    return njit(signature, fastmath=False, cache=True, **_INSIDE)
 
 
 def entry_point(signature: str) -> Callable[..., Any]:

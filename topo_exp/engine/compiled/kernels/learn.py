@@ -3,7 +3,7 @@
 import numpy as np
 
 from topo_exp.engine.compiled.kernels.active import any_negative, list_active, list_quads, quads
-from topo_exp.engine.compiled.kernels.jit import entry_point, float32s, float64s, helper, helper_of, int8s, int32s
+from topo_exp.engine.compiled.kernels.jit import entry_point, float32s, float64s, helper, int8s, int32s
 from topo_exp.engine.compiled.kernels.table import (
     ACTIVE,
     ACTIVITY,
@@ -74,7 +74,7 @@ def _learn(field: IntArray, rate: float, activity: int, learners: int, n_learner
         total[units[n]] += rate * y[units[n]] * sums[units[n]]
 
 
-@helper_of("float64(int64[:, ::1], int64, int64, int64, int64)")
+@helper
 def _normalise(fields: IntArray, first: int, end: int, learners: int, n_learners: int) -> float:
     """Divide the weights of each learner by their sum over projections first ... end - 1; return the least scale."""
     n_dest = fields[first, N_DEST]
@@ -112,7 +112,7 @@ def learn(sheet: IntArray, fields: IntArray, numbers: FloatArray) -> float:
         if numbers[p, RATE] != 0:
             _learn(fields[p], numbers[p, RATE], sheet[ACTIVITY], sheet[LEARNERS], count)
     smallest = 1.0
-    first = 0
+    first = np.int64(0)
     while first < n_fields:
         end = first + 1
         if fields[first, GROUP] >= 0:

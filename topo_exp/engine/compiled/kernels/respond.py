@@ -3,7 +3,7 @@
 from typing import Any
 
 from topo_exp.engine.compiled.kernels.active import list_quads, quads
-from topo_exp.engine.compiled.kernels.jit import entry_point, exact, exact_of, float32s, float64s, helper, int32s
+from topo_exp.engine.compiled.kernels.jit import entry_point, exact, float32s, float64s, helper, int32s
 from topo_exp.engine.compiled.kernels.table import (
     ACTIVE,
     INPUTS,
@@ -99,7 +99,7 @@ def respond_to_listed(field: IntArray, strength: float) -> None:
             response[unit] *= strength * scale[unit]
 
 
-@exact_of("void(int64[:, ::1], int64, int64, int64)")
+@exact
 def add_responses(fields: IntArray, lateral: int, total: int, start: int) -> None:
     """Set total to start + the sum of RESPONSE over the projections whose LATERAL is `lateral`."""
     n = fields[0, N_DEST]

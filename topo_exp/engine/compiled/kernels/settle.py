@@ -53,11 +53,11 @@ def _activate(sheet: IntArray, transfer: FloatArray, fields: IntArray) -> None:
     drive, net, threshold = float64s(sheet[DRIVE], n), float64s(sheet[NET], n), float64s(sheet[THRESHOLD], n)
     activity = float32s(sheet[ACTIVITY], n)
     if transfer[DIVISOR] > 0:
-        add_responses(fields, 1, sheet[NET], sheet[ZEROS])
+        add_responses(fields, np.int64(1), sheet[NET], sheet[ZEROS])
         for unit in range(n):
             net[unit] = drive[unit] / (max(net[unit], 0.0) + transfer[DIVISOR])
     else:
-        add_responses(fields, 1, sheet[NET], sheet[DRIVE])
+        add_responses(fields, np.int64(1), sheet[NET], sheet[DRIVE])
     for unit in range(n):
         activity[unit] = np.float32(_output(net[unit], threshold[unit], transfer))
 
@@ -104,7 +104,7 @@ def settle(sheet: IntArray, transfer: FloatArray, fields: IntArray, numbers: Flo
         if fields[p, ARRIVED]:
             list_quads(fields[p])
             respond_to_listed(fields[p], numbers[p, STRENGTH])
-    add_responses(fields, 0, sheet[DRIVE], sheet[ZEROS])
+    add_responses(fields, np.int64(0), sheet[DRIVE], sheet[ZEROS])
     if sheet[ACTIVATIONS] == 0:
         return
     _activate(sheet, transfer, fields)

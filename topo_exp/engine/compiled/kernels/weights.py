@@ -3,7 +3,7 @@
 import numpy as np
 
 from topo_exp.engine.compiled.kernels.active import quads
-from topo_exp.engine.compiled.kernels.jit import entry_point, float32s, float64s, helper_of, int32s
+from topo_exp.engine.compiled.kernels.jit import entry_point, float32s, float64s, helper, int32s
 from topo_exp.engine.compiled.kernels.table import (
     LISTS,
     N_DEST,
@@ -17,7 +17,7 @@ from topo_exp.engine.compiled.kernels.table import (
 from topo_exp.typing import FloatArray, IntArray
 
 
-@helper_of("void(int64[::1], float64[::1], float64[::1], int64)")
+@helper
 def _walk(field: IntArray, sums: FloatArray, factors: FloatArray, step: int) -> None:
     """Add |v| of each destination unit to sums (step 0), or multiply v by its factor (step 1).
 
@@ -52,10 +52,10 @@ def fold(fields: IntArray, sums: FloatArray, factors: FloatArray) -> None:
     field = fields[0]
     n_dest = field[N_DEST]
     scale, total = float64s(field[SCALE], n_dest), float64s(field[TOTAL], n_dest)
-    _walk(field, sums, factors, 0)
+    _walk(field, sums, factors, np.int64(0))
     for unit in range(n_dest):
         factors[unit] = total[unit] / sums[unit] if sums[unit] > 0 else scale[unit]
-    _walk(field, sums, factors, 1)
+    _walk(field, sums, factors, np.int64(1))
     scale[:] = 1.0
 
 
@@ -68,6 +68,6 @@ def add_up(fields: IntArray, sums: FloatArray) -> None:
     field = fields[0]
     n_dest = field[N_DEST]
     scale, total = float64s(field[SCALE], n_dest), float64s(field[TOTAL], n_dest)
-    _walk(field, sums, sums, 0)
+    _walk(field, sums, sums, np.int64(0))
     for unit in range(n_dest):
         total[unit] = scale[unit] * sums[unit]
