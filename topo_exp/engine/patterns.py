@@ -1,4 +1,4 @@
-"""Patterns over a sheet: what a retina is shown, and the shapes of initial weights.
+"""Patterns over a sheet: images that a retina presents, and the shapes of initial weights.
 
 A pattern is a declaration. Its numbers may be `UniformRandom` or other number generators; a simulation then draws
 them anew for each presentation (`Sampler`). With plain numbers a pattern can be called with coordinates.
@@ -24,7 +24,7 @@ from topo_exp.typing import FloatArray
 
 Values = Mapping[str, float]
 Render = Callable[[FloatArray, FloatArray], FloatArray]
-"""Evaluates what was drawn, at columns x and rows y of a sheet: (rows, columns)."""
+"""f(x, y) -> the drawn pattern at columns x and rows y of a sheet, (rows, columns)."""
 
 
 class Pattern(param.Parameterized):
@@ -191,12 +191,14 @@ class Image(Pattern):
     """A patch of one or more grey-level images, at random places and orientations when its numbers are generators.
 
     `images` is called once, for an array (images, rows, columns) in [0, 1]; `index` in [0, 1] chooses one of them. The
-    image's longer side covers `size` units of the sheet; beyond its edges an image goes on mirrored.
+    image's longer side covers `size` units of the sheet; beyond its edges an image is continued by its mirror image.
     """
 
     images = param.Callable(doc="Returns the grey levels in [0, 1], (images, rows, columns).")
     index = Quantity(0.0, bounds=(0, 1), doc="Which image, as a fraction of their number.")
-    size = Quantity(10.0, bounds=(0, None), inclusive_bounds=(False, True), doc="What an image's longer side covers.")
+    size = Quantity(
+        10.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Length that an image's longer side covers."
+    )
 
     @cached_property
     def grey_levels(self) -> FloatArray:
@@ -270,7 +272,7 @@ class Sampler:
         self._only_gaussians = self._gives_only_gaussians()
 
     def _gives_only_gaussians(self) -> bool:
-        """Tell whether each drawing is the maximum of Gaussians, and no other is ever drawn."""
+        """Return True if every drawing is the maximum of Gaussians."""
         pattern, constants = self.pattern, self._constants
         if constants.get("offset") != 0:
             return False
@@ -300,7 +302,7 @@ class Sampler:
         return [row for child, own in self._placed(time) for row in child._gaussians(own, time)]
 
     def _render(self, values: Values, time: Fraction, x: FloatArray, y: FloatArray) -> Render:
-        """Return what evaluates the pattern with its own `values`, drawing noise and those of its parts."""
+        """Return a function that evaluates the pattern with its own `values`; noise and values of parts are drawn now."""
         pattern = self.pattern
         if isinstance(pattern, Composite):
             parts = [child._render(own, time, x, y) for child, own in self._placed(time)]
@@ -324,7 +326,7 @@ class Sampler:
     def _find_place(
         self, child: "Sampler", values: dict[str, float], time: Fraction, centres: list[tuple[float, float]]
     ) -> bool:
-        """Redraw x then y until they keep their distance from all `centres`, and add them there; tell if they do."""
+        """Redraw x, then y, until they keep their distance from all `centres`; if they do, add them and return True."""
         redrawn = [(name, number) for name, number in child._varying if name in ("x", "y")]
         for _trial in range(self.pattern.max_trials):
             centre = values["x"], values["y"]
@@ -337,7 +339,7 @@ class Sampler:
 
 
 def _combined(parts: Sequence[Render], operator: np.ufunc, values: Values) -> Render:
-    """Return what evaluates several patterns on top of each other, with the scale and offset in `values`."""
+    """Return a function that evaluates combined patterns, with the scale and offset in `values`."""
 
     def render(x: FloatArray, y: FloatArray) -> FloatArray:
         total: FloatArray = np.zeros((len(y), len(x)))
