@@ -302,7 +302,7 @@ class Sampler:
         return [row for child, own in self._placed(time) for row in child._gaussians(own, time)]
 
     def _render(self, values: Values, time: Fraction, x: FloatArray, y: FloatArray) -> Render:
-        """Return a function that evaluates the pattern with its own `values`; noise and values of parts are drawn now."""
+        """Return a function that evaluates the pattern with its own `values`; noise is drawn now."""
         pattern = self.pattern
         if isinstance(pattern, Composite):
             parts = [child._render(own, time, x, y) for child, own in self._placed(time)]
