@@ -48,7 +48,7 @@ class BoundingBox:
         return self.left, self.bottom, self.right, self.top
 
     def strictly_contains(self, other: "BoundingBox") -> bool:
-        """Tell whether `other` lies inside this box and is smaller on at least one side."""
+        """Return True if `other` lies inside this box and is smaller on at least one side."""
         inside = (
             other.left >= self.left
             and other.bottom >= self.bottom
@@ -365,7 +365,7 @@ class Frames:
 
 
 def machine_memory() -> int:
-    """Return the machine's memory in bytes, or more than any network takes where the system does not tell."""
+    """Return the machine's memory in bytes, or 4 exabytes on systems where it cannot be read."""
     if {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= set(os.sysconf_names):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return 1 << 62

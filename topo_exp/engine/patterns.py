@@ -1,4 +1,4 @@
-"""Patterns over a sheet: what a retina is shown, and the shapes of initial weights.
+"""Patterns over a sheet: images that a retina presents, and the shapes of initial weights.
 
 A pattern is a declaration. Its numbers may be `UniformRandom` or other number generators; a simulation then draws
 them anew for each presentation (`Sampler`). With plain numbers a pattern can be called with coordinates.
@@ -25,7 +25,7 @@ from topo_exp.typing import FloatArray
 Values = Mapping[str, float]
 Frame = tuple[float, float, float]
 Render = Callable[[FloatArray, FloatArray], FloatArray]
-"""Evaluates what was drawn, at columns x and rows y of a sheet: (rows, columns)."""
+"""f(x, y) -> the drawn pattern at columns x and rows y of a sheet, (rows, columns)."""
 
 
 class Pattern(param.Parameterized):
@@ -338,7 +338,7 @@ class Sampler:
         return [row for child, own in self._placed(values, time) for row in child._gaussians(own, drawn_at)]
 
     def _render(self, values: Values, time: Fraction, x: FloatArray, y: FloatArray) -> Render:
-        """Return what evaluates the pattern with its own `values`, drawing noise and those of its parts."""
+        """Return a function that evaluates the pattern with its own `values`; noise is drawn now."""
         pattern = self.pattern
         if self._is_compound:
             drawn_at = pattern.drawn_at(time)

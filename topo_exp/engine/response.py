@@ -32,14 +32,14 @@ class SumOverField(Protocol):
     """A response function that depends on one sum over each field, and says how.
 
     Then the engine computes the terms only of cells that lie on the source sheet, which may be few. A response function
-    of a user's own may define the same two methods; calling it must give what they give.
+    of a user's own may define the same two methods; a call must return the same as they do.
     """
 
     def __call__(self, inputs: FloatArray, weights: FloatArray) -> FloatArray:
         """Return `from_sums` of the sums of `terms` over rows and columns."""
 
     def terms(self, inputs: FloatArray, weights: FloatArray) -> FloatArray:
-        """Return what each cell adds to its field's sum, (units, rows, columns), in a new array; 0 for 0 and 0."""
+        """Return the term of each cell, (units, rows, columns), in a new array; it must be 0 where both are 0."""
 
     def from_sums(self, sums: FloatArray) -> FloatArray:
         """Return the response of each unit to the sums, (units,)."""
@@ -48,7 +48,7 @@ class SumOverField(Protocol):
 def as_sum(response_fn: ResponseFn) -> SumOverField | None:
     """Return a response function that is a sum over each field, or None.
 
-    A subclass that defines the call anew, but not its terms, is none.
+    For a subclass that redefines the call, but not the terms, it is None.
     """
     kinds = type(response_fn).__mro__
     terms = next((i for i, kind in enumerate(kinds) if "terms" in vars(kind) or "from_sums" in vars(kind)), None)

@@ -49,7 +49,7 @@ def kernels() -> ModuleType:
 
 
 def load(directory: str, modules: Iterable[str]) -> ModuleType:
-    """Import modules of kernels from a cache directory, compiling what is not there, and return the last one."""
+    """Import modules of kernels from a cache directory, compiling those that are missing, and return the last one."""
     import numba
 
     before = numba.config.CACHE_DIR

@@ -47,7 +47,7 @@ def _make_pass(count: int, *, double: bool) -> Any:
 
 
 def _make_scatter(*, double: bool) -> Any:
-    """Return the function that adds what active quads contribute to a response, in single or double precision."""
+    """Return the function that adds the products of active quads to a response, in single or double precision."""
     one, two, three, four = (_make_pass(count, double=double) for count in (1, 2, 3, 4))
     column, size = (RESPONSE, 8) if double else (PARTIAL, 4)
 
