@@ -74,6 +74,8 @@ def test_the_log_tells_rate_and_remaining_time(caplog):
     """A line says how far the run is, how fast, and how long simulating the rest will take."""
     progress = ProgressDisplay(100.0, live=False, label="fake")
     with caplog.at_level(logging.INFO):
+        progress.advanced(0.0, iterations=0.0, seconds=20.0)  # the first slice compiles, perhaps
+        progress.advanced(1.0, iterations=1.0, seconds=20.0)
         progress.advanced(50.0, iterations=50.0, seconds=5.0)
         progress.analysed(50.0)
     assert caplog.messages == ["time 50 of 100, 10 iterations/s, 5 s of simulating left"]

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, handled only where no work is half done."""
+"""Ctrl-C and the signals of batch systems, handled only where no work is half done."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 
-STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU", "SIGUSR1", "SIGUSR2")
+"""Ctrl-C; the end of a job; a closed terminal; a limit of CPU time; warnings that batch systems send before the end."""
+STOPPING = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
 
 Handler = Callable[[int, FrameType | None], object] | int | None
 
@@ -32,13 +34,15 @@ class Interrupted(BaseException):
 class Interruptions:
     """Turn stopping signals into `Interrupted`, inside `allowed()` only, and there not inside `held()`.
 
-    Elsewhere the first signal is deferred to the next place where it is allowed; a second one is raised at once.
-    Outside the main thread, where Python allows no handlers, nothing is changed.
+    Elsewhere the first signal is deferred to the next place where it is allowed; a second one is raised at once. While
+    the run is being closed, which takes seconds, signals are ignored: they ask for what is being done. Outside the main
+    thread, where Python allows no handlers, nothing is changed.
     """
 
     def __init__(self) -> None:
         self._held = 1
         self._pending: int | None = None
+        self._is_closing = False
         self._previous: dict[int, Handler] = {}
 
     def __enter__(self) -> Interruptions:
@@ -74,12 +78,18 @@ class Interruptions:
             self._held -= 1
         self._check()
 
+    def ignore(self) -> None:
+        """Ignore all further signals: the run is being closed."""
+        self._is_closing = True
+
     def _check(self) -> None:
         if self._pending is not None and not self._held:
             number, self._pending = self._pending, None
             raise Interrupted(number)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._is_closing:
+            return
         if self._held and self._pending is None:
             self._pending = number
         else:
