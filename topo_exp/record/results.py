@@ -50,7 +50,8 @@ def write_results(directory: Path, time: float | None, results: Mapping[str, Ana
         results: By name of the analysis.
     """
     content: dict[str, Data] = {
-        name: {"rows": [list(row) for row in entry.rows], "files": list(entry.files)} for name, entry in sorted(results.items())
+        name: {"rows": [list(row) for row in entry.rows], "files": list(entry.files)}
+        for name, entry in sorted(results.items())
     }
     write_checked(results_path(directory, time), content)
 

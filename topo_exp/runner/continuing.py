@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ class Continuation:
         return start, self._data(run.metadata, start, time)
 
     def _resumption(self) -> tuple[Start, float]:
-        """Return the start from the last usable restart point, and its time; the beginning if there is none."""
+        """Return the start from the last usable restart point, and its time; the beginning, before all, if none is."""
         failed = read_failed_pictures(self.directory)
         for point in restart_points(self.directory):
             earlier = [time for time in self.times if time < point.time]
@@ -80,7 +81,7 @@ class Continuation:
             if state is not None:
                 results = {} if self.differences else self._complete(point.time, failed)
                 return Start(state, earlier[-1] if earlier else None, results), point.time
-        return Start(), 0.0
+        return Start(), -math.inf
 
     def _extension(self, run: RunHandle) -> tuple[Start, float]:
         """Return the start from the snapshot of a finished run, and its time."""
@@ -115,7 +116,7 @@ class Continuation:
             changed.pop(name, None)  # type: ignore[misc]  # both are entries that may be absent
         changed["resumed"] = [
             *data.get("resumed", []),
-            {"at": now(), "time": time, "differences": list(self.differences), "times": list(self.times)},
+            {"at": now(), "time": max(time, 0.0), "differences": list(self.differences), "times": list(self.times)},
         ]
         return changed
 

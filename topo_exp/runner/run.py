@@ -78,6 +78,9 @@ def continue_run(spec: RunSpec, continuation: Continuation) -> Outcome:
     directory = continuation.directory
     with _exits(), leased(directory):
         start, data = continuation.prepare()
+        data["command"] = spec.command
+        if "times" in data.get("settings", {}):
+            data["settings"]["times"]["value"] = list(continuation.times)
         if continuation.differences and spec.model_source is not None:
             name = f"resumed-{len(data['resumed'])}-{spec.model_source.name}"
             write_bytes(directory / PROVENANCE / name, spec.model_source.read_bytes())
