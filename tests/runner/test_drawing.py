@@ -1,8 +1,10 @@
 """Pictures are drawn beside the simulation, and none is lost."""
 
+import time
 from functools import partial
 
 import numpy as np
+import pytest
 
 from topo_exp.record.pictures import picture_name
 from topo_exp.runner.drawing import FigureWriter, PictureOrder, save_figure
@@ -72,3 +74,40 @@ def test_the_name_of_a_figure_is_kept_in_its_file(tmp_path):
     assert picture_name(path) == "V1/number 0"
     (tmp_path / "000000.00_V1_x.svg").write_text("<svg/>")
     assert picture_name(tmp_path / "000000.00_V1_x.svg") == "V1_x"
+
+
+def slow_figure():
+    """Take longer to draw than a run that is stopped waits."""
+    time.sleep(1.2)
+    return draw_matrix(np.eye(2), title="t")
+
+
+def test_the_number_of_drawn_pictures_is_reported(tmp_path):
+    """While pictures are waited for, finished and ordered ones are counted."""
+    reports = []
+    writer = FigureWriter(lambda drawing, error: None)
+    for number in range(2):
+        writer.submit(PictureOrder(f"{number}", slow_figure, (tmp_path / f"{number}.png",), "x"))
+    writer.finish(lambda finished, ordered: reports.append((finished, ordered)))
+    assert reports == sorted(reports)
+    assert {ordered for _, ordered in reports} == {2}
+    assert (0, 2) in reports
+    assert writer.finished == 2
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_stopped_drawing_ends_soon_and_leaves_no_half_picture(tmp_path, is_local):
+    """Queued pictures are dropped; the present one is whole or absent, and is no failure."""
+    outcomes = []
+    writer = FigureWriter(lambda drawing, error: outcomes.append(error))
+    figure = (lambda: slow_figure()) if is_local else slow_figure
+    for number in range(60):
+        writer.submit(PictureOrder(f"{number}", figure, (tmp_path / f"{number}.png",), "x"))
+    start = time.monotonic()
+    writer.stop()
+    writer.submit(PictureOrder("late", figure, (tmp_path / "late.png",), "x"))
+    assert time.monotonic() - start < 2.0
+    assert not any(outcomes)
+    assert len(list(tmp_path.glob("*.png"))) <= 1
+    time.sleep(1.5)
+    assert not list(tmp_path.glob("*.tmp"))
