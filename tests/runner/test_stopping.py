@@ -49,6 +49,6 @@ def test_a_signal_during_analyses_leaves_whole_times_only(tmp_path, number, coun
     assert run.status == "killed"
     assert run.metadata["error"]["message"] == number.name
     assert list(run.metrics.index) == [0.0]
-    assert set(line.partition(",")[0] for line in (directory / "metrics.csv").read_text().split()[1:]) == {"0.0"}
+    assert {line.partition(",")[0] for line in (directory / "metrics.csv").read_text().split()[1:]} == {"0.0"}
     assert f"{directory}: killed by {number.name} at time 5" in errors
     assert seconds < 5.0

@@ -113,6 +113,7 @@ def read_facts(path: Path) -> dict[str, object]:
 
 
 def holder_in(facts: Mapping[str, object]) -> Holder | None:
+    """Return the process that a file of facts describes; None if it describes none."""
     host, machine, pid, start = (facts.get(name) for name in ("host", "machine", "pid", "start"))
     if isinstance(host, str) and isinstance(machine, str) and isinstance(pid, int):
         return Holder(host, machine, pid, start if isinstance(start, int) else None)

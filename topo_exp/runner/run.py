@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import shutil
 import sys
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from topo_exp.about import PROGRAM
 from topo_exp.errors import GeometryError, ModelError, ParameterError, RecordError, RunError, TopoExpError
 from topo_exp.record.archive import archive
 from topo_exp.record.files import make_directory, path_errors, write_bytes
@@ -161,9 +163,8 @@ def _report_stop(record: RunRecord, interrupted: Interrupted) -> None:
     """Print the directory, the status and the time that a stopped run has reached."""
     when = f" at time {record.data['stopped_at']:g}" if "stopped_at" in record.data else " before its first iteration"
     status = f"{record.data['status']} by {interrupted}{when}"
-    sys.stderr.write(
-        f"topo_exp: {record.directory}: {status}. To continue: python -m topo_exp resume {record.directory.name}\n"
-    )
+    command = shlex.join([*PROGRAM.split(), "resume", str(record.directory)])
+    sys.stderr.write(f"topo_exp: {record.directory}: {status}. To continue: {command}\n")
 
 
 def _close(loop: RunLoop, spec: RunSpec, record: RunRecord, status: Status, error: BaseException | None) -> None:
