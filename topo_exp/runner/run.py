@@ -147,7 +147,6 @@ def _run_loop(
         _close(loop, spec, record, "failed", error)
         return _failed(record, error)
     except Interrupted as interrupted:
-        interruptions.ignore()
         log.info("stopped by %s", interrupted)
         _close(loop, spec, record, "killed", interrupted)
         _report_stop(record, interrupted)
