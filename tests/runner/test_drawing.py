@@ -1,6 +1,7 @@
 """Pictures are drawn beside the simulation, and none is lost."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -111,3 +112,15 @@ def test_stopped_drawing_ends_soon_and_leaves_no_half_picture(tmp_path, is_local
     assert len(list(tmp_path.glob("*.png"))) <= 1
     time.sleep(1.5)
     assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_waiting_for_pictures_ends_when_drawing_is_stopped(tmp_path):
+    """A thread that waits for all pictures returns without an error when another one stops drawing."""
+    writer = FigureWriter(lambda drawing, error: None)
+    for number in range(10):
+        writer.submit(PictureOrder(f"{number}", slow_figure, (tmp_path / f"{number}.png",), "x"))
+    with ThreadPoolExecutor(1) as waiting:
+        finished = waiting.submit(writer.finish)
+        time.sleep(0.3)
+        writer.stop()
+        finished.result(timeout=5)

@@ -94,11 +94,11 @@ class FigureWriter:
         Args:
             report: Called every REPORT_EVERY seconds with the number of finished figures and that of all.
         """
-        if self._thread is not None:
+        if (thread := self._thread) is not None:
             self._put(None)
-            while self._thread.is_alive():
-                self._thread.join(REPORT_EVERY)
-                if report is not None and self._thread.is_alive():
+            while thread.is_alive():
+                thread.join(REPORT_EVERY)
+                if report is not None and thread.is_alive():
                     report(self.finished, self.ordered)
             self._thread = None
 
@@ -108,12 +108,13 @@ class FigureWriter:
         with suppress(queue.Empty):
             while True:
                 self._jobs.get_nowait()
-        if self._thread is not None:
-            self._put(None)
-            self._thread.join(STOP_PATIENCE)
-        if self._thread is not None and self._thread.is_alive() and (worker := self._worker) is not None:
+        if (thread := self._thread) is None:
+            return
+        self._put(None)
+        thread.join(STOP_PATIENCE)
+        if thread.is_alive() and (worker := self._worker) is not None:
             worker.kill()
-            self._thread.join(STOP_PATIENCE)
+            thread.join(STOP_PATIENCE)
         self._thread = None
 
     def _put(self, job: tuple[PictureOrder, bytes | None] | None) -> None:
