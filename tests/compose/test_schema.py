@@ -200,3 +200,11 @@ def test_other_times_are_refused(times: Any, message: str) -> None:
 def test_the_configuration_is_found() -> None:
     """The directory of configuration files has the primary one."""
     assert (conf_directory() / "config.yaml").is_file()
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_a_number_is_finite(value):
+    """Infinity is refused like nan, also where there is no upper bound."""
+    declaration = param.Number(1.0, bounds=(0, None), inclusive_bounds=(False, True))
+    with pytest.raises(ParameterError, match=r"area: must be a number > 0 \(got "):
+        checked({"area": declaration}, {"area": value})

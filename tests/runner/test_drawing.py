@@ -4,6 +4,8 @@ import importlib.util
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -202,3 +204,52 @@ def test_no_cell_is_drawn_unless_asked_for(tmp_path):
         writer.submit(drawing)
     writer.finish()
     assert len(list(tmp_path.glob("*.png"))) == 8
+
+
+def slow_figure():
+    """Take longer to draw than a run that is stopped waits."""
+    time.sleep(1.2)
+    return draw_matrix(np.eye(2), title="t")
+
+
+def test_the_number_of_drawn_pictures_is_reported(tmp_path):
+    """While pictures are waited for, finished and ordered ones are counted."""
+    reports = []
+    writer = FigureWriter(lambda drawing, error: None)
+    for number in range(2):
+        writer.submit(PictureOrder(f"{number}", slow_figure, (tmp_path / f"{number}.png",), "x"))
+    writer.finish(lambda finished, ordered: reports.append((finished, ordered)))
+    assert reports == sorted(reports)
+    assert {ordered for _, ordered in reports} == {2}
+    assert (0, 2) in reports
+    assert writer.finished == 2
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_stopped_drawing_ends_soon_and_leaves_no_half_picture(tmp_path, is_local):
+    """Queued pictures are dropped; the present one is whole or absent, and is no failure."""
+    outcomes = []
+    writer = FigureWriter(lambda drawing, error: outcomes.append(error))
+    figure = partial(lambda name: name(), slow_figure) if is_local else slow_figure
+    for number in range(60):
+        writer.submit(PictureOrder(f"{number}", figure, (tmp_path / f"{number}.png",), "x"))
+    start = time.monotonic()
+    writer.stop()
+    writer.submit(PictureOrder("late", figure, (tmp_path / "late.png",), "x"))
+    assert time.monotonic() - start < 2.0
+    assert not any(outcomes)
+    assert len(list(tmp_path.glob("*.png"))) <= 1
+    time.sleep(1.5)
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_waiting_for_pictures_ends_when_drawing_is_stopped(tmp_path):
+    """A thread that waits for all pictures returns without an error when another one stops drawing."""
+    writer = FigureWriter(lambda drawing, error: None)
+    for number in range(10):
+        writer.submit(PictureOrder(f"{number}", slow_figure, (tmp_path / f"{number}.png",), "x"))
+    with ThreadPoolExecutor(1) as waiting:
+        finished = waiting.submit(writer.finish)
+        time.sleep(0.3)
+        writer.stop()
+        finished.result(timeout=5)

@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+import time
 
 from tests.doubles import ROOT
 from topo_exp.analysis.responses import Cost
@@ -74,6 +75,8 @@ def test_the_log_tells_rate_and_remaining_time(caplog):
     """A line says how far the run is, how fast, and how long simulating the rest will take."""
     progress = ProgressDisplay(100.0, live=False, label="fake")
     with caplog.at_level(logging.INFO):
+        progress.advanced(0.0, iterations=0.0, seconds=20.0)  # the first slice compiles, perhaps
+        progress.advanced(1.0, iterations=1.0, seconds=20.0)
         progress.advanced(50.0, iterations=50.0, seconds=5.0)
         progress.analysed(50.0)
     assert caplog.messages == ["time 50 of 100, 10 iterations/s, 5 s of simulating left"]
@@ -88,3 +91,27 @@ def test_the_log_hears_of_a_long_measurement(caplog, monkeypatch):
         monkeypatch.setattr("topo_exp.runner.progress.LOG_EVERY", 0.0)
         progress.measuring("map")(Cost(36, 72, 40.0))
     assert caplog.messages == ["map: 36/72, 40 s left"]
+
+
+def test_long_waits_are_said_aloud(monkeypatch):
+    """While a block runs, a text says what is waited for and for how long; a short block says nothing."""
+    said = []
+    progress = ProgressDisplay(100.0, live=False, label="fake")
+    monkeypatch.setattr(progress, "say", said.append)
+    with progress.saying(lambda seconds: f"waiting for MLflow ({seconds:.0f} s)"):
+        pass
+    assert not said
+    with progress.saying(lambda seconds: f"waiting for MLflow ({seconds:.1f} s)", after=0.05):
+        time.sleep(0.5)
+    assert len(said) == 1
+    assert 0.05 <= float(said[0].removeprefix("waiting for MLflow (").removesuffix(" s)")) < 0.5
+
+
+def test_nothing_is_said_when_there_is_nothing_to_say(monkeypatch):
+    """An empty text is not shown: kernels that are compiled already need no word."""
+    said = []
+    progress = ProgressDisplay(100.0, live=False, label="fake")
+    monkeypatch.setattr(progress, "say", said.append)
+    with progress.saying(lambda seconds: "", after=0.01):
+        time.sleep(0.1)
+    assert not said

@@ -1,5 +1,6 @@
 """Stopping signals are taken where nothing is half done."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -54,6 +55,32 @@ def test_a_second_signal_does_not_wait():
             pytest.fail("went on")
 
     with Interruptions() as interruptions, pytest.raises(Interrupted):
+        work(interruptions)
+
+
+def test_further_signals_are_ignored():
+    """Once the run is being closed, a third and a fourth Ctrl-C do not disturb it."""
+    steps = []
+    with Interruptions() as interruptions:
+        with pytest.raises(Interrupted), interruptions.allowed():
+            interrupt(signal.SIGINT)
+        for _ in range(3):
+            interrupt(signal.SIGINT)
+            steps.append("closing")
+    assert len(steps) == 3
+
+
+def test_a_signal_that_a_function_has_caught_is_raised_again():
+    """A user's `except:` does not keep the run from being stopped."""
+
+    def work(interruptions):
+        with interruptions.allowed():
+            with contextlib.suppress(Interrupted):
+                interrupt()
+            with interruptions.held():
+                pytest.fail("the run continued")
+
+    with Interruptions() as interruptions, pytest.raises(Interrupted, match="SIGTERM"):
         work(interruptions)
 
 

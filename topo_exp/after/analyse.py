@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from topo_exp.errors import AnalysisError, RecordError, StateError
+from topo_exp.record.checksums import write_checksums
 from topo_exp.record.files import locked
 from topo_exp.record.handle import RunHandle
-from topo_exp.record.layout import METRICS, find_runs
+from topo_exp.record.layout import CHECKSUMS, METRICS, find_runs
 from topo_exp.record.metrics import MetricRow, replace_metrics
 from topo_exp.record.run_yaml import AnalysedLater, RunData, amend_record, now
 from topo_exp.runner.drawing import FigureWriter, PictureOrder
@@ -132,6 +133,7 @@ class _RunAnalysis:
             AnalysisError: An analysis or a picture failed, and failures end the work.
         """
         run, addition = self._run, self._addition
+        (run.directory / CHECKSUMS).unlink(missing_ok=True)  # files change until the new table is written
         sim = build(run) if self._measuring.needs_simulation else None
         try:
             for time in run.times if sim is None else run.checkpoints():
@@ -192,6 +194,8 @@ class _RunAnalysis:
 
         def append(data: RunData) -> None:
             data.setdefault("analysed_later", []).append(entry)
+            if "checksums" in data:
+                data["checksums"] = write_checksums(self._run.directory)
 
         amend_record(self._run.directory, append)
 

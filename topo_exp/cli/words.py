@@ -17,6 +17,9 @@ MISTAKES = (ConfigError, UnknownNameError, ParameterError, GeometryError, ModelE
 COMMANDS = {
     "sync": "Add missing entries to MLflow from run directories.",
     "ui": "Open MLflow's pages in a browser, on this machine only.",
+    "resume": "Continue runs that are not done, from their last restart points.",
+    "extend": "Continue finished runs to later analysis times.",
+    "verify": "Check that the files of runs are unchanged since the runs ended.",
     "analyse": "Apply analyses to the stored states of finished runs.",
 }
 """The commands beside running; the module `topo_exp.cli.NAME` has a click command for each."""

@@ -203,8 +203,8 @@ def _truth(value: Any) -> bool:
 def _number(value: Any) -> Any:
     if isinstance(value, bool | str):
         raise ValueError(f"{value!r} is no number")
-    if isinstance(value, float) and math.isnan(value):
-        raise ValueError("nan is within no bounds")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value!r} is not finite")
     return value
 
 

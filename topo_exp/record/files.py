@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from topo_exp.errors import RecordError
+from topo_exp.record.processes import process_start
 
 UNABLE = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOLCK)
 """Errors by which a network file system says that it does not support an operation."""
@@ -59,6 +60,36 @@ def require_space(directory: Path, needed: int) -> None:
             f"{directory}: {needed / 1e6:.0f} MB are needed for snapshots (got {free / 1e6:.0f} MB free). "
             "Free some space, choose another output_dir, or keep less with snapshot=last or snapshot=none."
         )
+
+
+def reserve_space(path: Path, size: int = 65536) -> None:
+    """Make a file that occupies space on the disk, which is free again when the file is deleted.
+
+    Raises:
+        RecordError: The disk is full.
+    """
+    with path_errors(path.parent), path.open("wb") as file:
+        file.write(os.urandom(size))  # some file systems do not store zeros
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def delete_leftovers(directory: Path) -> list[Path]:
+    """Delete the temporary files in a run directory whose processes have ended.
+
+    Args:
+        directory: Of a run that is not running.
+
+    Returns:
+        The deleted files.
+    """
+    deleted = []
+    for path in directory.rglob(".*.tmp"):
+        process = path.name.split(".")[-2]
+        if process.isdigit() and process_start(int(process)) is None:
+            path.unlink(missing_ok=True)
+            deleted.append(path)
+    return deleted
 
 
 @contextmanager

@@ -7,12 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from topo_exp.errors import UnknownNameError, nearest
-from topo_exp.record.layout import METRICS, SNAPSHOT, time_label
+from topo_exp.errors import RecordError, UnknownNameError, nearest
+from topo_exp.record.checked import file_sha256
+from topo_exp.record.checksums import changed_files, read_checksums, require_unchanged
+from topo_exp.record.layout import CHECKSUMS, METRICS, RUN_YAML, SNAPSHOT, time_label
 from topo_exp.record.maps import StoredMaps
 from topo_exp.record.metrics import read_metrics
 from topo_exp.record.pictures import pictures_by_name
-from topo_exp.record.run_yaml import RunData, Status, actual_status, read_record
+from topo_exp.record.run_yaml import RunData, Status, actual_status, read_record, record_is_unchanged
 from topo_exp.record.states import read_state
 from topo_exp.typing import Data, State
 
@@ -37,7 +39,8 @@ class RunHandle:
     """
 
     def __init__(self, directory: Path | str) -> None:
-        self.directory = Path(directory).absolute()
+        place = Path(directory).expanduser().absolute()
+        self.directory = place.parent if place.name == RUN_YAML and place.is_file() else place
         self.metadata: RunData = read_record(self.directory)
         """The contents of run.yaml."""
 
@@ -76,7 +79,11 @@ class RunHandle:
         """The metrics over time: indexed by time, one column per metric, in order of name."""
         import pandas as pd
 
-        rows = pd.DataFrame(read_metrics(self.directory / METRICS), columns=["time", "name", "value"])
+        self._require_unchanged(self.directory / METRICS)
+        recorded = read_metrics(self.directory / METRICS)
+        if self.status in ("running", "killed"):  # a time of which a crash left only a part is left out
+            recorded = [row for row in recorded if row[0] in self.times]
+        rows = pd.DataFrame(recorded, columns=["time", "name", "value"])
         table = rows.pivot(index="time", columns="name", values="value").astype(float)
         table.columns.name = None
         return table
@@ -122,14 +129,41 @@ class RunHandle:
             names = [time_label(each) for each in kept]
             advice = nearest(time_label(wanted or 0.0), names) if names else "Run with snapshot=all to keep them."
             raise UnknownNameError(f"{self.directory.name}: a state must be kept at that time (got {time}). {advice}")
+        self._require_unchanged(kept[wanted])
         return read_state(kept[wanted])
+
+    def verify(self) -> list[str]:
+        """Compare the files of the run with the checksums that it left.
+
+        Returns:
+            The files that are missing or changed since the run ended, each with the finding; empty if there are none.
+
+        Raises:
+            RecordError: The run has not ended, or was made by a version that kept no checksums.
+        """
+        expected = self.metadata.get("checksums")
+        if expected is None:
+            raise RecordError(
+                f"{self.directory.name}: must have kept checksums (got a run that is {self.status} without them). "
+                f"Resume it: python -m topo_exp resume {self.directory}"
+            )
+        found = [] if record_is_unchanged(self.directory) else [f"{RUN_YAML}: changed"]
+        path = self.directory / CHECKSUMS
+        if not path.is_file():
+            return [*found, f"{CHECKSUMS}: missing"]
+        if file_sha256(path) != expected:
+            return [*found, f"{CHECKSUMS}: changed"]
+        return found + changed_files(self.directory, read_checksums(self.directory))
+
+    def _require_unchanged(self, path: Path) -> None:
+        require_unchanged(path, self.directory, read_checksums(self.directory))
 
 
 def load_run(path: Path | str) -> RunHandle:
     """Return a handle to the run in a directory.
 
     Args:
-        path: A run directory.
+        path: A run directory, or the run.yaml in it.
 
     Raises:
         RecordError: It is no run directory.

@@ -16,6 +16,10 @@ METRICS = "metrics.csv"
 NETWORK = "network.py"
 SNAPSHOT = "snapshot.npz"
 PROVENANCE = "provenance"
+CHECKSUMS = "SHA256SUMS"
+"""Checksums of all files of an ended run, in the format of the command sha256sum."""
+OVER_TIME = "over_time.json"
+"""Results of the analyses over time, in `results/`."""
 HYDRA = ".hydra"
 """Folder of the composed configuration, named as Hydra names it."""
 MLFLOW_FOLDERS = ("mlartifacts", "mlruns")
@@ -54,6 +58,16 @@ def picture_path(directory: Path, name: str, time: float, suffix: str) -> Path:
 def checkpoint_path(directory: Path, time: float) -> Path:
     """Return the file for the state at a time, where the states of all times are kept."""
     return directory / "checkpoints" / f"{time_label(time)}.npz"
+
+
+def restart_path(directory: Path, time: float) -> Path:
+    """Return the file for the state at a time from which an interrupted run continues."""
+    return directory / "restart" / f"{time_label(time)}.npz"
+
+
+def results_path(directory: Path, time: float | None) -> Path:
+    """Return the file for the results of all analyses at a time; of analyses over time if None."""
+    return directory / "results" / (OVER_TIME if time is None else f"{time_label(time)}.json")
 
 
 def network_path(directory: Path, time: float) -> Path:

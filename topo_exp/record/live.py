@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from topo_exp.record.files import reserve_space
 from topo_exp.record.log import RunLog
 from topo_exp.record.run_yaml import ErrorData, LaterEntries, RunData, Status, now, write_record
 from topo_exp.typing import Data
@@ -16,7 +17,8 @@ from topo_exp.typing import Data
 class RunRecord:
     """Collect the contents of run.yaml, and write the whole file each time it changes.
 
-    Several threads add to it: the loop, the one that asks git, the one that waits for pictures.
+    Several threads add to it: the loop, the one that asks git, the one that waits for pictures. Some space on the disk
+    is reserved, so that the end of the run can be recorded even when the disk is full.
 
     Args:
         directory: Of the run.
@@ -34,6 +36,8 @@ class RunRecord:
         self._lock = threading.RLock()
         self._wall = time.perf_counter()
         self._cpu = time.process_time()
+        self._before = {name: _number(data["seconds"].get(name)) for name in ("wall", "cpu")}
+        reserve_space(self._reserve)
         self.save()
 
     def update(self, entries: LaterEntries) -> None:
@@ -77,9 +81,11 @@ class RunRecord:
         with self._lock:
             self.data["status"] = status
             self.data["ended"] = now()
-            self.data["seconds"]["wall"] = round(time.perf_counter() - self._wall, 4)
-            self.data["seconds"]["cpu"] = round(time.process_time() - self._cpu, 4)
+            wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
+            self.data["seconds"]["wall"] = round(self._before["wall"] + wall, 4)
+            self.data["seconds"]["cpu"] = round(self._before["cpu"] + cpu, 4)
             self.data["error"] = error
+            self._reserve.unlink(missing_ok=True)
             self.save()
 
     def save(self) -> None:
@@ -88,6 +94,10 @@ class RunRecord:
             self.data["errors"] = self._run_log.errors
             self.data["warnings"] = self._run_log.warnings
             write_record(self.directory, self.data)
+
+    @property
+    def _reserve(self) -> Path:
+        return self.directory / ".reserve"
 
     def _add_seconds(self, seconds: float, name: str, part: str | None) -> None:
         with self._lock:
@@ -99,3 +109,7 @@ class RunRecord:
             before = place.get(name, 0.0)
             assert isinstance(before, float)
             place[name] = round(before + seconds, 4)
+
+
+def _number(value: object) -> float:
+    return value if isinstance(value, float) else 0.0

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
-from topo_exp.record.files import path_errors
+from topo_exp.record.files import path_errors, write_text
 
 LINE_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 ONLY_IN_FILE = {"only_in_file": True}
@@ -27,15 +27,20 @@ class RunLog:
 
     Args:
         path: The file.
-        command: Its first line.
+        command: Its first line. Other lines of a file that exists are kept.
         verbose: Whether the terminal shows log records of every level.
         write: Function that writes a text to a stream without overwriting the progress bar.
     """
 
     def __init__(self, path: Path, *, command: str, verbose: bool, write: Callable[[str, TextIO], None]) -> None:
+        first_line = command.replace("\n", " ") + "\n"
         with path_errors(path):
+            if path.exists():  # the run is resumed
+                earlier = path.read_text(encoding="utf-8", errors="backslashreplace").partition("\n")[2]
+                write_text(path, first_line + earlier + ("" if earlier.endswith("\n") or not earlier else "\n"))
+            else:
+                write_text(path, first_line)
             self._file = _LogFile(path)
-        self._file.write(command.replace("\n", " ") + "\n")
         self._lock = threading.RLock()
         self._count = _Count()
         to_file = logging.StreamHandler(_Locked(self._file, self._lock))
@@ -128,7 +133,7 @@ class _LogFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
+        self._file = path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
         self._broken = False
 
     def write(self, text: str) -> int:

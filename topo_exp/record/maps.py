@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from topo_exp.errors import RecordError
+from topo_exp.record.checksums import read_checksums, require_unchanged
 from topo_exp.record.files import write_bytes
 
 if TYPE_CHECKING:
@@ -26,7 +28,14 @@ def write_maps(path: Path, maps: xr.Dataset) -> None:
         TypeError, ValueError: NetCDF cannot store a value of the Dataset.
         RecordError: The file cannot be written.
     """
-    stored = bytes(maps.to_netcdf(engine="h5netcdf"))  # in memory: HDF5 crashes the process when a disk is full
+    # each variable in one chunk with a checksum, which HDF5 checks whenever it reads the variable
+    encoding = {
+        name: {"fletcher32": True, "chunksizes": variable.shape}
+        for name, variable in maps.variables.items()
+        if variable.size and variable.ndim and variable.dtype.kind in "biufc"
+    }
+    # in memory: HDF5 crashes the process when a disk is full
+    stored = bytes(maps.to_netcdf(engine="h5netcdf", encoding=encoding))
     write_bytes(path, stored)
 
 
@@ -40,6 +49,8 @@ class StoredMaps(Mapping[str, "xr.Dataset"]):
 
     def __init__(self, directory: Path, time: float | None = None) -> None:
         self._time = time
+        self._directory = directory
+        self._checksums = read_checksums(directory)
         self._files: dict[str, dict[float, Path]] = {}
         for path in sorted((directory / "maps").glob("*_*.nc")):
             name, _, label = path.stem.rpartition("_")
@@ -52,7 +63,11 @@ class StoredMaps(Mapping[str, "xr.Dataset"]):
             raise KeyError(name)
         if name not in self._read:
             files = self._files[name]
-            self._read[name] = _join(files) if self._time is None else _load(files[self._time])
+            self._read[name] = (
+                _join({time: self._load(path) for time, path in files.items()})
+                if self._time is None
+                else self._load(files[self._time])
+            )
         return self._read[name]
 
     def __contains__(self, name: object) -> bool:
@@ -67,15 +82,29 @@ class StoredMaps(Mapping[str, "xr.Dataset"]):
     def __repr__(self) -> str:
         return f"<maps of {', '.join(self._files) or 'nothing'}>"
 
+    def _load(self, path: Path) -> xr.Dataset:
+        """Read a file.
 
-def _join(files: Mapping[float, Path]) -> xr.Dataset:
+        Raises:
+            RecordError: It is damaged.
+        """
+        import xarray as xr
+
+        require_unchanged(path, self._directory, self._checksums)
+        try:
+            with xr.open_dataset(path, engine="h5netcdf") as stored:
+                return stored.load()
+        except Exception as error:  # HDF5's readers raise errors of many classes for a damaged file
+            raise RecordError(f"{path}: must be a whole NetCDF file (got: {error}). It is damaged.") from error
+
+
+def _join(datasets: Mapping[float, xr.Dataset]) -> xr.Dataset:
     import numpy as np
     import xarray as xr
 
-    datasets = [_load(path) for path in files.values()]
-    times = xr.DataArray(np.array(list(files), dtype=float), dims="time", name="time", attrs={"units": "iterations"})
+    times = xr.DataArray(np.array(list(datasets), dtype=float), dims="time", name="time", attrs={"units": "iterations"})
     joined = xr.concat(
-        datasets,
+        list(datasets.values()),
         dim=times,
         join="outer",
         coords="minimal",
@@ -88,8 +117,11 @@ def _join(files: Mapping[float, Path]) -> xr.Dataset:
     return joined
 
 
-def _load(path: Path) -> xr.Dataset:
-    import xarray as xr
-
-    with xr.open_dataset(path, engine="h5netcdf") as stored:
-        return stored.load()
+def without_time(maps: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+    """Return maps of one time as the analyses measured them, without the attributes that recording adds."""
+    found = {}
+    for name, stored in maps.items():
+        found[name] = stored.copy()
+        for attribute in ("analysis", "time"):
+            found[name].attrs.pop(attribute, None)
+    return found

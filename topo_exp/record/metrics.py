@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TypeAlias
 
+from topo_exp.errors import RecordError
 from topo_exp.record.files import path_errors, write_text
 
 HEADER = "time,name,value\n"
@@ -38,13 +39,38 @@ def replace_metrics(path: Path, rows: Iterable[MetricRow]) -> None:
 
 
 def read_metrics(path: Path) -> list[MetricRow]:
-    """Read metrics.csv; an incomplete last line, as a crash leaves it, is left out."""
+    """Read metrics.csv; an incomplete last line, as a crash leaves it, is left out.
+
+    Raises:
+        RecordError: The file lacks its header, or a line is not a time, a name and a value.
+    """
     if not path.exists():
         return []
     with path_errors(path):
-        text = path.read_text(encoding="utf-8")
-    complete = text[: text.rfind("\n") + 1]
-    return [(float(time), name, float(value)) for time, name, value in list(csv.reader(StringIO(complete)))[1:]]
+        content = path.read_bytes()
+    try:
+        text = content.decode("utf-8")
+    except ValueError as error:
+        raise RecordError(f"{path}: must be UTF-8 (got: {error}). It is damaged.") from error
+    if not text.startswith(HEADER):
+        raise RecordError(f"{path}: must begin with {HEADER.strip()!r} (got {text[:40]!r}). It is damaged.")
+    complete = text[len(HEADER) : text.rfind("\n") + 1]
+    rows = []
+    for number, fields in enumerate(csv.reader(StringIO(complete)), start=2):
+        try:
+            time, name, value = fields
+            rows.append((float(time), name, float(value)))
+        except ValueError as error:
+            raise RecordError(
+                f"{path}, line {number}: must be a time, a name and a value (got {','.join(fields)[:80]!r}). "
+                "It is damaged."
+            ) from error
+    return rows
+
+
+def write_metrics(path: Path, rows: Iterable[MetricRow]) -> None:
+    """Write metrics.csv with these rows only, in order of time and name."""
+    write_text(path, HEADER + _csv_lines(sorted(rows)))
 
 
 def _csv_lines(rows: Iterable[MetricRow]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +14,13 @@ from topo_exp.record.layout import RUN_YAML
 from topo_exp.record.processes import ProcessData, process_is_gone
 from topo_exp.typing import Data
 
-RUN_YAML_FORMAT = 1
-"""Version of the layout of run.yaml; increased when a reader of the older layout would misunderstand the new one."""
+RUN_YAML_FORMAT = 2
+"""Version of the layout of run.yaml; increased when a reader of the older layout would misunderstand the new one.
+
+From version 2 on, the last line is a comment with the checksum of the lines before it.
+"""
+CHECKSUM_LINE = "# sha256 "
+"""Beginning of the last line."""
 
 Status = Literal["running", "done", "failed", "killed"]
 
@@ -88,6 +94,18 @@ class HostData(TypedDict):
     memory_mb: int | None
 
 
+class Resumption(TypedDict):
+    """A process that continued the run."""
+
+    at: str
+    time: float
+    """Time of the simulation from which it continued."""
+    differences: list[str]
+    """Differences of code and versions that the user accepted."""
+    times: list[float]
+    """Analysis times of the run from then on."""
+
+
 class LaterEntries(TypedDict, total=False):
     """Entries of run.yaml that are set while a run goes through its times, or afterwards."""
 
@@ -97,6 +115,15 @@ class LaterEntries(TypedDict, total=False):
     heartbeat: Heartbeat
     snapshot: float
     model_sha256: str
+    working_directory: str
+    """To which relative paths in the settings refer."""
+    sources: dict[str, str]
+    """Checksums of the code that determines the results: rooms of this package, and files of the user by path."""
+    resumed: list[Resumption]
+    stopped_at: float
+    """Time of the simulation at which a signal stopped the run."""
+    checksums: str
+    """Checksum of the table SHA256SUMS."""
     analysed_later: list[AnalysedLater]
 
 
@@ -145,26 +172,47 @@ def read_record(directory: Path) -> RunData:
 
     path = Path(directory) / RUN_YAML
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        text = path.read_text(encoding="utf-8")
+        data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except FileNotFoundError as error:
         raise RecordError(
             f"{directory}: must be a run directory (got no {RUN_YAML}). Give the path of a run."
         ) from error
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise RecordError(f"{path}: must be readable YAML (got: {error}). Restore it from a copy.") from error
     if not isinstance(data, dict) or "id" not in data or "status" not in data:
         raise RecordError(f"{path}: must have an id and a status (got something else). Is it a run of topo_exp?")
-    if data.get("format", 0) > RUN_YAML_FORMAT:
-        raise RecordError(
-            f"{path}: must have format {RUN_YAML_FORMAT} or lower (got {data['format']}). Update topo_exp."
-        )
+    layout = data.get("format", 0)
+    if not isinstance(layout, int) or layout > RUN_YAML_FORMAT:
+        raise RecordError(f"{path}: must have format {RUN_YAML_FORMAT} or lower (got {layout}). Update topo_exp.")
+    if layout >= 2 and _checksum_in(text) is None:
+        raise RecordError(f"{path}: must end in its checksum (got a file that is cut off). Restore it from a copy.")
     checked: RunData = data  # type: ignore[assignment]  # whatever YAML holds; an unknown layout was refused above
     return checked
 
 
 def write_record(directory: Path, data: RunData) -> None:
     """Write the run.yaml of a run directory."""
-    write_text(directory / RUN_YAML, dump_yaml(data))
+    text = dump_yaml({**data, "format": RUN_YAML_FORMAT})
+    write_text(directory / RUN_YAML, f"{text}{CHECKSUM_LINE}{hashlib.sha256(text.encode()).hexdigest()}\n")
+
+
+def record_is_unchanged(directory: Path) -> bool:
+    """Return True if the run.yaml of a run is as the program wrote it, or is of a layout without checksum."""
+    text = (directory / RUN_YAML).read_text(encoding="utf-8", errors="replace")
+    checksum = _checksum_in(text)
+    if checksum is None:
+        return text.startswith("format: 1\n")
+    body = text[: text.rindex(CHECKSUM_LINE)]
+    return hashlib.sha256(body.encode()).hexdigest() == checksum
+
+
+def _checksum_in(text: str) -> str | None:
+    """Return the checksum in the last line of a run.yaml; None if that is not whole."""
+    last = text.removesuffix("\n").rpartition("\n")[2]
+    checksum = last.removeprefix(CHECKSUM_LINE)
+    is_whole = last.startswith(CHECKSUM_LINE) and len(checksum) == 64 and text.endswith("\n")
+    return checksum if is_whole else None
 
 
 def amend_record(directory: Path, change: Callable[[RunData], object]) -> None:

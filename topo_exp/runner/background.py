@@ -53,6 +53,10 @@ class BackgroundRecorder:
             wait([self._snapshot])
         self._snapshot = self._submit(lambda: self._recorder.complete_time(time, snapshot))
 
+    def run_in_order(self, call: Callable[[], None]) -> None:
+        """Run a function in the thread, after everything queued before it."""
+        self._submit(call)
+
     def wait_until_recorded(self) -> None:
         """Wait until everything queued so far is recorded."""
         while self._pending:
@@ -66,9 +70,9 @@ class BackgroundRecorder:
     def close(self, status: Status, error: ErrorData | None) -> None:
         """Wait for all work, log its errors, and close the recorder."""
         self._thread.shutdown(wait=True)
-        for failure in (future.exception() for future in self._pending):
-            if failure is not None:
-                log.error("%s", failure)
+        failures = [failure for future in self._pending if (failure := future.exception()) is not None]
+        for failure in failures:
+            log.error("%s", failure)
         self._recorder.close(status, error)
 
     def _submit(self, call: Callable[[], None]) -> Future[None]:

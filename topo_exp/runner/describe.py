@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import os
 import platform
 import socket
+import sys
 import uuid
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
 from topo_exp.about import VERSION
-from topo_exp.record.processes import process_start
+from topo_exp.record.checked import file_sha256
+from topo_exp.record.processes import ProcessData, process_start
 from topo_exp.record.run_yaml import RUN_YAML_FORMAT, HostData, RunData, now, yaml_data
 from topo_exp.runner.options import recorded_options
 from topo_exp.runner.spec import Hook, RunSpec
@@ -49,14 +53,16 @@ def describe(spec: RunSpec, directory: Path) -> RunData:
         "sweep": options.sweep_id,
         "experiment": options.experiment_name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or spec.model,
         "options": _data({**recorded_options(options), "before": _names(spec.before), "after": _names(spec.after)}),
+        "working_directory": str(Path.cwd()),
+        "sources": source_checksums(spec),
         "model_source": None if spec.model_source is None else str(spec.model_source),
         "started": now(),
         "ended": None,
         "reached": None,
         "recorded": [],
-        "process": {"host": socket.gethostname(), "pid": os.getpid(), "start": process_start(os.getpid())},
+        "process": this_process(),
         "host": _host(),
-        "versions": _versions(),
+        "versions": installed_versions(),
         "code": {},
         "size": {},  # type: ignore[typeddict-item]  # filled in when the simulation is built
         "seconds": {},
@@ -64,6 +70,56 @@ def describe(spec: RunSpec, directory: Path) -> RunData:
         "warnings": 0,
         "error": None,
     }
+
+
+def this_process() -> ProcessData:
+    """Describe this process."""
+    return {"host": socket.gethostname(), "pid": os.getpid(), "start": process_start(os.getpid())}
+
+
+def source_checksums(spec: RunSpec) -> dict[str, str]:
+    """Return checksums of the code that determines the results of a run.
+
+    Args:
+        spec: The run.
+
+    Returns:
+        For each room of this package that computes results, and for each file of the user's by its path, its SHA-256.
+        Files of the user are those of the model, of analyses and of functions called before or after the run, and the
+        modules in the same folders that have been imported.
+    """
+    package = Path(__file__).parents[1]
+    functions = [*spec.analyses.values(), *spec.before, *spec.after]
+    files = {path for path in (spec.model_source, *map(_file_of, functions)) if path is not None}
+    own = {path for path in files if package not in path.parents}
+    folders = {path.parent for path in own}
+    modules = [getattr(module, "__file__", None) for name, module in list(sys.modules.items()) if name != "__main__"]
+    beside = {path for path in (Path(str(file)).resolve() for file in modules if file) if path.parent in folders}
+    return {**package_checksums(), **{str(path): file_sha256(path) for path in sorted(own | beside) if path.is_file()}}
+
+
+def package_checksums() -> dict[str, str]:
+    """Return a checksum of each room of this package that computes results."""
+    package = Path(__file__).parents[1]
+    return {f"topo_exp.{name}": _folder_sha256(package / name) for name in ("engine", "models", "analysis")}
+
+
+def _file_of(function: object) -> Path | None:
+    """Return the file that defines a function; None if there is none."""
+    inner = inspect.unwrap(getattr(function, "func", function))  # type: ignore[arg-type]  # checked to be callable
+    try:
+        file = inspect.getsourcefile(inner if callable(inner) and hasattr(inner, "__code__") else type(inner))
+    except TypeError:
+        return None
+    return None if file is None or not Path(file).is_file() else Path(file).resolve()
+
+
+def _folder_sha256(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
 
 
 def _data(values: Mapping[str, object]) -> dict[str, Data]:
@@ -94,7 +150,8 @@ def _memory_mb() -> int | None:
         return None
 
 
-def _versions() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
+    """Return the versions of Python, of this package and of the libraries that results depend on."""
     versions = {"python": platform.python_version()}
     for package in ("topo-exp", *REPORTED_PACKAGES):
         try:

@@ -37,6 +37,10 @@ NICENESS = 3
 """The simulation has priority when there are more processes than cores."""
 WAITING_PICTURES = 64
 """Figures that may be queued before the simulation waits for the worker."""
+REPORT_EVERY = 0.5
+"""Seconds between two reports of the number of figures that are drawn."""
+STOP_PATIENCE = 0.5
+"""Seconds to wait for the figure that is being drawn when drawing is stopped."""
 DONE, NOT_FOUND, FAILED = b"d", b"n", b"f"
 
 
@@ -67,6 +71,11 @@ class FigureWriter:
         self._jobs: queue.Queue[tuple[PictureOrder, bytes | None] | None] = queue.Queue(WAITING_PICTURES)
         self._thread: threading.Thread | None = None
         self._worker: subprocess.Popen[bytes] | None = None
+        self._is_stopped = False
+        self.ordered = 0
+        """Number of figures that were submitted."""
+        self.finished = 0
+        """Number of figures that were drawn, or could not be."""
 
     def submit(self, order: PictureOrder) -> None:
         """Queue a figure; waits while the queue is full."""
@@ -76,26 +85,66 @@ class FigureWriter:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="drawing", daemon=True)
             self._thread.start()
-        self._jobs.put((order, pickled))
+        self.ordered += 1
+        self._put((order, pickled))
 
-    def finish(self) -> None:
-        """Wait until every figure is on disk, and end the worker."""
-        if self._thread is not None:
-            self._jobs.put(None)
-            self._thread.join()
+    def finish(self, report: Callable[[int, int], None] | None = None) -> None:
+        """Wait until every figure is on disk, and end the worker.
+
+        Args:
+            report: Called every REPORT_EVERY seconds with the number of finished figures and that of all.
+        """
+        if (thread := self._thread) is not None:
+            self._put(None)
+            while thread.is_alive():
+                thread.join(REPORT_EVERY)
+                if report is not None and thread.is_alive():
+                    report(self.finished, self.ordered)
             self._thread = None
+
+    def stop(self) -> None:
+        """Drop all figures that are queued, and end the worker soon; may be called at any time."""
+        self._is_stopped = True
+        with suppress(queue.Empty):
+            while True:
+                self._jobs.get_nowait()
+        if (thread := self._thread) is None:
+            return
+        self._put(None)
+        thread.join(STOP_PATIENCE)
+        if thread.is_alive() and (worker := self._worker) is not None:
+            worker.kill()
+            thread.join(STOP_PATIENCE)
+        self._thread = None
+
+    def _put(self, job: tuple[PictureOrder, bytes | None] | None) -> None:
+        """Queue a job; wait while the queue is full, unless drawing has been stopped."""
+        while True:
+            try:
+                self._jobs.put(job, timeout=REPORT_EVERY)
+            except queue.Full:
+                if not self._is_stopped:
+                    continue
+            return
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             order, pickled = job
+            if self._is_stopped:
+                continue
             try:
                 if pickled is None or not self._drawn_by_worker(pickled):
                     save_figure(order.name, order.draw, order.paths, style=order.style, cell=order.cell)
             except BaseException as error:  # noqa: BLE001  passed to the caller, which decides whether the run fails
-                self._on_done(order, error)
+                self._done(order, error)
             else:
-                self._on_done(order, None)
+                self._done(order, None)
         self._end_worker()
+
+    def _done(self, order: PictureOrder, error: BaseException | None) -> None:
+        self.finished += 1
+        if error is None or not self._is_stopped:
+            self._on_done(order, error)
 
     def _drawn_by_worker(self, pickled: bytes) -> bool:
         """Return False if the worker cannot import the function, or has ended."""
@@ -108,6 +157,8 @@ class FigureWriter:
             self._worker.stdin.flush()
             answer, text = _read_answer(self._worker.stdout)
         except (OSError, EOFError) as error:
+            if self._is_stopped:
+                raise FigureError("drawing was stopped") from error
             log.warning("the drawing worker ended early (%s): this process draws the rest", error or "no answer")
             self._end_worker()
             return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -66,38 +66,67 @@ class Measuring:
         """True if any analysis uses the maps of all times."""
         return bool(self._of["maps over time"])
 
+    @property
+    def names_at(self) -> frozenset[str]:
+        """Names of the analyses that are applied at each time."""
+        return frozenset([*self._of["simulation"], *self._of["maps"]])
+
     def at(
         self, sim: Simulation | None, time: float, stored: Mapping[str, xr.Dataset] | None = None
     ) -> Iterator[NamedResult]:
-        """Yield the results at a time: of the analyses of the simulation, then of the analyses of maps.
+        """Yield name, time and result of each result at a time; see `by_analysis`."""
+        for _, results in self.by_analysis(sim, time, stored):
+            yield from ((key, time, result) for key, result in results.items())
+
+    def by_analysis(
+        self,
+        sim: Simulation | None,
+        time: float,
+        stored: Mapping[str, xr.Dataset] | None = None,
+        *,
+        skip: Collection[str] = (),
+    ) -> Iterator[tuple[str, dict[str, Result]]]:
+        """Apply the analyses of a time: those of the simulation, then those of maps.
 
         Args:
             sim: The simulation at that time, which is left unchanged; None if no analysis needs it.
             time: Of the results.
             stored: Maps of that time that were recorded earlier; maps measured now take precedence.
+            skip: Names of analyses that are not applied, since their results are recorded.
 
         Yields:
-            Name, time and result.
+            Name of the analysis, and its results by their names; none if it failed and `fail` did not raise.
         """
         when = f"at time {time:g}"
         measured: dict[str, xr.Dataset] = {}
         for name, analysis in self._of["simulation"].items():
-            assert sim is not None
-            found = self._call(name, when, analysis, sim, results_by_name, context=sim.frozen()) or {}
-            measured.update({key: result.maps for key, result in found.items() if result.maps is not None})
-            yield from ((key, time, result) for key, result in found.items())
+            if name not in skip:
+                assert sim is not None
+                found = self._call(name, when, analysis, sim, results_by_name, context=sim.frozen()) or {}
+                measured.update({key: result.maps for key, result in found.items() if result.maps is not None})
+                yield name, found
         for name, analysis in self._of["maps"].items():
-            found = self._call(name, when, analysis, _Copies(measured, stored or {}), results_by_name) or {}
-            measured.update({key: result.maps for key, result in found.items() if result.maps is not None})
-            yield from ((key, time, result) for key, result in found.items())
+            if name not in skip:
+                found = self._call(name, when, analysis, _Copies(measured, stored or {}), results_by_name) or {}
+                measured.update({key: result.maps for key, result in found.items() if result.maps is not None})
+                yield name, found
 
     def over_time(self, directory: Path) -> Iterator[NamedResult]:
-        """Yield the results of the analyses over time, which read the maps of a whole run from its directory."""
+        """Yield name, time and result of each result of the analyses over time; see `over_time_by_analysis`."""
+        for _, results in self.over_time_by_analysis(directory):
+            for time, named in results.items():
+                yield from ((key, time, result) for key, result in named.items())
+
+    def over_time_by_analysis(self, directory: Path) -> Iterator[tuple[str, dict[float, dict[str, Result]]]]:
+        """Apply the analyses over time, which read the maps of a whole run from its directory.
+
+        Yields:
+            Name of the analysis, and its results by time and name.
+        """
         for name, analysis in self._of["maps over time"].items():
             run = RunHandle(directory)
             check = partial(_results_by_time, times=run.times)
-            for time, results in (self._call(name, "over time", analysis, run.maps, check) or {}).items():
-                yield from ((key, time, result) for key, result in results.items())
+            yield name, self._call(name, "over time", analysis, run.maps, check) or {}
 
     def _call(
         self,

@@ -151,9 +151,19 @@ class RunOptions:
         param.Selector(
             default="last",
             objects=["last", "all", "none"],
-            doc="Which states are kept: snapshot.npz at the last time, or checkpoints/ at all of them as well.",
+            doc="Which states stay at the end: snapshot.npz of the last time, or checkpoints/ of all times as well.",
         ),
         _text,
+    )
+    checkpoint_every: float = _option(
+        param.Number(
+            default=10.0,
+            bounds=(0, None),
+            doc="Minutes between restart points, from which an interrupted run continues. They are written at each "
+            "analysis time, too; 0: only there.",
+        ),
+        float,
+        in_name=False,
     )
     figure_formats: tuple[str, ...] = _option(
         param.ListSelector(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
@@ -34,6 +36,7 @@ class ProgressDisplay:
         self._live = live and self._stream.isatty()
         self._bar: _Bar | None = None
         self._logged = time.monotonic()
+        self._has_begun = False
         self._simulated = 0.0
         self._seconds = 0.0
 
@@ -48,10 +51,12 @@ class ProgressDisplay:
         Args:
             time_reached: In iterations.
             iterations: Simulated since the last call.
-            seconds: Time that they took.
+            seconds: Time that they took. The first slice is not counted, since it may include compilation.
         """
-        self._simulated += iterations
-        self._seconds += seconds
+        if self._has_begun:
+            self._simulated += iterations
+            self._seconds += seconds
+        self._has_begun = self._has_begun or iterations > 0
         if self._bar is not None:
             self._bar.show(self.rate, completed=time_reached)
         if self._is_log_due():
@@ -74,6 +79,41 @@ class ProgressDisplay:
     def rate(self) -> str:
         """Simulated iterations per second, as text; empty before the first."""
         return f"{self._simulated / self._seconds:.3g} iterations/s" if self._simulated and self._seconds else ""
+
+    def say(self, text: str) -> None:
+        """Show the present work of the run: beside the bar, or as a line if there is no bar yet; and in the log."""
+        if self._bar is not None:
+            self._bar.show(text)
+        elif self._live:
+            self._stream.write(f"{text}\n")
+        if self._is_log_due():
+            log.info("%s", text)
+
+    @contextmanager
+    def saying(self, text: Callable[[float], str], *, after: float = 1.0) -> Iterator[None]:
+        """Show a text each second while the block runs.
+
+        Args:
+            text: Returns the text, from the seconds since the block began; empty for nothing.
+            after: Seconds before the first text.
+        """
+        ended = threading.Event()
+        began = time.monotonic()
+
+        def repeat() -> None:
+            delay = after
+            while not ended.wait(delay):
+                delay = 1.0
+                if shown := text(time.monotonic() - began):
+                    self.say(shown)
+
+        thread = threading.Thread(target=repeat, name="progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def write(self, text: str, stream: TextIO) -> None:
         """Write a text to a stream without overwriting the bar."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 from topo_exp.record.live import RunRecord
@@ -42,10 +43,17 @@ class CombinedRecorder:
     Args:
         directory_recorder: Its errors are errors of the run.
         views: Recorders that display the run: the error of one is logged once, and that view is then left out.
+        waiting: Returns a context in which the name of a view that is being waited for is shown.
     """
 
-    def __init__(self, directory_recorder: Recorder, views: Iterable[Recorder] = ()) -> None:
+    def __init__(
+        self,
+        directory_recorder: Recorder,
+        views: Iterable[Recorder] = (),
+        waiting: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
+    ) -> None:
         self._directory_recorder = directory_recorder
+        self._waiting = waiting
         self._views = list(views)
 
     def open(self, record: RunRecord) -> None:
@@ -71,7 +79,11 @@ class CombinedRecorder:
     def close(self, status: Status, error: ErrorData | None) -> None:
         """Close all recorders, the views after the directory is complete."""
         self._directory_recorder.close(status, error)
-        self._call_views(lambda view: view.close(status, error))
+        self._call_views(lambda view: self._close_view(view, status, error))
+
+    def _close_view(self, view: Recorder, status: Status, error: ErrorData | None) -> None:
+        with self._waiting(type(view).__name__.removesuffix("Recorder").replace("Mlflow", "MLflow")):
+            view.close(status, error)
 
     def _call_views(self, call: Callable[[Recorder], None]) -> None:
         for view in list(self._views):

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, handled only where no work is half done."""
+"""Ctrl-C and the signals of batch systems, handled only where no work is half done."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 
-STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU", "SIGUSR1", "SIGUSR2")
+"""Ctrl-C; the end of a job; a closed terminal; a limit of CPU time; warnings that batch systems send before the end."""
+STOPPING = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
 
 Handler = Callable[[int, FrameType | None], object] | int | None
 
@@ -32,13 +34,16 @@ class Interrupted(BaseException):
 class Interruptions:
     """Turn stopping signals into `Interrupted`, inside `allowed()` only, and there not inside `held()`.
 
-    Elsewhere the first signal is deferred to the next place where it is allowed; a second one is raised at once.
-    Outside the main thread, where Python allows no handlers, nothing is changed.
+    Elsewhere the first signal is deferred to the next place where it is allowed; a second one is raised at once. After
+    `Interrupted` was raised, further signals are ignored, since they ask for what is being done: the run is closed,
+    which takes seconds. If a user's function has caught it, it is raised again at the next `held()`. Outside the main
+    thread, where Python allows no handlers, nothing is changed.
     """
 
     def __init__(self) -> None:
         self._held = 1
         self._pending: int | None = None
+        self._raised: int | None = None
         self._previous: dict[int, Handler] = {}
 
     def __enter__(self) -> Interruptions:
@@ -66,7 +71,13 @@ class Interruptions:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Defer the first signal to the end of the block."""
+        """Defer the first signal to the end of the block.
+
+        Raises:
+            Interrupted: A signal stopped the run before, and a function has caught the exception.
+        """
+        if self._raised is not None:
+            raise Interrupted(self._raised)
         self._held += 1
         try:
             yield
@@ -76,12 +87,16 @@ class Interruptions:
 
     def _check(self) -> None:
         if self._pending is not None and not self._held:
-            number, self._pending = self._pending, None
-            raise Interrupted(number)
+            self._raise(self._pending)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._raised is not None:
+            return
         if self._held and self._pending is None:
             self._pending = number
         else:
-            self._pending = None
-            raise Interrupted(number)
+            self._raise(number)
+
+    def _raise(self, number: int) -> None:
+        self._pending, self._raised = None, number
+        raise Interrupted(number)

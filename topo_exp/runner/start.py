@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from topo_exp.record.results import TimeResults
 from topo_exp.typing import State
 
 if TYPE_CHECKING:
@@ -18,10 +19,12 @@ class Start:
     Args:
         state: State that the simulation takes after it was built; None to start as built, at time 0.
         reached: Last analysis time whose results need not be measured again; None if there is none.
+        results: Results of the next analysis time that are complete, by name of the analysis.
     """
 
     state: State | None = None
     reached: float | None = None
+    results: TimeResults = field(default_factory=dict)
 
     def prepare(self, sim: Simulation) -> None:
         """Bring a simulation that was just built to the starting point.

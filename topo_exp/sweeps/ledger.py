@@ -16,23 +16,19 @@ References:
     open(2) and link(2) of Linux on exclusive creation over NFS.
 """
 
-import errno
-import json
 import os
 import re
-import socket
 import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from topo_exp.errors import RecordError
-from topo_exp.record.processes import process_start
+from topo_exp.record.holders import Holder, create_once, holder_in, read_facts
 
 State = Literal["waiting", "running", "done", "failed", "interrupted"]
 
@@ -43,42 +39,6 @@ BEAT_EVERY = 20.0
 """Seconds between heartbeats."""
 
 _NAME = re.compile(r"([0-9a-f]+)\.(?:([0-9]{4,})\.(lease|run|failed|interrupted)|done)")
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
-
-
-@dataclass(frozen=True)
-class Holder:
-    """A process, told apart from every other one.
-
-    Attributes:
-        host: Name of its host.
-        machine: Boot and process namespace of its kernel: only within one of these do process ids mean anything.
-        pid: Its id.
-        start: The kernel's start time of the process.
-    """
-
-    host: str
-    machine: str
-    pid: int
-    start: int | None
-
-    @classmethod
-    def of(cls, pid: int) -> "Holder":
-        """Describe a process of this host."""
-        return cls(socket.gethostname(), _machine(), pid, process_start(pid))
-
-    @property
-    def is_here(self) -> bool:
-        """True if the process ran where this one runs, so that its id can be looked up."""
-        return self.host == socket.gethostname() and self.machine == _machine()
-
-    @property
-    def is_gone(self) -> bool:
-        """True if the process is known to have ended."""
-        if not self.is_here:
-            return False
-        start = process_start(self.pid)
-        return start is None or (self.start is not None and start != self.start)
 
 
 @dataclass(frozen=True)
@@ -154,7 +114,7 @@ class Lease:
 
     def set_run(self, directory: str) -> None:
         """Record the name of the run's directory, so that the next attempt can continue it."""
-        _create(self._path("run"), {"run": directory})
+        create_once(self._path("run"), {"run": directory})
 
     def finish(self, run: str) -> bool:
         """Record that the point is done.
@@ -166,15 +126,15 @@ class Lease:
             False if another attempt has finished it before: that one counts.
         """
         facts = {"attempt": self.attempt, "run": run, "time": time.time()}
-        return _create(self._directory / f"{self.key}.done", facts)
+        return create_once(self._directory / f"{self.key}.done", facts)
 
     def fail(self, message: str) -> None:
         """Record that the attempt failed: the point is not tried again unless that is asked for."""
-        _create(self._path("failed"), {"message": message, "time": time.time()})
+        create_once(self._path("failed"), {"message": message, "time": time.time()})
 
     def interrupt(self, message: str) -> None:
         """Record that the attempt was stopped: the point may be tried again at once."""
-        _create(self._path("interrupted"), {"message": message, "time": time.time()})
+        create_once(self._path("interrupted"), {"message": message, "time": time.time()})
 
     def _path(self, kind: str, attempt: int | None = None) -> Path:
         return _path(self._directory, self.key, self.attempt if attempt is None else attempt, kind)
@@ -210,9 +170,9 @@ class Ledger:
     def runs(self, key: str) -> list[str]:
         """Return the names of the run directories of a point's attempts, the finished or last one first."""
         kinds = self._listed().get(key, {})
-        names = [str(_read(self._directory / f"{key}.done").get("run", ""))] if "done" in kinds else []
+        names = [str(read_facts(self._directory / f"{key}.done").get("run", ""))] if "done" in kinds else []
         for attempt in sorted(kinds.get("run", ()), reverse=True):
-            names.append(str(_read(_path(self._directory, key, attempt, "run")).get("run", "")))
+            names.append(str(read_facts(_path(self._directory, key, attempt, "run")).get("run", "")))
         return [name for name in dict.fromkeys(names) if name]
 
     def acquire(
@@ -249,7 +209,7 @@ class Ledger:
     def _claim(self, key: str, attempt: int) -> Lease | None:
         """Make the lease of an attempt, unless another process has made it."""
         holder = self._holder or Holder.of(os.getpid())
-        if not _create(_path(self._directory, key, attempt, "lease"), asdict(holder)):
+        if not create_once(_path(self._directory, key, attempt, "lease"), asdict(holder)):
             return None
         if (self._directory / f"{key}.done").exists():  # finished since the directory was listed
             _path(self._directory, key, attempt, "lease").unlink()
@@ -265,14 +225,14 @@ class Ledger:
         ends: tuple[State, ...] = ("failed", "interrupted")
         for end in ends:
             if attempts in kinds.get(end, ()):
-                message = str(_read(_path(self._directory, key, attempts, end)).get("message", ""))
+                message = str(read_facts(_path(self._directory, key, attempts, end)).get("message", ""))
                 return PointState(key, end, attempts, message=message)
         return self._held(key, attempts, now)
 
     def _held(self, key: str, attempt: int, now: float) -> PointState:
         """Return the state of a point whose last attempt has no recorded end."""
         path = _path(self._directory, key, attempt, "lease")
-        holder = _holder_in(_read(path))
+        holder = holder_in(read_facts(path))
         try:
             age = now - path.stat().st_mtime
         except FileNotFoundError:  # taken back since the directory was listed
@@ -316,78 +276,3 @@ class Ledger:
 
 def _path(directory: Path, key: str, attempt: int, kind: str) -> Path:
     return directory / f"{key}.{attempt:04d}.{kind}"
-
-
-def _create(path: Path, facts: Mapping[str, object]) -> bool:
-    """Make a file with some facts, whole and durable, unless it exists.
-
-    Returns:
-        True if this call has made it.
-
-    Raises:
-        RecordError: The directory cannot be written.
-    """
-    text = json.dumps(facts)
-    temporary = path.with_name(f".{uuid.uuid4().hex}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _write(temporary, text)
-            return _link(temporary, path, text)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise RecordError(f"{path}: must be writable (got {error}). Check the disk and the owner.") from error
-
-
-def _link(temporary: Path, path: Path, text: str) -> bool:
-    """Give a file a second name, unless that exists."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        # NFS repeats a request whose answer was lost, and then reports the link that it made itself
-        return temporary.stat().st_nlink == 2
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        try:
-            _write(path, text)
-        except FileExistsError:
-            return False
-    return True
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a new file to the disk."""
-    with path.open("x", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _read(path: Path) -> dict[str, object]:
-    """Read the facts in a file; none if it is gone, or was cut off where the file system has no links."""
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    except OSError as error:
-        raise RecordError(f"{path}: must be readable (got {error}). Check its owner.") from error
-    return facts if isinstance(facts, dict) else {}
-
-
-def _holder_in(facts: Mapping[str, object]) -> Holder | None:
-    host, machine, pid, start = (facts.get(name) for name in ("host", "machine", "pid", "start"))
-    if isinstance(host, str) and isinstance(machine, str) and isinstance(pid, int):
-        return Holder(host, machine, pid, start if isinstance(start, int) else None)
-    return None
-
-
-@cache
-def _machine() -> str:
-    """Name the running kernel and the process namespace; '' where the system does not say."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return ""

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 PATIENCE = 20.0
 """Seconds to wait at the end for MLflow, besides PATIENCE_SHARE of the run's own time."""
 PATIENCE_SHARE = 0.02
+PATIENCE_WHEN_STOPPED = 0.3
+"""Seconds to wait for MLflow after a signal: its process ends in the background."""
 
 
 class MlflowRecorder:
@@ -62,10 +64,12 @@ class MlflowRecorder:
             return
         assert self._process.stdin is not None
         self._process.stdin.close()
+        patience = PATIENCE_WHEN_STOPPED if status == "killed" else PATIENCE + PATIENCE_SHARE * self._seconds()
         try:
-            code = self._process.wait(PATIENCE + PATIENCE_SHARE * self._seconds())
+            code = self._process.wait(patience)
         except subprocess.TimeoutExpired:
-            log.warning(
+            log.log(
+                logging.INFO if status == "killed" else logging.WARNING,
                 "MLflow is still being updated, by process %d in the background. "
                 "If it does not end: python -m topo_exp sync %s",
                 self._process.pid,

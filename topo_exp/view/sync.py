@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from topo_exp.errors import RecordError
-from topo_exp.record.files import locked
+from topo_exp.record.files import delete_leftovers, locked
+from topo_exp.record.lease import is_leased
 from topo_exp.view.store import Store, prepare_environment, store_of
 from topo_exp.view.view import Added, MlflowView
 
@@ -28,6 +29,8 @@ def sync_runs(directories: Iterable[Path]) -> Iterator[tuple[Path, Added | Excep
             if not mine:
                 yield directory, None
                 continue
+            if not is_leased(directory):
+                delete_leftovers(directory)
             store = store_of(directory)
             view = views.setdefault(store, MlflowView(store))
             try:

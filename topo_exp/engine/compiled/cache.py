@@ -36,16 +36,27 @@ load(directory, SECOND_HALF)
 @cache
 def kernels() -> ModuleType:
     """Return the module `kernels.entries`, whose functions are loaded from the cache, or compiled and stored in it."""
-    import numba
-    from llvmlite import binding
-
-    name = f"{binding.get_host_cpu_name()}-numba{numba.__version__}-py{sys.version_info.major}{sys.version_info.minor}"
-    directory = _cache_directory(f"{name}-{source_hash(KERNELS)}")
+    directory = _directory()
     with _one_at_a_time(directory) as compiled:
         if not compiled:
             with _second_process(str(directory)):
                 load(str(directory), ["settle"])
         return load(str(directory), ["entries"])
+
+
+def is_compiled() -> bool:
+    """Return True if an earlier process, or this one, has compiled the kernels and stored them."""
+    return (_directory() / "compiled").exists()
+
+
+@cache
+def _directory() -> Path:
+    """Return the cache directory for this processor, these versions and this source."""
+    import numba
+    from llvmlite import binding
+
+    name = f"{binding.get_host_cpu_name()}-numba{numba.__version__}-py{sys.version_info.major}{sys.version_info.minor}"
+    return _cache_directory(f"{name}-{source_hash(KERNELS)}")
 
 
 def load(directory: str, modules: Iterable[str]) -> ModuleType:

@@ -1,0 +1,219 @@
+"""The description of a recorded run, made again from its record, so that the run can be continued."""
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]  # it ships no type information
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from topo_exp.about import PROGRAM
+from topo_exp.compose.bridge import Settings, make_spec
+from topo_exp.compose.loading import model_names
+from topo_exp.compose.overrides import command_line, literal, written_settings
+from topo_exp.errors import ConfigError, RecordError
+from topo_exp.record.checked import file_sha256
+from topo_exp.record.handle import RunHandle
+from topo_exp.record.layout import HYDRA, PROVENANCE
+from topo_exp.runner.describe import installed_versions, package_checksums
+from topo_exp.runner.spec import RunSpec
+from topo_exp.runner.times import analysis_times
+
+COMPARED_VERSIONS = ("python", "topo-exp", "numpy", "numba", "param", "scipy", "xarray")
+"""Software on which results depend; other versions are recorded, but may differ."""
+
+
+def recorded_code(run: RunHandle, *, may_differ: bool = False) -> list[str]:
+    """List the code outside this package that continuing a run executes, and that is not known to be the user's own.
+
+    A file is the user's own if it is still at the place where the run was made, unchanged, outside the run directory,
+    and belongs to the user who resumes. Everything else may have been written by the author of the record.
+
+    Args:
+        run: The recorded run.
+        may_differ: Whether the user has accepted that files have changed.
+
+    Returns:
+        Files and functions; empty if continuing the run executes nothing of another user's.
+    """
+    sources = run.metadata.get("sources", {})
+    model = run.metadata["model_source"]
+    references = [str(entry.get("_target_")) for entry in _mappings(run.metadata["analysis"])]
+    references += [str(name) for when in ("before", "after") for name in _config(run).get(when) or []]
+    code = [] if model is None or _is_of_this_package(run) else [str(model)]
+    for reference in references:
+        file, colon, _ = reference.rpartition(":")
+        if colon and file.endswith(".py"):
+            code.append(str(_absolute(run, file)))
+        elif not reference.startswith("topo_exp.analysis.") and reference != "None":
+            code.append(reference)
+    code += [path for path in sources if not path.startswith("topo_exp.")]
+    return [each for each in dict.fromkeys(code) if not _is_own(run, each, None if may_differ else sources)]
+
+
+def recorded_spec(run: RunHandle, *, times: Sequence[float] | None = None) -> RunSpec:
+    """Describe a recorded run again; the user's own files in it are executed.
+
+    Args:
+        run: The recorded run.
+        times: Analysis times that replace the recorded ones.
+
+    Returns:
+        The description, with the options, parameters and analyses of the record.
+
+    Raises:
+        RecordError: The record lacks the composed configuration.
+        TopoExpError: The model or an analysis is not found, or refuses the recorded settings.
+    """
+    config = _config(run)
+    words = [str(word) for word in yaml.safe_load(_text(run, "overrides.yaml")) or []]
+    texts: dict[str, str] = {}
+    command = run.metadata["command"]
+    config["times"] = list(run.metadata["times"]) if times is None else list(times)
+    if times is not None:
+        written = f"times={literal([_whole(time) for time in times])}"
+        command = _with_times(command, written)
+        words = [*(word for word in words if word.partition("=")[0] != "times"), written]
+        texts = {
+            "config.yaml": yaml.safe_dump({**_config(run), "times": config["times"]}, sort_keys=False),
+            "overrides.yaml": yaml.safe_dump(words),
+        }
+    config["model"] = _model(run)
+    config["analysis"] = {
+        name: {**entry, "_target_": _absolute_reference(run, str(entry["_target_"]))}
+        for name, entry in dict(config.get("analysis") or {}).items()
+        if entry is not None
+    }
+    for when in ("before", "after"):
+        config[when] = [_absolute_reference(run, str(name)) for name in config.get(when) or []]
+    spec = make_spec(Settings(config=config, given=written_settings(words), command=command, texts=texts))
+    return replace(spec, model=str(run.metadata["model"]))
+
+
+def differences(run: RunHandle) -> list[str]:
+    """List the differences of code and versions between a recorded run and this program; nothing is executed."""
+    present = package_checksums()
+    found = []
+    for name, checksum in sorted(run.metadata.get("sources", {}).items()):
+        if name.startswith("topo_exp."):
+            if present.get(name) != checksum:
+                found.append(f"{name}: changed")
+        elif Path(name).is_file():
+            if file_sha256(Path(name)) != checksum:
+                found.append(f"{name}: changed")
+        elif name != run.metadata["model_source"] or not _has_copy(run, checksum):
+            found.append(f"{name}: missing")
+    versions = installed_versions()
+    for name in COMPARED_VERSIONS:
+        before = run.metadata["versions"].get(name)
+        if before is not None and before != versions[name]:
+            found.append(f"{name}: version {before} in the record, {versions[name]} here")
+    return found
+
+
+def _has_copy(run: RunHandle, checksum: str) -> bool:
+    """Return True if the run directory has the recorded copy of the model's file."""
+    copy = run.directory / PROVENANCE / Path(str(run.metadata["model_source"])).name
+    return copy.is_file() and file_sha256(copy) == checksum
+
+
+def extended_times(run: RunHandle, times: object) -> tuple[float, ...]:
+    """Return the analysis times of a run that is extended.
+
+    Args:
+        run: A finished run.
+        times: The later times, or all times.
+
+    Raises:
+        ParameterError: They are no analysis times.
+        ConfigError: A time that is not later than the last recorded one is new, or none is later.
+    """
+    wanted = analysis_times(times)
+    last = max(run.times)
+    later = tuple(time for time in wanted if time > last)
+    missed = [time for time in wanted if time <= last and time not in run.times]
+    if missed:
+        raise ConfigError(
+            f"times: must be later than the last time of {run.directory.name}, {last:g} (got {missed[0]:g}). "
+            "Leave it out."
+        )
+    if not later:
+        raise ConfigError(f"times: must hold a time later than {last:g} (got {list(wanted)}). Add one.")
+    return (*run.times, *later)
+
+
+def _config(run: RunHandle) -> dict[str, Any]:
+    """Read the composed configuration of a run."""
+    try:
+        config = OmegaConf.to_container(OmegaConf.create(_text(run, "config.yaml")), resolve=True)
+    except (OmegaConfBaseException, yaml.YAMLError) as error:
+        raise RecordError(f"{run.directory / HYDRA / 'config.yaml'}: must be readable (got: {error}).") from error
+    if not isinstance(config, dict):
+        raise RecordError(f"{run.directory / HYDRA / 'config.yaml'}: must hold settings (got something else).")
+    return {str(name): value for name, value in config.items()}
+
+
+def _text(run: RunHandle, name: str) -> str:
+    path = run.directory / HYDRA / name
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{path}: must be readable, to continue the run (got: {error}).") from error
+
+
+def _is_of_this_package(run: RunHandle) -> bool:
+    source = Path(str(run.metadata["model_source"]))
+    return run.metadata["model"] in model_names() and source.parts[-3:-1] == ("topo_exp", "models")
+
+
+def _model(run: RunHandle) -> str:
+    """Return the name of a run's model, or the path of its file: the original if there is one, else the copy."""
+    if _is_of_this_package(run):
+        return str(run.metadata["model"])
+    if run.metadata["model_source"] is None:
+        raise RecordError(
+            f"{run.directory.name}: must have the file of its model (got a model that was defined in no file). "
+            "Continue it where it was made: sim.restore(run.state())."
+        )
+    source = Path(str(run.metadata["model_source"]))
+    copy = run.directory / PROVENANCE / source.name
+    return str(source if source.is_file() or not copy.is_file() else copy)
+
+
+def _is_own(run: RunHandle, name: str, sources: Mapping[str, str] | None) -> bool:
+    path = Path(name)
+    if not path.is_absolute() or not path.is_file() or run.directory in path.resolve().parents:
+        return False
+    is_users = path.stat().st_uid == run.directory.stat().st_uid == _user()
+    return is_users and (sources is None or file_sha256(path) == sources.get(name))
+
+
+def _user() -> int:
+    return os.getuid() if hasattr(os, "getuid") else 0
+
+
+def _mappings(entries: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [entry for entry in entries.values() if isinstance(entry, Mapping)]
+
+
+def _absolute(run: RunHandle, file: str) -> Path:
+    return (Path(run.metadata.get("working_directory", ".")) / Path(file).expanduser()).resolve()
+
+
+def _absolute_reference(run: RunHandle, reference: str) -> str:
+    file, colon, name = reference.rpartition(":")
+    return f"{_absolute(run, file)}:{name}" if colon and file.endswith(".py") else reference
+
+
+def _with_times(command: str, written: str) -> str:
+    """Replace the times in a command line."""
+    words = shlex.split(command)[len(PROGRAM.split()) :]
+    return command_line([*(word for word in words if not word.startswith("times=")), written])
+
+
+def _whole(time: float) -> float | int:
+    return int(time) if time.is_integer() else time
