@@ -280,4 +280,4 @@ def test_no_file_is_a_pickle_and_nothing_is_evaluated() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("eval", "exec", "pickle.load", "pickle.loads"):
                 found.append((str(path.relative_to(PACKAGE)), ast.unparse(node.func)))
-    assert set(found) <= {("runner/drawing.py", "pickle.loads")}
+    assert set(found) <= {("runner/rendering.py", "pickle.loads")}

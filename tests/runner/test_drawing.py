@@ -1,12 +1,28 @@
 """Pictures are drawn beside the simulation, and none is lost."""
 
+import importlib.util
+import os
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
+import pytest
+from PIL import Image
 
+from topo_exp.analysis.figure_style import FigureStyle
+from topo_exp.analysis.pictures import picture
 from topo_exp.record.pictures import picture_name
 from topo_exp.runner.drawing import FigureWriter, PictureOrder, save_figure
 from topo_exp.testing import draw_matrix
+
+
+def opened(path):
+    """Return the picture in a file, which is closed."""
+    with Image.open(path) as image:
+        image.load()
+        return image
 
 
 def drawings(folder, count=3):
@@ -72,3 +88,117 @@ def test_the_name_of_a_figure_is_kept_in_its_file(tmp_path):
     assert picture_name(path) == "V1/number 0"
     (tmp_path / "000000.00_V1_x.svg").write_text("<svg/>")
     assert picture_name(tmp_path / "000000.00_V1_x.svg") == "V1_x"
+
+
+SCRIPT = """
+import sys
+from functools import partial
+from pathlib import Path
+from matplotlib.figure import Figure
+from topo_exp.runner.drawing import FigureWriter, PictureOrder
+
+def {name}(width):
+    return Figure(figsize=(width, 1))
+
+outcomes = []
+draughtsman = FigureWriter(lambda drawing, error: outcomes.append(error))
+draughtsman.submit(PictureOrder("mine", partial({name}, 3), (Path(sys.argv[1]),), "x"))
+draughtsman.finish()
+assert outcomes == [None], outcomes
+"""
+
+
+@pytest.mark.parametrize("name", ["draw", "_serve", "rendered", "mine"])
+def test_a_users_function_may_have_any_name(tmp_path, name):
+    """A function of a script is the one that draws, also where the worker has one of that name."""
+    script, drawn = tmp_path / "script.py", tmp_path / "mine.png"
+    script.write_text(SCRIPT.format(name=name))
+    root = str(Path(__file__).parents[2])
+    subprocess.run(
+        [sys.executable, str(script), str(drawn)], check=True, timeout=120, env={**os.environ, "PYTHONPATH": root}
+    )
+    assert opened(drawn).size == (450, 150)
+
+
+def test_a_module_of_the_same_name_draws_nothing(tmp_path, monkeypatch):
+    """Where the worker would import another file of that name, the function of this process draws."""
+    for folder, width in (("mine", 3), ("other", 1)):
+        (tmp_path / folder).mkdir()
+        text = f"from matplotlib.figure import Figure\ndef mine():\n    return Figure(figsize=({width}, 1))\n"
+        (tmp_path / folder / "module_of_a_user.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path / "other"))
+    spec = importlib.util.spec_from_file_location("module_of_a_user", tmp_path / "mine" / "module_of_a_user.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "module_of_a_user", module)
+    spec.loader.exec_module(module)
+    outcomes = []
+    draughtsman = FigureWriter(lambda drawing, error: outcomes.append(error))
+    draughtsman.submit(PictureOrder("mine", module.mine, (tmp_path / "mine.png",), "x"))
+    draughtsman.finish()
+    assert outcomes == [None]
+    assert opened(tmp_path / "mine.png").size == (450, 150)
+
+
+MAP = np.linspace(0, 3, 12 * 16).reshape(12, 16)
+GRID = (np.arange(16) / 16, -np.arange(12) / 16)
+
+
+def maps(folder, style, cells=True):
+    """Order pictures of this package, of few layouts that come again, and one of a user's function."""
+    functions = {
+        "preference": picture("orientation", MAP, None, *GRID, title="A"),
+        "polar": picture("orientation_polar", MAP, MAP / 3, *GRID, title="B", pinwheels=True),
+        "again": picture("orientation", MAP / 2, MAP / 3, *GRID, title="C"),
+        "frequency": picture("feature_map", MAP, *GRID, title="D", label="f"),
+        "tuning": picture("tuning_curves", [1, 2, 4], {"u": MAP[:, :3]}, title="E", xlabel="f", log=True),
+        "tuned": picture("tuning_curves", [1, 2, 4], {"u": MAP[:, :3]}, title="F", xlabel="f"),
+        "selective": picture("selectivity", MAP / 3, *GRID, title="G"),
+        "user": partial(draw_matrix, MAP, title="t"),
+    }
+    return [
+        PictureOrder(
+            name, function, (folder / f"{name}.png",), "x", style, folder / f"{name}_cell.png" if cells else None
+        )
+        for name, function in functions.items()
+    ]
+
+
+def test_the_worker_draws_again_into_the_same_axes_and_the_pictures_stay_the_same(tmp_path):
+    """Each picture and each picture for a cell is, byte for byte, the one that is drawn here from the beginning."""
+    style = FigureStyle(dpi=200, width="100mm")
+    outcomes = []
+    draughtsman = FigureWriter(lambda drawing, error: outcomes.append(error))
+    for folder in ("first", "second"):
+        for drawing in maps(tmp_path / folder, style):
+            draughtsman.submit(drawing)
+    draughtsman.finish()
+    assert outcomes == [None] * 16
+    for drawing in maps(tmp_path / "here", style):
+        save_figure(drawing.name, drawing.draw, drawing.paths, style=drawing.style, cell=drawing.cell)
+        for path in (*drawing.paths, drawing.cell):
+            content = path.read_bytes()
+            assert (tmp_path / "first" / path.name).read_bytes() == content
+            assert (tmp_path / "second" / path.name).read_bytes() == content
+
+
+def test_a_style_reaches_the_worker_and_cells_are_square(tmp_path):
+    """Width and resolution are those of the style; pictures for a cell have 300 pixels, also of users' figures."""
+    draughtsman = FigureWriter(lambda drawing, error: None)
+    for drawing in maps(tmp_path, FigureStyle(dpi=300, width="85mm")):
+        draughtsman.submit(drawing)
+    draughtsman.finish()
+    assert opened(tmp_path / "preference.png").width == 1003
+    assert opened(tmp_path / "preference.png").info["dpi"][0] == pytest.approx(300, abs=0.1)
+    assert opened(tmp_path / "user.png").size == (600, 600)
+    for name in ("preference", "tuning", "user"):
+        assert opened(tmp_path / f"{name}_cell.png").size == (300, 300)
+        assert picture_name(tmp_path / f"{name}_cell.png") == name
+
+
+def test_no_cell_is_drawn_unless_asked_for(tmp_path):
+    """Without a path for it, there is no picture for a cell."""
+    draughtsman = FigureWriter(lambda drawing, error: None)
+    for drawing in maps(tmp_path, FigureStyle(), cells=False):
+        draughtsman.submit(drawing)
+    draughtsman.finish()
+    assert len(list(tmp_path.glob("*.png"))) == 8

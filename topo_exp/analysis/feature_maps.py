@@ -229,10 +229,18 @@ def _figures(
             preference.values,
             *grid,
             title=title.format(" preference"),
+            label=f"preferred {name.replace('_', ' ')}",
             units=preference.attrs["units"],
             cyclic_range=preference.attrs.get("period"),
+            limits=_tested(maps, name),
         )
     return {f"{label}{name}": drawing for name, drawing in drawn.items()}
+
+
+def _tested(maps: "Dataset", feature: str) -> tuple[float, float] | None:
+    """Return the smallest and the largest value of a feature that was presented, None where it is not recorded."""
+    values = maps.attrs.get(f"{feature}_values")
+    return None if values is None else (float(np.min(values)), float(np.max(values)))
 
 
 def _orientation_figures(

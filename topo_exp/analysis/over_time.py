@@ -79,7 +79,7 @@ def development(
                 "metric_curve",
                 times,
                 {"to the final map": to_final, "to the map before": to_previous},
-                title=f"{title}: similarity of maps",
+                title=f"{title}: stability of the {feature} map",
                 ylabel="similarity index",
                 limits=(-1.0, 1.05),
             )

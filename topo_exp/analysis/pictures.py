@@ -1,5 +1,6 @@
-"""Deferred pictures: callables for `Result.figures`, made without loading matplotlib."""
+"""Pictures yet to be drawn: the entries of `Result.figures`, made without loading matplotlib."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,3 +19,8 @@ def draw(function: str, *arrays: Any, **options: Any) -> "Figure":
 
     figure: Figure = getattr(plots, function)(*arrays, **options)
     return figure
+
+
+def is_picture(drawing: Callable[[], Any]) -> bool:
+    """Return True if a callable was made by `picture`, so that no other function has changed the figure it returns."""
+    return isinstance(drawing, partial) and drawing.func is draw

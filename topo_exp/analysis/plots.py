@@ -4,6 +4,8 @@ Every function is module-level, takes arrays and keyword options, and returns a 
 pyplot; with `functools.partial` it makes an entry of `Result.figures` that can be sent to another process to be drawn.
 """
 
+from topo_exp.analysis.figure_style import FigureStyle
+from topo_exp.analysis.plots_axes import Frames
 from topo_exp.analysis.plots_curves import histogram, metric_curve, spectrum, tuning_curves
 from topo_exp.analysis.plots_maps import (
     development,
@@ -19,6 +21,8 @@ from topo_exp.analysis.plots_style import STYLE, render, save, styled
 
 __all__ = [
     "STYLE",
+    "FigureStyle",
+    "Frames",
     "activity",
     "connection_fields",
     "development",

@@ -1,7 +1,8 @@
 """Pictures of feature maps.
 
 Every function takes arrays and returns a matplotlib Figure in one journal column, drawn without pyplot. The data of
-each picture are those of the map of the same name that is saved beside it as NetCDF.
+each picture are those of the map of the same name that is saved beside it as NetCDF. Units without a value, NaN in
+the map, are grey and explained beside it.
 """
 
 from __future__ import annotations
@@ -11,32 +12,43 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
+from topo_exp.analysis.figure_style import current_style
 from topo_exp.analysis.grids import as_map, bounds_of, polar_map
 from topo_exp.analysis.pinwheels import find_pinwheels
-from topo_exp.analysis.plots_style import (
-    PAGE,
-    SEQUENTIAL,
-    SIGNED,
-    UNDER_TEXT,
-    Palette,
+from topo_exp.analysis.plots_axes import (
+    CELL,
+    MapFrame,
+    bare_axes,
     canvas,
     colour_bar,
+    cyclic_ticks,
+    em,
+    map_frame,
+    no_value_key,
+    show_map,
+    size_of,
+    write,
+    write_title,
+)
+from topo_exp.analysis.plots_colours import (
+    NO_VALUE,
+    SEQUENTIAL,
+    SIGNED,
+    Palette,
     cyclic_colours,
     cyclic_map,
-    cyclic_ticks,
-    map_figure,
-    place,
-    sheet_axes,
-    show_map,
-    styled,
+    value_map,
 )
+from topo_exp.analysis.plots_keys import BELOW, ROW, line_key, orientation_key, pinwheel_key, scale_bar
+from topo_exp.analysis.plots_style import styled
 from topo_exp.errors import ParameterError
 from topo_exp.typing import FloatArray
+
+UNSELECTIVE = "unselective"
 
 
 @styled
@@ -46,6 +58,7 @@ def feature_map(
     y: ArrayLike,
     *,
     title: str,
+    label: str = "",
     units: str = "",
     cyclic_range: float | None = None,
     limits: tuple[float, float] | None = None,
@@ -54,14 +67,17 @@ def feature_map(
 ) -> Figure:
     """Draw the map of any feature with a colour bar.
 
-    Arguments:
-        values: (rows, cols), row 0 at the top of the sheet; NaN stays white.
-        x: (cols,), y: (rows,): unit centres in sheet coordinates.
-        title: what is shown, of which sheet, at which time.
-        units: written beside the colour bar.
+    Args:
+        values: (rows, cols), row 0 at the top of the sheet.
+        x: (cols,), unit centres in sheet coordinates, rising.
+        y: (rows,), the same, falling: row 0 is the top.
+        title: Subject, sheet and time.
+        label: The quantity, written beside the colour bar.
+        units: Its unit, written after it in brackets.
         cyclic_range: the feature's period if it is cyclic, such as 2 pi for phase; colours are then cyclic from 0 to
             it.
-        limits: values at the ends of the colour bar; None takes the smallest and the largest.
+        limits: values at the ends of the colour bar, such as the smallest and the largest that were tested; None
+            takes those of the map.
         signed: centre the colours on 0, for values such as ocular dominance.
         palette: of cyclic features, "hue" or the colour-blind-safe "twilight".
 
@@ -73,24 +89,33 @@ def feature_map(
     """
     array = as_map(values, where="feature_map.values")
     bounds = bounds_of(x, y)
-    figure, axes = map_figure(bounds, title=title)
+    beside = f"{label} ({units})" if label and units else label or units
+    frame = map_frame(bounds, title=title, bar=True)
     if cyclic_range is not None:
-        image = show_map(axes, array % cyclic_range, bounds, cmap=cyclic_map(palette), vmin=0, vmax=cyclic_range)
-        cyclic_ticks(colour_bar(axes, image, label=units), cyclic_range, units)
-        return figure
-    low, high = limits or _range(array, signed=signed)
-    image = show_map(axes, array, bounds, cmap=SIGNED if signed else SEQUENTIAL, vmin=low, vmax=high)
-    colour_bar(axes, image, label=units)
-    return figure
+        norm, colours = Normalize(0.0, cyclic_range), cyclic_map(palette)
+        ticks, names = cyclic_ticks(cyclic_range, units)
+        show_map(frame.axes, array % cyclic_range, bounds, cmap=colours, norm=norm)
+        colour_bar(frame.bar, colours, norm, label=beside, ticks=ticks, names=names)
+    else:
+        norm, colours = (
+            Normalize(*(limits or _range(array, signed=signed))),
+            value_map(SIGNED if signed else SEQUENTIAL),
+        )
+        show_map(frame.axes, array, bounds, cmap=colours, norm=norm)
+        colour_bar(frame.bar, colours, norm, label=beside)
+    if np.isnan(array).any():
+        no_value_key(frame)
+    return frame.figure
 
 
 def selectivity(selectivity: ArrayLike, x: ArrayLike, y: ArrayLike, *, title: str, limit: float | None = 1.0) -> Figure:
     """Draw a map of selectivity.
 
-    Arguments:
+    Args:
         selectivity: (rows, cols), at least 0.
-        x: (cols,), y: (rows,): unit centres in sheet coordinates.
-        title: what is shown, of which sheet, at which time.
+        x: (cols,), unit centres in sheet coordinates, rising.
+        y: (rows,), the same, falling: row 0 is the top.
+        title: Subject, sheet and time.
         limit: selectivity at the end of the colour bar, the same for all times so that pictures compare; None takes the
             largest of the map.
 
@@ -98,7 +123,7 @@ def selectivity(selectivity: ArrayLike, x: ArrayLike, y: ArrayLike, *, title: st
         The figure.
     """
     limits = None if limit is None else (0.0, limit)
-    figure: Figure = feature_map(selectivity, x, y, title=title, units="selectivity", limits=limits)
+    figure: Figure = feature_map(selectivity, x, y, title=title, label="selectivity", limits=limits)
     return figure
 
 
@@ -115,20 +140,21 @@ def orientation(
     hypercolumn_distance: float | None = None,
     palette: Palette = "hue",
 ) -> Figure:
-    """Draw an orientation map: the hue tells the preferred orientation, the saturation how selective the unit is.
+    """Draw an orientation map: the hue is the preferred orientation, the saturation the selectivity.
 
     Red is horizontal, and the hue goes once round the colour circle in 180 degrees counterclockwise, as in most of the
     field's papers; the key shows a bar of each orientation in its colour. Unselective units are white.
 
-    Arguments:
+    Args:
         preference: (rows, cols), orientation in radians.
         selectivity: (rows, cols), at least 0; None draws the hues alone.
-        x: (cols,), y: (rows,): unit centres in sheet coordinates.
-        title: what is shown, of which sheet, at which time.
+        x: (cols,), unit centres in sheet coordinates, rising.
+        y: (rows,), the same, falling: row 0 is the top.
+        title: Subject, sheet and time.
         full_saturation: the selectivity at which colours are full, above 0. With a selectivity in [0, 1], 0.5 looks
             like the reference simulator's pictures, whose selectivity is multiplied by 2.
         pinwheels: mark the pinwheels: white those of positive sign, black those of negative.
-        hypercolumn_distance: draw a square of that side as a scale; sheet units.
+        hypercolumn_distance: draw a bar of that length below the map as a scale; sheet units.
         palette: "hue", the convention, or the colour-blind-safe "twilight".
 
     Returns:
@@ -140,7 +166,12 @@ def orientation(
     theta, saturation = _orientation_arrays(preference, selectivity, full_saturation)
     colours = cyclic_colours(theta / np.pi, palette=palette)
     rgb = colours if saturation is None else 1 - saturation[..., None] * (1 - colours)
-    return _orientation_figure(rgb, theta, x, y, title, pinwheels, hypercolumn_distance, palette)
+    swatches = [] if saturation is None else [(UNSELECTIVE, "white")]
+    frame = _orientation_frame(rgb, theta, x, y, title, palette, swatches, hypercolumn_distance, rows=int(pinwheels))
+    if pinwheels:
+        mark_pinwheels(frame.axes, polar_map(theta), x, y)
+        pinwheel_key(frame)
+    return frame.figure
 
 
 @styled
@@ -170,7 +201,12 @@ def orientation_polar(
     theta, brightness = _orientation_arrays(preference, selectivity, full_saturation)
     colours = cyclic_colours(theta / np.pi, palette=palette)
     rgb = colours if brightness is None else brightness[..., None] * colours
-    return _orientation_figure(rgb, theta, x, y, title, pinwheels, hypercolumn_distance, palette)
+    swatches = [(UNSELECTIVE, "black")]
+    frame = _orientation_frame(rgb, theta, x, y, title, palette, swatches, hypercolumn_distance, rows=int(pinwheels))
+    if pinwheels:
+        mark_pinwheels(frame.axes, polar_map(theta), x, y)
+        pinwheel_key(frame)
+    return frame.figure
 
 
 @styled
@@ -189,12 +225,13 @@ def orientation_contours(
     Black is Re exp(2 i theta) = 0, where 45 and 135 degrees are preferred; white is Im exp(2 i theta) = 0, where
     horizontal and vertical are.
 
-    Arguments:
+    Args:
         preference: (rows, cols), orientation in radians.
         selectivity: (rows, cols), the weight of each unit in the contours; None stands for 1 everywhere.
-        x: (cols,), y: (rows,): unit centres in sheet coordinates.
-        title: what is shown, of which sheet, at which time.
-        hypercolumn_distance: draw a square of that side as a scale; sheet units.
+        x: (cols,), unit centres in sheet coordinates, rising.
+        y: (rows,), the same, falling: row 0 is the top.
+        title: Subject, sheet and time.
+        hypercolumn_distance: draw a bar of that length below the map as a scale; sheet units.
         palette: "hue", the convention, or the colour-blind-safe "twilight".
 
     Returns:
@@ -206,13 +243,17 @@ def orientation_contours(
     theta = as_map(preference, where="orientation_contours.preference")
     z = polar_map(theta, selectivity)
     colours = cyclic_colours(theta / np.pi, palette=palette)
-    figure = _orientation_figure(0.35 + 0.65 * colours, theta, x, y, title, False, hypercolumn_distance, palette)
-    axes = figure.axes[0]
+    faded = np.where(np.isnan(theta)[..., None], NO_VALUE, 0.35 + 0.65 * colours)
+    frame = _orientation_frame(faded, theta, x, y, title, palette, [], hypercolumn_distance, rows=2)
     for part, colour in ((z.real, "black"), (z.imag, "white")):
-        if np.nanmin(part) < 0 < np.nanmax(part):
-            axes.contour(np.asarray(x), np.asarray(y), part, [0.0], colors=colour, linewidths=0.7)
-    mark_pinwheels(axes, z, x, y)
-    return figure
+        found = part[np.isfinite(part)]
+        if found.size and found.min() < 0 < found.max():
+            masked = np.ma.masked_invalid(part)
+            frame.axes.contour(np.asarray(x), np.asarray(y), masked, [0.0], colors=colour, linewidths=0.7)
+    mark_pinwheels(frame.axes, z, x, y)
+    pinwheel_key(frame)
+    line_key(frame, [("45° or 135°", "black"), ("0° or 90°", "white")], row=1)
+    return frame.figure
 
 
 @styled
@@ -230,12 +271,13 @@ def development(
 ) -> Figure:
     """Draw an orientation map at several times as one strip, over the width of a page.
 
-    Arguments:
+    Args:
         preferences: maps (rows, cols) in order of time, orientation in radians.
         selectivities: their selectivities; None draws the hues alone.
-        x: (cols,), y: (rows,): unit centres in sheet coordinates.
+        x: (cols,), unit centres in sheet coordinates, rising.
+        y: (rows,), the same, falling: row 0 is the top.
         times: of each map, iterations.
-        title: what is shown, of which sheet.
+        title: Subject and sheet.
         full_saturation: the selectivity at which colours are full, see `orientation`.
         columns: panels in a row, at least 1.
         palette: "hue" or "twilight".
@@ -251,37 +293,36 @@ def development(
             f"development: must have one map and one selectivity per time (got {len(times)} times, {len(preferences)} "
             f"maps, {'no' if selectivities is None else len(selectivities)} selectivities). Give all of them."
         )
-    columns = min(columns, len(times))
-    rows = -(-len(times) // columns)
     bounds = bounds_of(x, y)
-    left, key, gap, above, head = 0.1, 0.55, 0.1, 0.17, 0.22
-    w = min((PAGE - left - key - columns * gap) / columns, 2.0)
-    h = w * (bounds[3] - bounds[1]) / (bounds[2] - bounds[0])
-    figure = canvas(left + columns * (w + gap) + key, head + rows * (h + above) + gap)
-    height = figure.get_size_inches()[1]
-    figure.text(left / figure.get_size_inches()[0], 1 - 0.06 / height, title, va="top", fontsize="large")
-    for i, (time, preference) in enumerate(zip(times, preferences, strict=True)):
-        row, col = divmod(i, columns)
-        axes = place(figure, left + col * (w + gap), height - head - (row + 1) * (h + above), w, h)
+    panels = []
+    for i, preference in enumerate(preferences):
         theta, s = _orientation_arrays(preference, None if selectivities is None else selectivities[i], full_saturation)
         colours = cyclic_colours(theta / np.pi, palette=palette)
-        show_map(axes, colours if s is None else 1 - s[..., None] * (1 - colours), bounds)
-        sheet_axes(axes, bounds, labels=False, ticks=False)
-        axes.set_title(f"t = {time:g}", fontsize=7, pad=2)
-    key_height = min(h, 1.3)
-    _orientation_key(
-        place(figure, left + columns * (w + gap), height - head - above - key_height, key - 0.05, key_height), palette
-    )
+        panels.append(_no_value(colours if s is None else 1 - s[..., None] * (1 - colours), theta))
+    missing = any(np.isnan(np.asarray(preference)).any() for preference in preferences)
+    swatches = [] if selectivities is None else [(UNSELECTIVE, "white")]
+    figure, axes, key = _strip(bounds, len(times), columns, title)
+    for each, panel, time in zip(axes, panels, times, strict=True):
+        bare_axes(each, bounds)
+        show_map(each, panel, bounds)
+        if key is not None:
+            each.set_axis_on()
+            each.set(xticks=[], yticks=[])
+            each.spines[:].set_visible(True)
+            write_title(each, f"t = {time:g}", room=size_of(each)[2], small=True)
+    if key is not None:
+        orientation_key(figure, *key, palette, [*swatches, *([("no value", NO_VALUE)] if missing else [])])
     return figure
 
 
 def mark_pinwheels(axes: Axes, polar: ArrayLike, x: ArrayLike, y: ArrayLike) -> None:
     """Mark the pinwheels of a complex map on axes in sheet coordinates: white those of positive sign, black the others.
 
-    Arguments:
+    Args:
         axes: with the sheet's coordinates, such as `figure.axes[0]` of a map drawn here.
         polar: complex (rows, cols), see `topo_exp.analysis.grids.polar_map`.
-        x: (cols,), y: (rows,): unit centres in sheet coordinates.
+        x: (cols,), unit centres in sheet coordinates, rising.
+        y: (rows,), the same, falling: row 0 is the top.
     """
     found = find_pinwheels(polar, x, y)
     for sign, face, edge in ((1, "white", "black"), (-1, "black", "white")):
@@ -314,53 +355,60 @@ def _orientation_arrays(
     return theta, np.clip(np.nan_to_num(s) / full, 0, 1)
 
 
-def _orientation_figure(
+def _no_value(rgb: FloatArray, theta: FloatArray) -> FloatArray:
+    """Return colours with the grey of units without a value where `theta` is NaN."""
+    return np.where(np.isnan(theta)[..., None], NO_VALUE, rgb)
+
+
+def _orientation_frame(
     rgb: FloatArray,
     theta: FloatArray,
     x: ArrayLike,
     y: ArrayLike,
     title: str,
-    pinwheels: bool,
-    hypercolumn_distance: float | None,
     palette: Palette,
-) -> Figure:
+    swatches: list[tuple[str, Any]],
+    hypercolumn_distance: float | None,
+    *,
+    rows: int,
+) -> MapFrame:
+    """Draw a map with its key and scale, above which there is room for that many rows of a legend."""
+    scaled = hypercolumn_distance is not None and bool(np.isfinite(hypercolumn_distance))
+    below = 0.0 if rows + scaled == 0 else BELOW - 0.36 + 0.1 + ROW * (rows + scaled - 1)
     bounds = bounds_of(x, y)
-    figure, axes = map_figure(bounds, title=title)
-    show_map(axes, np.where(np.isnan(theta)[..., None], 1.0, rgb), bounds)
-    if pinwheels:
-        mark_pinwheels(axes, polar_map(theta), x, y)
-    if hypercolumn_distance is not None and np.isfinite(hypercolumn_distance):
-        _scale(axes, bounds, hypercolumn_distance)
-    width, height = figure.get_size_inches()
-    box = axes.get_position()
-    tall = min(box.height * height, 2.0)
-    _orientation_key(place(figure, box.x1 * width + 0.08, box.y1 * height - tall, 0.5, tall), palette)
-    return figure
+    frame = map_frame(bounds, title=title, bar=False, key=0.68, below=below)
+    show_map(frame.axes, _no_value(rgb, theta), bounds)
+    if frame.is_cell:
+        return frame
+    if scaled and hypercolumn_distance is not None:
+        scale_bar(frame, hypercolumn_distance, "Λ", row=rows)
+    left, bottom, width, height = size_of(frame.axes)
+    missing = [("no value", NO_VALUE)] if np.isnan(theta).any() else []
+    orientation_key(frame.figure, left + width + 0.08 * em(), bottom + height, height, palette, [*swatches, *missing])
+    return frame
 
 
-def _scale(axes: Axes, bounds: tuple[float, float, float, float], side: float) -> None:
-    inset = 0.03 * (bounds[2] - bounds[0])
-    corner = (bounds[0] + inset, bounds[1] + inset)
-    for width, colour in ((2.2, "white"), (1.0, "black")):
-        axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=colour, linewidth=width))
-    axes.text(corner[0] + inset, corner[1] + inset, "Λ²", fontsize=6.5, va="bottom", bbox=UNDER_TEXT)
-
-
-def _orientation_key(axes: Axes, palette: Palette) -> None:
-    """Draw bars of eight orientations in their colours, one above the other, every other one with its angle."""
-    angles = np.arange(8) * np.pi / 8
-    figure: Any = axes.figure
-    width, height = (figure.get_size_inches() * axes.get_position().size).tolist()
-    step = height / 8
-    half = min(0.09, 0.42 * step)
-    centre = half + 0.03 + 1j * (np.arange(8) + 0.5) * step
-    along = half * np.exp(1j * angles)
-    ends = np.stack([centre - along, centre + along], axis=1)
-    bars: Any = np.stack([ends.real, ends.imag], axis=-1)
-    colours = cyclic_colours(angles / np.pi, palette=palette)
-    axes.add_collection(LineCollection(bars, colors="black", linewidths=3.6, capstyle="butt"), autolim=False)
-    axes.add_collection(LineCollection(bars, colors=colours, linewidths=2.6, capstyle="butt"), autolim=False)
-    for at, angle in zip(centre[::2], angles[::2], strict=True):
-        axes.text(at.real + half + 0.06, at.imag, f"{np.rad2deg(angle):g}°", va="center", fontsize=6.5)
-    axes.set(xlim=(0, width), ylim=(0, height))
-    axes.axis("off")
+def _strip(
+    bounds: tuple[float, float, float, float], count: int, columns: int, title: str
+) -> tuple[Figure, list[Axes], tuple[float, float, float] | None]:
+    """Return a figure with that many panels in rows, their axes, and place and height of the key."""
+    ratio = (bounds[3] - bounds[1]) / (bounds[2] - bounds[0])
+    if current_style().is_cell:
+        columns = min(count, max(1, round(float(np.sqrt(count * ratio)))))
+        rows = -(-count // columns)
+        w = min(CELL / columns, CELL / rows / ratio)
+        places = [(i % columns, i // columns) for i in range(count)]
+        return *canvas(
+            "strip", CELL, CELL, [(c * w, CELL - (r + 1) * w * ratio, 0.97 * w, 0.97 * w * ratio) for c, r in places]
+        ), None
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    left, key, gap, above, head = (part * em() for part in (0.1, 0.72, 0.1, 0.17, 0.22))
+    w = min((current_style().page - left - key - columns * gap) / columns, 2.0 * em())
+    h = w * ratio
+    height = head + rows * (h + above) + gap
+    places = [(i % columns, i // columns) for i in range(count)]
+    boxes = [(left + c * (w + gap), height - head - (r + 1) * (h + above), w, h) for c, r in places]
+    figure, axes = canvas("strip", left + columns * (w + gap) + key, height, boxes)
+    write(figure, left, height - 0.11 * em(), title, size=8)
+    return figure, axes, (left + columns * (w + gap), height - head - above, max(h, 1.2 * em()))

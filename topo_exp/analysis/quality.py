@@ -292,7 +292,13 @@ def _figures(sheet: str, maps: "Dataset", label: str) -> dict[str, Callable[[], 
             **scale,
         ),
         "local_homogeneity": picture(
-            "feature_map", maps["local_homogeneity"].values, x, y, title=title("local homogeneity"), limits=(0.0, 1.0)
+            "feature_map",
+            maps["local_homogeneity"].values,
+            x,
+            y,
+            title=title("local homogeneity"),
+            label="local homogeneity",
+            limits=(0.0, 1.0),
         ),
         "orientation_histogram": picture(
             "histogram",

@@ -71,7 +71,15 @@ def retinotopic_map(sim: "Simulation", sheet: str | Iterable[str] | None = None)
         metrics |= {f"{name}/retinotopy_{key}": value for key, value in numbers.items()}
         window = _window(cx, cy, sim[name].bounds.lbrt(), bounds)
         title = f"{name}: topographic grid, t = {sim.time:g}"
-        figures[f"{name}/retinotopy"] = picture("topographic_grid", cx, cy, window, title=title)
+        figures[f"{name}/retinotopy"] = picture(
+            "topographic_grid",
+            cx,
+            cy,
+            window,
+            title=title,
+            source_spacing=1 / max(p.src.density for p in projections),
+            region=sim[name].bounds.lbrt(),
+        )
     return Result(metrics, merged(found), figures) if found else Result()
 
 

@@ -99,6 +99,8 @@ def orientation_tuning(
                 {f"{c:g} %": found["mean_tuning"].sel(contrast=c).values for c in found["contrast"].values},
                 title=f"{name}: orientation tuning, mean of units, t = {sim.time:g}",
                 xlabel="orientation from the preferred one (degrees)",
+                period=180.0,
+                legend="contrast",
             )
         },
     )
@@ -161,7 +163,9 @@ def contrast_response(
         return {"contrast_at_half_response": _mean(found["c50"].values), **numbers}
 
     found = {name: curves(answers) for name, answers in responses.items()}
-    figures = _mean_curve("contrast_response", "contrast", "contrast (%)", f"contrast response, t = {sim.time:g}")
+    figures = _mean_curve(
+        "contrast_response", "contrast", "contrast (%)", f"contrast response, t = {sim.time:g}", fitted=True
+    )
     return result_of(found, metrics=metrics, figures=figures)
 
 
@@ -421,15 +425,24 @@ def _dataset(curves: "DataArray", name: str, more: Mapping[str, Any]) -> "Datase
 
 
 def _mean_curve(
-    name: str, axis: str, xlabel: str, title: str, *, log: bool = False, silent_too: bool = False
+    name: str,
+    axis: str,
+    xlabel: str,
+    title: str,
+    *,
+    log: bool = False,
+    silent_too: bool = False,
+    fitted: bool = False,
 ) -> "Callable[[str, Dataset], dict[str, Callable[[], Any]]]":
     def figures(sheet: str, found: "Dataset") -> dict[str, Callable[[], Any]]:
         curves = found[name].values.reshape(found.sizes[axis], -1).T
         respond = responding(curves, axis=1)
         if respond.any() and not silent_too:
             curves = curves[respond]
-        shown = {f"{len(curves)} units": curves}
-        drawing = picture("tuning_curves", found[axis].values, shown, title=f"{sheet}: {title}", xlabel=xlabel, log=log)
+        values = found[axis].values
+        fit = {"naka_rushton": naka_rushton_fit(values, curves.mean(axis=0))} if fitted else {}
+        label = {"title": f"{sheet}: {title}", "xlabel": xlabel, "log": log}
+        drawing = picture("tuning_curves", values, {"units": curves}, **label, **fit)
         return {name: drawing}
 
     return figures

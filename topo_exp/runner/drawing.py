@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 import queue
 import struct
 import subprocess
@@ -18,23 +17,22 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from io import BytesIO
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
+from topo_exp.analysis.figure_style import FigureStyle
 from topo_exp.record.files import write_bytes
 from topo_exp.record.processes import start_beside
+from topo_exp.runner.rendering import packed, rendered, unpacked
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from topo_exp.analysis.plots_axes import Frames
+
 log = logging.getLogger(__name__)
 
-DPI = 150
-"""Dots per inch of PNG files."""
-PNG_COMPRESSION = 1
-"""Files are a third larger than at the usual 6, and saving takes a third less time."""
 NICENESS = 3
 """The simulation has priority when there are more processes than cores."""
 WAITING_PICTURES = 64
@@ -51,6 +49,10 @@ class PictureOrder:
     paths: tuple[Path, ...]
     source: str
     """Analysis and time that the figure belongs to, for error messages."""
+    style: FigureStyle = field(default_factory=FigureStyle)
+    """Size, resolution and font."""
+    cell: Path | None = None
+    """PNG file of the picture for a cell of a table, or None for no such picture."""
 
 
 class FigureWriter:
@@ -68,11 +70,9 @@ class FigureWriter:
 
     def submit(self, order: PictureOrder) -> None:
         """Queue a figure; waits while the queue is full."""
-        try:
-            pickled: bytes | None = pickle.dumps((order.name, order.draw, order.paths), protocol=5)
-        except Exception as error:  # noqa: BLE001  a user's object may raise anything on pickling; it is drawn here
-            log.debug("%s: drawn in this process (%s)", order.name, error)
-            pickled = None
+        pickled = packed(order.name, order.draw, order.paths, order.style, order.cell)
+        if pickled is None:
+            log.debug("%s: drawn in this process, since its function cannot be called in another one", order.name)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="drawing", daemon=True)
             self._thread.start()
@@ -90,7 +90,7 @@ class FigureWriter:
             order, pickled = job
             try:
                 if pickled is None or not self._drawn_by_worker(pickled):
-                    save_figure(order.name, order.draw, order.paths)
+                    save_figure(order.name, order.draw, order.paths, style=order.style, cell=order.cell)
             except BaseException as error:  # noqa: BLE001  passed to the caller, which decides whether the run fails
                 self._on_done(order, error)
             else:
@@ -136,25 +136,18 @@ class FigureError(Exception):
         return str(self.args[0]).strip().rpartition("\n")[2]
 
 
-def save_figure(name: str, function: Callable[[], Figure], paths: Sequence[Path]) -> None:
-    """Draw one figure and write it to its files.
-
-    Args:
-        name: Stored in the files as their title, since file names cannot hold every name.
-        function: Returns a matplotlib Figure.
-        paths: Files to write; their suffix is the format.
-    """
-    import matplotlib as mpl
-
-    figure = function()
-    with mpl.rc_context({"svg.hashsalt": "topo_exp"}):
-        for path in paths:
-            kind = path.suffix.lstrip(".")
-            dates = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "ps": {}, "eps": {}}
-            buffer = BytesIO()
-            options: dict[str, Any] = {"pil_kwargs": {"compress_level": PNG_COMPRESSION}} if kind == "png" else {}
-            figure.savefig(buffer, format=kind, dpi=DPI, metadata={"Title": name, **dates.get(kind, {})}, **options)
-            write_bytes(path, buffer.getvalue())
+def save_figure(
+    name: str,
+    function: Callable[[], Figure],
+    paths: Sequence[Path],
+    *,
+    style: FigureStyle | None = None,
+    cell: Path | None = None,
+    frames: Frames | None = None,
+) -> None:
+    """Draw one figure and write it to its files; the arguments are those of `rendering.rendered`."""
+    for path, content in rendered(name, function, paths, style=style or FigureStyle(), cell=cell, frames=frames):
+        write_bytes(path, content)
 
 
 def _read_answer(pipe: IO[bytes]) -> tuple[bytes, str]:
@@ -172,16 +165,19 @@ def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     import matplotlib.backends.backend_agg
     import matplotlib.figure  # noqa: F401  loaded before the first request comes
 
+    from topo_exp.analysis.plots_axes import Frames
+
+    frames = Frames()
     while len(head := requests.read(8)) == 8:
         request = requests.read(struct.unpack("!Q", head)[0])
         text = ""
         try:
-            name, function, paths = pickle.loads(request)  # noqa: S301  from the parent process only, through its pipe
+            name, function, paths, style, cell = unpacked(request)
         except Exception:  # noqa: BLE001  a user's module is missing here, or raises when it is imported
             answer = NOT_FOUND
         else:
             try:
-                save_figure(name, function, paths)
+                save_figure(name, function, paths, style=style, cell=cell, frames=frames)
                 answer = DONE
             except Exception:  # noqa: BLE001  sent to the parent
                 answer, text = FAILED, traceback.format_exc()
