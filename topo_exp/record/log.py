@@ -124,11 +124,14 @@ class _TerminalHandler(logging.Handler):
 
 
 class _LogFile:
-    """A text file that reports its first write error, such as a full disk, and ignores further ones."""
+    """A text file that reports its first write error, such as a full disk, and ignores further ones.
+
+    Everything is appended, since the process that updates MLflow writes its errors to the same file.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
+        self._file = path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
         self._broken = False
 
     def write(self, text: str) -> int:
