@@ -153,13 +153,14 @@ def test_an_interrupted_update_is_completed(run, client, monkeypatch):
     require_sync([run.directory])
     whole = contents(client, run)
     client.delete_run(shown(client, run)[0].info.run_id)
-    for cut in ("log_artifacts", "set_terminated"):
+    store = "mlflow.store.artifact.local_artifact_repo.LocalArtifactRepository"
+    for cut in (f"{store}.log_artifacts", "mlflow.MlflowClient.set_terminated"):
         with monkeypatch.context() as patch:
 
             def fail(*args, **kwargs):
                 raise ConnectionError("cut off")
 
-            patch.setattr(f"mlflow.MlflowClient.{cut}", fail)
+            patch.setattr(cut, fail)
             ((_, outcome),) = sync_runs([run.directory])
             assert isinstance(outcome, ConnectionError)
     require_sync([run.directory])

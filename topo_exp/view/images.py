@@ -10,7 +10,6 @@ import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +17,7 @@ from topo_exp.record.pictures import cell_of, picture_name, picture_time
 from topo_exp.view.entries import own_file, own_pictures
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
+    from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 FOLDER = "images"
 HAS_IMAGES = "mlflow.loggedImages"
@@ -45,10 +44,10 @@ def image_key(name: str) -> str:
     return f"{SECTION}/{name}"
 
 
-def listed_images(client: MlflowClient, run_id: str) -> dict[Place, list[str]]:
+def listed_images(files: ArtifactRepository) -> dict[Place, list[str]]:
     """Return the files of each picture that MLflow has of a run: two, or one if storing it was interrupted."""
     found: dict[Place, list[str]] = {}
-    for file in client.list_artifacts(run_id, FOLDER):
+    for file in files.list_artifacts(FOLDER):
         if match := IMAGE_FILE.fullmatch(file.path.rpartition("/")[2]):
             found.setdefault(Place(match["key"], int(match["step"]), int(match["stamp"])), []).append(file.path)
     return found
@@ -77,7 +76,7 @@ def wanted_images(directory: Path, steps: int, *, final: bool) -> dict[Place, tu
     return wanted
 
 
-def add_images(client: MlflowClient, run_id: str, pictures: dict[Place, tuple[Path, Path]]) -> dict[Place, list[str]]:
+def add_images(files: ArtifactRepository, pictures: dict[Place, tuple[Path, Path]]) -> dict[Place, list[str]]:
     """Store pictures in MLflow, all in one call, and return their files there."""
     stored: dict[Place, list[str]] = {}
     if not pictures:
@@ -89,17 +88,5 @@ def add_images(client: MlflowClient, run_id: str, pictures: dict[Place, tuple[Pa
             for source, target in zip((whole, cell), names, strict=True):
                 shutil.copyfile(source, Path(folder, target))
             stored[place] = [f"{FOLDER}/{target}" for target in names]
-        client.log_artifacts(run_id, folder, FOLDER)
-    client.set_tag(run_id, HAS_IMAGES, "True")
+        files.log_artifacts(folder, FOLDER)
     return stored
-
-
-def delete_images(client: MlflowClient, run_id: str, files: Iterable[str], *, tracking_uri: str) -> None:
-    """Delete files of pictures, such as those of a picture that was drawn again."""
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-    paths = list(files)
-    if paths:
-        repository = get_artifact_repository(client.get_run(run_id).info.artifact_uri, tracking_uri=tracking_uri)
-        for path in paths:
-            repository.delete_artifacts(path)

@@ -41,7 +41,7 @@ def load_client_only() -> None:
                 _add_lazily(name)
             for name in PLACEHOLDERS:
                 _add_placeholder(name)
-            sys.modules["mlflow"].__version__ = import_module("mlflow.version").VERSION
+            vars(sys.modules["mlflow"])["__version__"] = import_module("mlflow.version").VERSION
             for name in NEEDED:
                 import_module(name)
     except Exception as error:  # noqa: BLE001  another version of MLflow may be built in another way

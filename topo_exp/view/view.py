@@ -27,6 +27,7 @@ from topo_exp.view.store import Store, file_lock
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+    from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class _Known:
     run_id: str
     experiment: str
     name: str
+    files: ArtifactRepository
     parameters: set[str] = field(default_factory=set)
     tags: dict[str, str] = field(default_factory=dict)
     metrics: dict[tuple[str, int], list[tuple[int, float]]] = field(default_factory=dict)
@@ -182,23 +184,29 @@ class MlflowView:
             run = self.client.create_run(
                 experiment, start_time=milliseconds(record["started"]), tags=tags, run_name=name
             )
-            known, created = _Known(run.info.run_id, experiment, name, tags=tags, steps=steps), True
+            files = self._repository(run)
+            known, created = _Known(run.info.run_id, experiment, name, files, tags=tags, steps=steps), True
         self._known[record["id"]] = known
         return known, created
+
+    def _repository(self, run: Run) -> ArtifactRepository:
+        """Return the place of a run's files. The client keeps an outdated one after a directory was moved."""
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        return get_artifact_repository(run.info.artifact_uri, tracking_uri=self._store.tracking_uri)
 
     def _read_known(self, run: Run) -> _Known:
         """Read the entries that MLflow has of a run."""
         info, data = run.info, run.data
-        known = _Known(
-            info.run_id, info.experiment_id, info.run_name or "", set(data.params), dict(data.tags), status=info.status
-        )
+        known = _Known(info.run_id, info.experiment_id, info.run_name or "", self._repository(run))
+        known.parameters, known.tags, known.status = set(data.params), dict(data.tags), info.status
         known.steps = int(known.tags.get(entries.STEPS, entries.FINEST))
         for name in data.metrics:
             for metric in self.client.get_metric_history(info.run_id, name):
                 known.metrics.setdefault((name, metric.step), []).append((metric.timestamp, metric.value))
         for values in known.metrics.values():
             values.sort(key=lambda entry: entry[0])
-        known.images = images.listed_images(self.client, info.run_id)
+        known.images = images.listed_images(known.files)
         return known
 
     def _log_parameters(self, record: RunData, known: _Known, added: Added) -> None:
@@ -244,14 +252,13 @@ class MlflowView:
         whole = {place for place, files in known.images.items() if len(files) == 2}
         # the rest was interrupted, or drawn again since; a running run may still draw any of them
         surplus = [place for place in known.images if place not in whole or (final and place not in wanted)]
-        images.delete_images(
-            self.client,
-            known.run_id,
-            (file for place in surplus for file in known.images.pop(place)),
-            tracking_uri=self._store.tracking_uri,
-        )
+        for place in surplus:
+            for file in known.images.pop(place):
+                known.files.delete_artifacts(file)
         missing = {place: files for place, files in wanted.items() if place not in known.images}
-        known.images.update(images.add_images(self.client, known.run_id, missing))
+        known.images.update(images.add_images(known.files, missing))
+        if known.images:
+            self._log_tags({images.HAS_IMAGES: "True"}, known, added)
         added.pictures += len(missing)
         added.changed |= bool(missing or surplus)
 
@@ -262,7 +269,7 @@ class MlflowView:
                 continue
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             if known.artifacts.get(name) != digest:
-                self.client.log_artifact(known.run_id, str(path))
+                known.files.log_artifact(str(path))
                 known.artifacts[name] = digest
 
     def _complete(self, directory: Path, record: RunData, signature: str, known: _Known, added: Added) -> None:
