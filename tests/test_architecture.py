@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"engine", "errors", "typing"},
     "analysis": {"engine", "errors", "typing"},
     "record": {"errors", "typing", "about"},
-    "view": {"record", *BASE},
+    "view": {"record", "analysis", *BASE},
     "runner": {"record", "view", "analysis", "engine", *BASE},
     "sweeps": {"runner", "view", "record", *BASE},
     "after": {"runner", "view", "record", "analysis", "engine", *BASE},

@@ -30,9 +30,10 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[2]
-DENSITIES = (3, 4)
-STEPS = ("0", "1000", "2000")
+DENSITIES = (3, 4, 5, 6)
+STEPS = ("0", "1", "2")
 """The steps of MLflow at the times 0, 1 and 2."""
+VIEWS = ("maps over time", "development", "table")
 WIDTH, HEIGHT = 1500, 2400
 """Of the window, in pixels: the first sections of charts fit, and no more, for each costs time."""
 PATIENCE = 60.0
@@ -61,14 +62,16 @@ def program(output: Path, *words: str) -> subprocess.Popen[str]:
 
 @contextmanager
 def pages(output: Path) -> Iterator[tuple[subprocess.Popen[str], str, dict[str, str]]]:
-    """Yield the process that serves the pages, the address that it prints, and the page of each experiment."""
+    """Yield the process that serves the pages, its address, and the other addresses that it prints, by their titles."""
     server = program(output, "ui", "--port", "0")
     try:
         assert server.stdout is not None
         assert select.select([server.stdout], [], [], 2 * PATIENCE)[0], "the server does not print its address"
-        address = server.stdout.readline().split()[0]
-        told = [server.stdout.readline().strip().split(": ", 1)]  # there is one experiment
-        yield server, address, dict(told)
+        printed: dict[str, str] = {}
+        while "MLflow" not in printed:
+            title, _, address = server.stdout.readline().strip().rpartition(": ")
+            printed[title] = address.split()[0]
+        yield server, printed.pop("MLflow"), printed
     finally:
         if server.poll() is None:
             server.send_signal(signal.SIGINT)
@@ -77,7 +80,7 @@ def pages(output: Path) -> Iterator[tuple[subprocess.Popen[str], str, dict[str, 
 
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make two small runs and their database, by the command line."""
+    """Make four small runs and their database, by the command line."""
     output = tmp_path_factory.mktemp("browser") / "Output"
     densities = ",".join(map(str, DENSITIES))
     sweep = program(output, "-m", f"cortex_density={densities}", "times=[0,1,2]")
@@ -88,15 +91,15 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def runs(output: Path) -> list[Any]:
-    """The two runs, as their directories have them."""
+    """The runs, as their directories have them."""
     return [load_run(path) for path in sorted(output.glob("2*"))]
 
 
 @pytest.fixture(scope="module")
 def served(output: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """The address of the pages, and of the page of each experiment."""
-    with pages(output) as (_, address, experiments):
-        yield address, experiments
+    """The address of the server, and the addresses of the pages by title."""
+    with pages(output) as (_, address, titles):
+        yield address, titles
 
 
 @pytest.fixture(scope="module")
@@ -173,19 +176,61 @@ def steps_shown(browser: Any, card: Any) -> list[str]:
 @pytest.fixture
 def charts(browser: Any, served: tuple[str, dict[str, str]]) -> Any:
     """The page that the command names for the experiment, with its charts: loaded once, for it takes long."""
-    if "compareRunsMode=CHART" not in browser.current_url:
+    if "compareRunsMode=CHART" not in browser.current_url or "viewStateShareKey" in browser.current_url:
         browser.get("about:blank")
-        browser.get(served[1]["tiny"])
+        browser.get(plain_page(served))
     eventually(browser, lambda: find(browser, f"{CARD} img"), "pictures")
     return browser
 
 
-def test_the_command_names_the_page_of_each_experiment(served: tuple[str, dict[str, str]]) -> None:
-    """It prints its address, on this machine, and the address of the model's charts."""
-    address, experiments = served
+def plain_page(served: tuple[str, dict[str, str]]) -> str:
+    """Return the address of the experiment's charts without a saved view."""
+    return re.sub(r"viewStateShareKey=[^&]*&", "", served[1]["tiny, maps over time"])
+
+
+def test_the_addresses_of_saved_views_are_printed_first(served: tuple[str, dict[str, str]]) -> None:
+    """It prints those of the experiment, then those of its latest sweep, all on this machine, then its own."""
+    address, titles = served
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", address)
-    assert list(experiments) == ["tiny"]
-    assert experiments["tiny"].startswith(f"{address}/#/experiments/")
+    assert list(titles)[:3] == [f"tiny, {view}" for view in VIEWS]
+    assert [title.rpartition(": ")[2] for title in list(titles)[3:]] == list(VIEWS)
+    assert all(re.match(r"tiny, sweep \w+: ", title) for title in list(titles)[3:])
+    assert all(page.startswith(f"{address}/#/experiments/") for page in titles.values())
+
+
+PICTURES = """return [...document.querySelectorAll(arguments[0] + ' img')].map(image => {
+    const place = image.getBoundingClientRect();
+    return [place.top, place.bottom, place.left, place.right, image.complete ? image.naturalWidth : 0];
+})"""
+
+
+@pytest.mark.parametrize("index", [0, 3])
+def test_four_maps_over_time_are_on_one_screen_without_a_click(
+    browser: Any, served: tuple[str, dict[str, str]], tmp_path: Path, index: int
+) -> None:
+    """The first row has a whole picture of each run, at least 140 pixels wide, and the slider over time below it."""
+    browser.get("about:blank")
+    browser.set_window_size(1600, 900)
+    browser.get(list(served[1].values())[index])
+    height = browser.execute_script("return window.innerHeight")
+
+    def first_row() -> list[list[float]]:
+        found = browser.execute_script(PICTURES, CARD)
+        return [place for place in found if place[0] == found[0][0] and place[4] >= 150]
+
+    row = eventually(browser, lambda: len(found := first_row()) == len(DENSITIES) and found, "four maps")
+    browser.save_screenshot(tmp_path / "maps.png")
+    assert all(top > 0 and bottom < height and right - left >= 140 for top, bottom, left, right, _ in row)
+    assert len({left for _, _, left, _, _ in row}) == len(DENSITIES)
+    (slider,) = find(browser, "[role=slider]")[:1]
+    assert slider.get_attribute("aria-valuenow") == STEPS[-1]
+    assert max(bottom for _, bottom, *_ in row) < slider.rect["y"] < height
+    headers = [header.text.splitlines() for header in find(browser, f"{CARD} [role=columnheader]")][1:]
+    names = [lines[-1].partition(" ")[0] for lines in headers]  # the first line is a colour
+    assert names == [f"cortex_density={density}" for density in DENSITIES]
+    assert "retina_density" not in find(browser, CARD)[0].text
+    browser.get("about:blank")
+    browser.set_window_size(WIDTH, HEIGHT)
 
 
 def test_runs_are_listed_with_what_was_varied(
@@ -193,7 +238,7 @@ def test_runs_are_listed_with_what_was_varied(
 ) -> None:
     """The table has both runs by the names of their directories; a parameter can be chosen as a column."""
     browser.set_window_size(2 * WIDTH, HEIGHT // 2)  # columns beyond the right edge are not made
-    browser.get(served[1]["tiny"].replace("=CHART", "=TABLE"))
+    browser.get(plain_page(served).replace("=CHART", "=TABLE"))
     eventually(browser, lambda: all(run.directory.name in text(browser) for run in runs), "names of the runs")
     find(browser, "[data-testid=column-selection-dropdown]")[0].click()
     search = eventually(browser, lambda: find(browser, "input[placeholder='Search columns']")[0], "choice of columns")
@@ -227,7 +272,7 @@ def test_pictures_come_first_and_numbers_go_over_time(charts: Any, runs: list[An
     sections = dict(re.match(r"(.*?)\s*\((\d+)\)", header.text).groups() for header in find(charts, SECTION))
     pictured = [section.split("/")[0] == "Figures" for section in sections]
     assert pictured == sorted(pictured, reverse=True)
-    assert sum(map(int, sections.values())) == len(figures) + len(runs[0].metrics.columns) + len(["time"])
+    assert sum(map(int, sections.values())) == len(figures) + len(runs[0].metrics.columns)
     (curve,) = [card for card in find(charts, CARD) if find(card, "h4")[0].text == "V1/standard_gaussian_response_mean"]
     points = eventually(charts, lambda: find(curve, ".scatterlayer .trace .point"), "points of a curve")
     assert len(points) == len(runs) * len(STEPS)
@@ -286,7 +331,7 @@ def test_a_run_has_a_page_with_all_about_it(
 ) -> None:
     """Parameters, tags and files of a run are on its page."""
     run = runs[0]
-    browser.get(served[1]["tiny"].replace("=CHART", "=TABLE"))
+    browser.get(plain_page(served).replace("=CHART", "=TABLE"))
     eventually(browser, lambda: find_link(browser, run.directory.name), "the run").click()
     eventually(browser, lambda: "cortex_density" in text(browser) and "topo_exp.directory" in text(browser), "details")
     browser.save_screenshot(tmp_path / "run.png")

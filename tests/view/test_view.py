@@ -114,7 +114,7 @@ def test_a_run_is_shown_whole(run, client):
     ((_, filled),) = sync_runs([run.directory])
     assert str(filled) == "added: 3 parameters, 9 metric values, 3 pictures"
     has = contents(client, run)
-    assert has["name"] == run.directory.name
+    assert has["name"] == f"rows=4 · first · {run.directory.name}"
     assert has["status"] == "FINISHED"
     assert has["params"]["rows"] == "4"
     assert len(has["params"]["layout"]) <= 500
@@ -153,34 +153,30 @@ def test_an_interrupted_update_is_completed(run, client, monkeypatch):
     require_sync([run.directory])
     whole = contents(client, run)
     client.delete_run(shown(client, run)[0].info.run_id)
-    for cut in ("log_image", "set_terminated"):
+    store = "mlflow.store.artifact.local_artifact_repo.LocalArtifactRepository"
+    for cut in (f"{store}.log_artifacts", "mlflow.MlflowClient.set_terminated"):
         with monkeypatch.context() as patch:
 
             def fail(*args, **kwargs):
                 raise ConnectionError("cut off")
 
-            patch.setattr(f"mlflow.MlflowClient.{cut}", fail)
+            patch.setattr(cut, fail)
             ((_, outcome),) = sync_runs([run.directory])
             assert isinstance(outcome, ConnectionError)
     require_sync([run.directory])
     assert contents(client, run) == whole
 
 
-def test_pictures_are_shown_as_large_as_they_were_drawn(run, client):
-    """The copy on the page has the pixels of the file, up to a bound, so that a map can be read on it."""
-    import PIL.Image
-
+def test_the_picture_for_a_cell_is_shown_and_the_whole_one_is_kept(run, client):
+    """The copy on the page is the square one without margins, byte for byte; a click opens the file of the run."""
     require_sync([run.directory])
     (found,) = shown(client, run)
     folder = Path(found.info.artifact_uri.removeprefix("file://")) / "images"
-    sizes = []
-    for files in (folder.glob("*compressed*"), run.directory.glob("plots/*.png")):
-        for file in files:
-            with PIL.Image.open(file) as image:
-                sizes.append(image.size)
-    assert len(sizes) == 6
-    assert len(set(sizes)) == 1
-    assert 256 < max(sizes[0]) <= 640
+    small = {path.read_bytes() for path in folder.glob("*compressed*")}
+    whole = {path.read_bytes() for path in set(folder.iterdir()) - set(folder.glob("*compressed*"))}
+    assert small == {path.read_bytes() for path in run.directory.glob("plots/cells/*.png")}
+    assert whole == {path.read_bytes() for path in run.directory.glob("plots/*.png")}
+    assert len(small) == len(whole) == 3
 
 
 def test_half_a_picture_is_shown_anew(run, client):
@@ -196,18 +192,47 @@ def test_half_a_picture_is_shown_anew(run, client):
     assert contents(client, run) == whole
 
 
-def test_a_value_measured_anew_is_shown_instead_of_the_old_one(tmp_path, run, client):
-    """MLflow cannot forget a value, so that the run is shown afresh."""
+def test_a_value_measured_again_is_added_and_no_run_is_deleted(run, client):
+    """MLflow cannot forget a value: the new one is the latest of its step, in the same run, once."""
     changed = finished_run(
         run_spec(run.directory.parent, directory_name="changed", times=(0.0,), analyses={"numbers": numbers})
     )
     require_sync([changed.directory])
+    (before,) = shown(client, changed)
     replace_metrics(changed.directory / "metrics.csv", [(0.0, "V1/mean", 7.0), (0.0, "V1/new", math.nan)])
     require_sync([changed.directory])
     require_sync([changed.directory])
-    metrics = contents(client, changed)["metrics"]
-    assert metrics["V1/mean"] == [(0, "7.0")]
-    assert len(metrics["V1/new"]) == 1
+    (after,) = shown(client, changed)
+    assert after.info.run_id == before.info.run_id
+    assert after.data.metrics["V1/mean"] == 7.0
+    assert len(client.get_metric_history(after.info.run_id, "V1/mean")) == 2
+    assert len(client.get_metric_history(after.info.run_id, "V1/new")) == 1
+
+
+def test_two_times_in_one_step_keep_both_values(run, client):
+    """Steps are thousandths of an iteration, so that two closer times share one; each metric has a value for each."""
+    close = finished_run(
+        run_spec(run.directory.parent, directory_name="close", times=(0.0001, 0.0002), analyses={"numbers": numbers})
+    )
+    require_sync([close.directory])
+    require_sync([close.directory])
+    metrics = contents(client, close)["metrics"]
+    assert metrics["time"] == [(0, "0.0001"), (0, "0.0002")]
+    assert len(metrics["V1/mean"]) == 2
+
+
+def test_the_step_is_the_iteration_where_all_times_are_whole(run, client):
+    """A run at whole times has its times as steps, and a tag says so; any other has thousandths, and says that."""
+    whole = finished_run(
+        run_spec(run.directory.parent, directory_name="whole", times=(0.0, 3000.0), analyses={"numbers": numbers})
+    )
+    require_sync([whole.directory, run.directory])
+    metrics = contents(client, whole)["metrics"]
+    assert [step for step, _ in metrics["V1/mean"]] == [0, 3000]
+    assert "time" not in metrics
+    tags = {each.directory: shown(client, each)[0].data.tags for each in (whole, run)}
+    assert tags[whole.directory]["topo_exp.steps_per_iteration"] == "1"
+    assert tags[run.directory]["topo_exp.steps_per_iteration"] == "1000"
 
 
 def test_what_failed_or_vanished_is_shown_so(run, client):
@@ -230,19 +255,18 @@ def test_what_mlflow_cannot_take_is_told(run, monkeypatch):
         require_sync([run.directory])
 
 
-def test_stores_are_absolute_and_named_by_the_environment_first(tmp_path, monkeypatch):
-    """The default is the database beside the runs, also for runs of a sweep below; MLFLOW_TRACKING_URI goes before."""
-    run = tmp_path / "Output" / "sweep" / "run"
-    assert store_of(run).tracking_uri == f"sqlite:///{tmp_path}/Output/sweep/mlflow.db"
-    (tmp_path / "Output" / "sweep").mkdir(parents=True)
-    (tmp_path / "Output" / "mlflow.db").touch()
-    assert store_of(run).tracking_uri == f"sqlite:///{tmp_path}/Output/mlflow.db"
+def test_the_store_is_the_one_that_the_environment_names_or_the_database_beside_the_runs(tmp_path, monkeypatch):
+    """A database further up, which anybody may have made, is not used."""
+    run = tmp_path / "Output" / "run"
+    (tmp_path / "mlflow.db").write_bytes(b"of another user")
+    assert store_of(run).database == tmp_path / "Output" / "mlflow.db"
     assert store_of(run).artifact_location == f"file://{tmp_path}/Output/mlartifacts"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///other.db")
-    assert store_of(run).tracking_uri == f"sqlite:///{tmp_path}/other.db"
+    assert store_of(run).database == tmp_path / "other.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     assert store_of(run).artifact_location is None
+    assert store_of(run).database is None
 
 
 LIVE = """if True:
@@ -282,7 +306,7 @@ def test_a_killed_run_is_shown_killed(run, client):
             client.get_experiment_by_name("fake") and [r for r in shown(client, killed) if r.info.status == "KILLED"]
         )
     )
-    assert contents(client, killed)["metrics"]["time"] == [(0, "0.0"), (5000, "5.0")]
+    assert [step for step, _ in contents(client, killed)["metrics"]["V1/activity_mean"]] == [0, 5]
 
 
 def test_a_run_without_a_working_mlflow_is_complete(tmp_path, monkeypatch, capsys):
@@ -320,7 +344,7 @@ def test_many_processes_can_share_a_fresh_database(tmp_path, processes):
         assert database.execute("select count(*) from runs").fetchone() == (processes,)
         points = database.execute("select count(*) from metrics").fetchone()
     database.close()
-    assert points == (9 * processes,)
+    assert points == (6 * processes,)
 
 
 def test_a_lost_database_is_made_again(run, client, tmp_path, monkeypatch):

@@ -129,7 +129,10 @@ class _TerminalHandler(logging.Handler):
 
 
 class _LogFile:
-    """A text file that reports its first write error, such as a full disk, and ignores further ones."""
+    """A text file that reports its first write error, such as a full disk, and ignores further ones.
+
+    Everything is appended, since the process that updates MLflow writes its errors to the same file.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -34,6 +34,15 @@ def picture_time(path: Path) -> float:
     return float(path.name.partition("_")[0])
 
 
+def cell_of(path: Path) -> Path:
+    """Return the file of the same picture for a cell of a table, which the run may or may not have.
+
+    Args:
+        path: A picture in `plots/`.
+    """
+    return path.parent / "cells" / f"{path.stem}.png"
+
+
 def picture_files(directory: Path, suffix: str = "*") -> list[Path]:
     """List the pictures of a run, sorted by time and name.
 

@@ -10,6 +10,7 @@ from topo_exp.errors import AnalysisError
 from topo_exp.record.layout import map_path, picture_path
 from topo_exp.record.maps import write_maps
 from topo_exp.record.metrics import MetricRow
+from topo_exp.record.pictures import cell_of
 from topo_exp.runner.drawing import PictureOrder
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ class ResultStore:
         for figure, function in result.figures.items():
             paths = tuple(picture_path(self._directory, figure, time, suffix) for suffix in self._formats)
             self._claim("plot file", paths[0].stem, time, name)
-            orders.append(PictureOrder(figure, function, paths, source=f"{name}, time {time:g}"))
+            cell = cell_of(paths[0])
+            orders.append(PictureOrder(figure, function, paths, source=f"{name}, time {time:g}", cell=cell))
         return orders
 
     def _claim(self, kind: str, name: str, time: float, analysis: str) -> None:

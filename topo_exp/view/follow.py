@@ -1,7 +1,12 @@
-"""The process that updates MLflow while a run is running, and a last time after it has ended."""
+"""The process that updates MLflow while a run is running, and a last time after it has ended.
+
+Its error stream is the run's own run.log, so that everything that fails here can be read there, also when the run has
+not waited for it. Its output is one line with the error that it ended with.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import signal
@@ -9,6 +14,14 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from topo_exp.record.log import LINE_FORMAT
+
+if TYPE_CHECKING:
+    from topo_exp.view.view import MlflowView
+
+log = logging.getLogger(__name__)
 
 PATIENCE_AFTER_END = 600.0
 """Seconds after the end of the run at which this process gives up if the store does not answer."""
@@ -29,22 +42,31 @@ def follow(directory: Path, signals: int) -> None:
         Exception: The last update failed.
     """
     from topo_exp.record.files import locked
-    from topo_exp.view.store import prepare_environment, store_of
+    from topo_exp.view.store import store_of
     from topo_exp.view.view import MlflowView
 
-    prepare_environment()
     with locked(directory):
         view = MlflowView(store_of(directory))
         is_running = True
         while is_running:
             try:
                 view.update(directory, final=False)
-            except Exception as error:  # noqa: BLE001  the next update adds the rest
-                print(f"not yet: {error}", file=sys.stderr)  # noqa: T201  read by the run when it ends
+                write_saved_views(view)
+            except Exception:  # the next update adds the rest
+                log.warning("MLflow is not updated yet; the next update tries again", exc_info=True)
             is_running = _wait(signals)
         _give_up_later()
         _await_end(directory)
         view.update(directory)
+        write_saved_views(view)
+
+
+def write_saved_views(view: MlflowView) -> None:
+    """Write saved views, and log an error instead of raising it: the runs themselves are shown without them."""
+    try:
+        view.write_saved_views()
+    except Exception:
+        log.warning("MLflow's saved views are not up to date", exc_info=True)
 
 
 def _wait(signals: int) -> bool:
@@ -69,7 +91,11 @@ def _await_end(directory: Path) -> None:
 
 
 def _give_up_later() -> None:
-    timer = threading.Timer(PATIENCE_AFTER_END, os._exit, [1])
+    def give_up() -> None:
+        log.error("MLflow has not answered for %.0f s after the end of the run", PATIENCE_AFTER_END)
+        os._exit(1)
+
+    timer = threading.Timer(PATIENCE_AFTER_END, give_up)
     timer.daemon = True
     timer.start()
 
@@ -79,11 +105,18 @@ def follow_from_arguments(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(VIEW_NICENESS)
+    logging.basicConfig(stream=sys.stderr, format=LINE_FORMAT, level=logging.WARNING)
     try:
+        from topo_exp.view.lean import load_client_only
+        from topo_exp.view.store import prepare_environment
+
+        prepare_environment()
+        load_client_only()
         follow(Path(arguments[0]), sys.stdin.fileno())
-    except Exception as error:  # noqa: BLE001  the run reports the last line
+    except Exception as error:
+        log.exception("MLflow does not show all of this run")
         first_line = next(iter(str(error).splitlines()), "")
-        print(f"{type(error).__name__}: {first_line}", file=sys.stderr)  # noqa: T201  read by the run
+        print(f"{type(error).__name__}: {first_line}", flush=True)  # noqa: T201  read by the run
         return 1
     return 0
 

@@ -1,7 +1,7 @@
 """The recorder that shows a run in MLflow: it notifies a process beside the run after each analysis time.
 
 The run itself never loads MLflow, and waits for it only at its end, for a limited time. The process reads the run
-directory, so that MLflow shows the contents of that directory.
+directory, so that MLflow shows the contents of that directory, and writes its errors into run.log.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from typing import IO
 
+from topo_exp.record.layout import RUN_LOG
 from topo_exp.record.live import RunRecord
 from topo_exp.record.processes import start_beside
 from topo_exp.record.run_yaml import ErrorData, Status
@@ -31,15 +32,16 @@ class MlflowRecorder:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._errors: IO[bytes] | None = None
+        self._output: IO[bytes] | None = None
 
     def open(self, record: RunRecord) -> None:
         """Start the process."""
         self._record = record
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the process
-        self._process = start_beside(
-            "topo_exp.view.follow", str(record.directory), output=subprocess.DEVNULL, errors=self._errors
-        )
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the process
+        with (record.directory / RUN_LOG).open("ab") as errors:
+            self._process = start_beside(
+                "topo_exp.view.follow", str(record.directory), output=self._output, errors=errors
+            )
         assert self._process.stdin is not None
         os.set_blocking(self._process.stdin.fileno(), False)
 
@@ -85,13 +87,13 @@ class MlflowRecorder:
                     self._record.directory,
                 )
         finally:
-            if self._errors is not None:
-                self._errors.close()
+            if self._output is not None:
+                self._output.close()
 
     def _last_words(self) -> str:
-        assert self._errors is not None
-        self._errors.seek(0)
-        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        assert self._output is not None
+        self._output.seek(0)
+        lines = self._output.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else f"its process ended with {self._process.returncode if self._process else None}"
 
     def _seconds(self) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 from topo_exp.errors import RecordError
 from topo_exp.record.files import delete_leftovers, locked
 from topo_exp.record.lease import is_leased
+from topo_exp.view.follow import write_saved_views
 from topo_exp.view.store import Store, prepare_environment, store_of
 from topo_exp.view.view import Added, MlflowView
 
@@ -31,12 +32,14 @@ def sync_runs(directories: Iterable[Path]) -> Iterator[tuple[Path, Added | Excep
                 continue
             if not is_leased(directory):
                 delete_leftovers(directory)
-            store = store_of(directory)
-            view = views.setdefault(store, MlflowView(store))
             try:
+                store = store_of(directory)
+                view = views.setdefault(store, MlflowView(store))
                 yield directory, view.update(directory)
             except Exception as error:  # noqa: BLE001  returned for this run; the others are tried as well
                 yield directory, error
+    for view in views.values():
+        write_saved_views(view)
 
 
 def require_sync(directories: Iterable[Path]) -> None:

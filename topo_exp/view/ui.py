@@ -4,60 +4,80 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
-from topo_exp.errors import RecordError
-from topo_exp.view.store import prepare_environment, store_of
+from topo_exp.errors import ParameterError, RecordError
+from topo_exp.record.processes import start_beside
+from topo_exp.view.database import prepare_database, require_database
+from topo_exp.view.saved import ViewLink, links_of
+from topo_exp.view.server import STOP_SECONDS
+from topo_exp.view.store import Store, file_lock, prepare_environment, store_of
 
 LOOPBACK = "127.0.0.1"
+LARGEST_PORT = 65535
 START_SECONDS = 120.0
 """Seconds that the server may take to answer for the first time."""
-STOP_SECONDS = 10.0
-"""Seconds that it may take to end."""
 POLLING = 0.2
 """Seconds between two checks of the server and the signals."""
-LISTED = 20
-"""Number of experiments whose pages are listed, the latest first."""
+LISTED, LISTED_SWEEPS = 20, 3
+"""Number of experiments, and of sweeps in each of them, whose pages are listed, the latest first."""
 
 
-def serve_pages(output_dir: Path, *, port: int, announce: Callable[[str], None]) -> None:
+@dataclass(frozen=True)
+class Page:
+    """A page that can be opened: what it shows, and its address."""
+
+    title: str
+    address: str
+
+
+def serve_pages(
+    output_dir: Path, *, port: int, announce: Callable[[str], None], report: Callable[[str], None] = lambda text: None
+) -> None:
     """Serve MLflow's pages until Ctrl-C or SIGTERM.
 
     Args:
         output_dir: Directory of the runs and their database.
         port: To listen on, on the loopback interface; 0 for any free one.
         announce: Called once with the address, when the pages can be opened.
+        report: Called at once with a sentence that says what is awaited.
 
     Raises:
+        ParameterError: There is no such port.
         RecordError: There is no database there, the port is taken, or the server ended by itself.
     """
+    if not 0 <= port <= LARGEST_PORT:
+        raise ParameterError(f"port: must be >= 0 and <= {LARGEST_PORT} (got {port}). Use 0 for any that is free.")
     store = store_of(Path(output_dir).absolute() / "run")
     if store.tracking_uri.startswith("http"):
         announce(store.tracking_uri)  # an existing server shows them already
         return
-    if (
-        store.tracking_uri.startswith("sqlite:///")
-        and not Path(store.tracking_uri.removeprefix("sqlite:///")).is_file()
-    ):
-        raise RecordError(
-            f"{output_dir}: must have an MLflow database (got none). "
-            f"Run something there first, or make it from run directories: python -m topo_exp sync {output_dir}"
-        )
     address = (LOOPBACK, _free_port(port))
-    with _stop_signals() as received:
-        server = _start(store.tracking_uri, store.artifact_location, address)
+    if store.database is not None:
+        require_database(store)
+        report(
+            f"Starting MLflow's pages for {output_dir} at http://{LOOPBACK}:{address[1]}, which takes some seconds ..."
+        )
+        with file_lock(store.lock):
+            prepare_database(store)
+    with _stop_signals() as received, tempfile.TemporaryFile() as output:
+        server = _start(store, address, output)
         try:
-            if _await_answer(server, address, received):
+            if _await_answer(server, address, received, output):
                 announce(f"http://{address[0]}:{address[1]}")
                 while server.poll() is None and not received:
                     time.sleep(POLLING)
@@ -65,7 +85,9 @@ def serve_pages(output_dir: Path, *, port: int, announce: Callable[[str], None])
             _stop(server)
         if received:
             return
-    raise RecordError(f"the MLflow server: must run until Ctrl-C (it ended with code {server.returncode}).")
+        raise RecordError(
+            f"the MLflow server: must run until Ctrl-C (it ended with code {server.returncode}{_last_line(output)})."
+        )
 
 
 @contextmanager
@@ -92,31 +114,45 @@ def _stop_signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def chart_pages(address: str) -> dict[str, str]:
-    """Return the pages with the charts and pictures of each experiment.
+def pages(server: str) -> list[Page]:
+    """Return the pages of the experiments and their latest sweeps, those of the latest experiment first.
 
-    MLflow's first page and the first page of an experiment are made for language models and show no charts.
+    They are the saved views, or, in an experiment without any, the page of its charts: MLflow's first page and the
+    first page of an experiment are made for language models and show no charts.
 
     Args:
-        address: Of a server that answers.
+        server: Address of a server that answers.
 
     Returns:
-        Address by name of the experiment, the latest first; empty if the server does not list them.
+        The pages; none if the server does not list experiments.
     """
-    question = f"{address}/api/2.0/mlflow/experiments/search?max_results={LISTED}&order_by=last_update_time%20DESC"
-    proxies = [urllib.request.ProxyHandler({})] if LOOPBACK in address else []
+    question = f"{server}/api/2.0/mlflow/experiments/search?max_results={LISTED}&order_by=last_update_time%20DESC"
+    proxies = [urllib.request.ProxyHandler({})] if LOOPBACK in server else []
     opener = urllib.request.build_opener(*proxies)
     try:
         with opener.open(question, timeout=START_SECONDS) as answer:
             found = json.load(answer).get("experiments", [])
     except (OSError, ValueError):
-        return {}  # only the address of the server is known then
-    return {
-        experiment["name"]: f"{address}/#/experiments/{experiment['experiment_id']}/runs"
-        "?workflowType=machine_learning&compareRunsMode=CHART"
-        for experiment in found
-        if experiment["experiment_id"] != "0"  # MLflow's own, and empty
-    }
+        return []  # only the address of the server is known then
+    listed: list[Page] = []
+    for experiment in found:
+        if experiment["experiment_id"] == "0":  # MLflow's own, and empty
+            continue
+        tags = {tag["key"]: tag["value"] for tag in experiment.get("tags", [])}
+        links = _latest_sweeps(links_of(tags))
+        name, number = experiment["name"], experiment["experiment_id"]
+        listed += [
+            Page(f"{name}, {link.name[0].lower()}{link.name[1:]}", link.address(server, number)) for link in links
+        ]
+        if not links:
+            address = f"{server}/#/experiments/{number}/runs?workflowType=machine_learning&compareRunsMode=CHART"
+            listed.append(Page(name, address))
+    return listed
+
+
+def _latest_sweeps(links: Sequence[ViewLink]) -> list[ViewLink]:
+    sweeps = list(dict.fromkeys(link.sweep for link in links if link.sweep))[:LISTED_SWEEPS]
+    return [link for link in links if not link.sweep or link.sweep in sweeps]
 
 
 def _free_port(port: int) -> int:
@@ -131,24 +167,27 @@ def _free_port(port: int) -> int:
         return probe.getsockname()[1]
 
 
-def _start(tracking_uri: str, artifacts: str | None, address: tuple[str, int]) -> subprocess.Popen[bytes]:
+def _start(store: Store, address: tuple[str, int], output: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start the server. Its output goes to a file, since it advises to open the pages to other machines."""
     prepare_environment()
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "mlflow", "server"),
-            *("--host", address[0], "--port", str(address[1])),
-            *("--workers", "1", "--uvicorn-opts", "--log-level warning"),
-            *("--backend-store-uri", tracking_uri),
-            *(("--default-artifact-root", artifacts) if artifacts else ()),
-        ],
-        env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,  # so that all of its processes can be ended together
+    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    artifacts = ("--default-artifact-root", store.artifact_location) if store.artifact_location else ()
+    return start_beside(
+        "topo_exp.view.server",
+        *(sys.executable, "-P", "-m", "mlflow", "server"),
+        *("--host", address[0], "--port", str(address[1])),
+        *("--workers", "1", "--uvicorn-opts", "--log-level warning"),
+        *("--backend-store-uri", store.tracking_uri),
+        *artifacts,
+        output=output,
+        errors=output,
     )
 
 
-def _await_answer(server: subprocess.Popen[bytes], address: tuple[str, int], received: Sequence[int]) -> bool:
+def _await_answer(
+    server: subprocess.Popen[bytes], address: tuple[str, int], received: Sequence[int], output: IO[bytes]
+) -> bool:
     """Wait until the server answers; return False if a signal comes first.
 
     Raises:
@@ -159,25 +198,32 @@ def _await_answer(server: subprocess.Popen[bytes], address: tuple[str, int], rec
         if received:
             return False
         if server.poll() is not None:
-            raise RecordError(f"the MLflow server: must start (it ended with code {server.returncode}).")
+            raise RecordError(
+                f"the MLflow server: must start (it ended with code {server.returncode}{_last_line(output)})."
+            )
         try:
             socket.create_connection(address, timeout=1.0).close()
         except OSError:
             time.sleep(POLLING)
         else:
             return True
-    raise RecordError(f"the MLflow server: must answer within {START_SECONDS:.0f} s (got nothing).")
+    raise RecordError(f"the MLflow server: must answer within {START_SECONDS:.0f} s (got nothing{_last_line(output)}).")
+
+
+def _last_line(output: IO[bytes]) -> str:
+    """Return the last line that the server has written, for an error message."""
+    output.seek(0)
+    lines = [line.strip() for line in output.read().decode("utf-8", "replace").splitlines() if line.strip()]
+    line = re.sub(r"\s+", " ", lines[-1]) if lines else ""
+    return f": {line}" if line else ""
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
-    """End the server with all of its processes."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(server.pid, number)
-        except ProcessLookupError:
-            break
-        try:
-            server.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-    server.wait()
+    """Close the pipe at which the server's keeper waits, and wait until it has ended the server."""
+    assert server.stdin is not None
+    server.stdin.close()
+    try:
+        server.wait(3 * STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()

@@ -1,0 +1,140 @@
+"""Saved views of MLflow's page: which runs, pictures and numbers they show, and in which order."""
+
+import base64
+import json
+import zlib
+from types import SimpleNamespace
+
+import pytest
+
+from topo_exp.analysis.catalogue import METRICS
+from topo_exp.view.entries import ID, PICTURE_NAMES, REACHED, VARIED, picture_tag, run_name
+from topo_exp.view.saved import PREFIX, links_of, write_views
+
+
+class FakeClient:
+    """A client of one experiment, which counts what is written."""
+
+    def __init__(self, runs):
+        self.runs, self.tags, self.writes, self.asked = runs, {}, 0, []
+
+    def search_runs(self, experiments, chosen, max_results, order_by):
+        self.asked.append(chosen)
+        return self.runs[:max_results]
+
+    def get_experiment(self, experiment):
+        return SimpleNamespace(tags=dict(self.tags))
+
+    def set_experiment_tag(self, experiment, key, value):
+        self.tags[key] = value
+        self.writes += 1
+
+    def state(self, view):
+        """Return the state of a page that a view holds."""
+        text = json.loads(self.tags[PREFIX + view])["state"]
+        return json.loads(zlib.decompress(base64.b64decode(text.removeprefix("deflate;"))))
+
+
+def a_run(density, *, pictures=("Figures/V1/selectivity", "Figures/V1/orientation"), metrics=("V1/mean",)):
+    """Return a run as MLflow gives it."""
+    tags = {ID: "x", VARIED: f"cortex_density={density}", PICTURE_NAMES: picture_tag(pictures), REACHED: "100"}
+    data = SimpleNamespace(
+        params={"cortex_density": str(density), "seed": "1"}, metrics=dict.fromkeys(metrics, 1.0), tags=tags
+    )
+    return SimpleNamespace(data=data)
+
+
+def test_maps_are_rows_and_varied_parameters_are_columns():
+    """The map comes before other pictures; parameters that are equal in all runs are no columns."""
+    client = FakeClient([a_run(4), a_run(3)])
+    write_views(client, "1", None)
+    state = client.state("topo_exp.maps")
+    grid = state["compareRunCharts"][0]
+    assert grid["type"] == "IMAGE"
+    assert grid["imageKeys"] == ["Figures/V1/orientation", "Figures/V1/selectivity"]
+    assert grid["step"] == 100
+    assert "params.`cortex_density`" in state["selectedColumns"]
+    assert "params.`seed`" not in state["selectedColumns"]
+
+
+def test_what_a_scientist_looks_at_first_comes_first():
+    """Curves are in the order of the catalogue; those of the user's own analyses follow the default ones."""
+    names = [f"V1/{metric.name}" for metric in METRICS if "<" not in metric.name]
+    client = FakeClient([a_run(3, metrics=[*reversed(names), "V1/mine", "time"])])
+    write_views(client, "1", None)
+    shown = [chart["metricKey"] for chart in client.state("topo_exp.development")["compareRunCharts"]]
+    expected = [f"V1/{metric.name}" for metric in METRICS if metric.default]
+    assert shown[: len(expected)] == expected
+    assert shown[len(expected)] == "V1/mine"
+    assert "time" not in shown
+
+
+def test_a_view_is_written_only_when_it_changes():
+    """A second call writes nothing; another run with other pictures changes the view of the maps."""
+    client = FakeClient([a_run(3)])
+    write_views(client, "1", None)
+    assert client.writes == 3
+    write_views(client, "1", None)
+    assert client.writes == 3
+    client.runs.insert(0, a_run(4, pictures=("Figures/V1/ocularity",)))
+    write_views(client, "1", None)
+    assert "Figures/V1/ocularity" in client.state("topo_exp.maps")["compareRunCharts"][0]["imageKeys"]
+
+
+@pytest.mark.parametrize("count", [10, 11])
+def test_more_runs_than_mlflow_shows_pictures_of_are_said_so(count):
+    """The name of the view says that it shows the latest ten; with ten, it says nothing."""
+    client = FakeClient([a_run(density) for density in range(count)])
+    write_views(client, "1", "s1")
+    names = [link.name for link in links_of(client.tags)]
+    more = ", latest 10 runs" if count > 10 else ""
+    assert names == [f"Sweep s1: maps over time{more}", "Sweep s1: development", "Sweep s1: table"]
+    assert client.asked == ["tags.`topo_exp.sweep` = 's1'"]
+
+
+def test_views_of_the_experiment_come_before_those_of_the_latest_sweep():
+    """The order in which `ui` prints them, whatever the order of the tags."""
+    client = FakeClient([a_run(3)])
+    for sweep in ("20260101", "20260102", None):
+        write_views(client, "1", sweep)
+    ids = [link.id for link in links_of(client.tags)]
+    assert ids[:4] == ["topo_exp.maps", "topo_exp.development", "topo_exp.table", "topo_exp.maps.20260102"]
+    assert ids[-1] == "topo_exp.table.20260101"
+
+
+def test_views_of_other_people_are_neither_listed_nor_touched():
+    """A view that the user has saved stays as it is."""
+    client = FakeClient([a_run(3)])
+    client.tags[PREFIX + "mine"] = "{}"
+    write_views(client, "1", None)
+    assert client.tags[PREFIX + "mine"] == "{}"
+    assert "mine" not in [link.id for link in links_of(client.tags)]
+
+
+def test_a_state_fits_into_a_tag():
+    """Of very many curves with long names the last are left out, so that every database keeps the view."""
+    client = FakeClient([a_run(3, metrics=[f"V1/{n * 7919 % 1009}_{n}" + "x" * 150 for n in range(300)])])
+    write_views(client, "1", None)
+    assert all(len(value) <= 5000 for value in client.tags.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "swept", "tag", "name"),
+    [
+        ({"a": 1, "b": 0.5}, ["b"], "t", "b=0.5, a=1 · t · dir"),
+        ({}, [], None, "gcal · dir"),
+        ({"times": [0, 2]}, ["times"], None, "times=[0, 2] · dir"),
+    ],
+)
+def test_a_runs_name_begins_with_what_varies(given, swept, tag, name):
+    """Swept settings are first, then other given ones, the tag, and the name of the directory."""
+    settings = {key: {"kind": "parameter", "value": value, "swept": key in swept} for key, value in given.items()}
+    record = {"given": given, "settings": settings, "tag": tag, "name": "dir", "model": "gcal"}
+    assert run_name(record) == name
+
+
+def test_a_long_name_keeps_its_beginning():
+    """The name of a run is bounded."""
+    record = {"given": {f"p{n}": "x" * 100 for n in range(9)}, "tag": None, "name": "dir", "model": "gcal"}
+    assert run_name(record).startswith("p0=xxx")
+    assert len(run_name(record)) <= 240
