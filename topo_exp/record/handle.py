@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from topo_exp.errors import UnknownNameError, nearest
-from topo_exp.record.layout import METRICS, SNAPSHOT, time_label
+from topo_exp.record.layout import METRICS, RUN_YAML, SNAPSHOT, time_label
 from topo_exp.record.maps import StoredMaps
 from topo_exp.record.metrics import read_metrics
 from topo_exp.record.pictures import pictures_by_name
@@ -30,14 +30,15 @@ class RunHandle:
     Everything is read when it is asked for, and nothing in the directory is executed.
 
     Args:
-        directory: Of the run.
+        directory: Of the run, or its run.yaml; `~` is the home directory.
 
     Raises:
         RecordError: It is no run directory.
     """
 
     def __init__(self, directory: Path | str) -> None:
-        self.directory = Path(directory).absolute()
+        path = Path(directory).expanduser().absolute()
+        self.directory = path.parent if path.name == RUN_YAML and not path.is_dir() else path
         self.metadata: RunData = read_record(self.directory)
         """The contents of run.yaml."""
 
@@ -129,7 +130,7 @@ def load_run(path: Path | str) -> RunHandle:
     """Return a handle to the run in a directory.
 
     Args:
-        path: A run directory.
+        path: A run directory, or the run.yaml in it; `~` is the home directory.
 
     Raises:
         RecordError: It is no run directory.

@@ -110,6 +110,7 @@ class RunLoop:
         self._provenance.start()
         with self._record.stage("build"):
             sim = self._spec.build()
+        self._provenance.copy_imported_files()
         self._record.update({"size": {"connections": sim.n_connections, "weights_mb": round(sim.nbytes / 1e6, 3)}})
         self._record.set_option("engine", sim.engine)
         copies = {"none": 0, "last": 2, "all": len(self._spec.options.times) + 2}[self._spec.options.snapshot]

@@ -120,7 +120,7 @@ class Measuring:
             with self._timed(name), context:
                 return check(name, analysis(subject, **options))
         except Exception as error:  # noqa: BLE001  a user's function may raise anything; the error names the function
-            failure = AnalysisError(f"{name}: failed {when} (got {type(error).__name__}: {error}).")
+            failure = AnalysisError(f"{name}: failed {when} (got {described(error)}).")
             failure.__cause__ = error
             self._fail(failure)
             return None

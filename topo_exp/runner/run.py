@@ -6,7 +6,7 @@ import logging
 import shutil
 import traceback
 
-from topo_exp.errors import GeometryError, ModelError, ParameterError, RecordError, RunError, TopoExpError
+from topo_exp.errors import GeometryError, ModelError, ParameterError, RecordError, RunError, TopoExpError, described
 from topo_exp.record.archive import archive
 from topo_exp.record.files import make_directory, path_errors
 from topo_exp.record.layout import RUN_LOG
@@ -67,6 +67,9 @@ def _execute(spec: RunSpec, start: Start) -> Outcome:
         except RecordError as error:
             shutil.rmtree(directory, ignore_errors=True)
             return Outcome.of_error(error)
+        except BaseException:  # the run cannot begin, so no directory may say that it is running
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
         return _run_loop(loop, spec, record, interruptions)
 
 
@@ -112,7 +115,7 @@ def _failed(record: RunRecord, error: BaseException) -> Outcome:
         return Outcome.of_error(error, record.directory)
     reached = record.data["reached"]
     when = "before its first analysis" if reached is None else f"after time {reached:g}"
-    message = str(error) if isinstance(error, TopoExpError) else f"{type(error).__name__}: {error}".rstrip(": ")
+    message = str(error) if isinstance(error, TopoExpError) else described(error)
     failure = RunError(
         f"{record.directory.name}: the run failed {when}. {message.rstrip('.')}. See {record.directory / RUN_LOG}"
     )
