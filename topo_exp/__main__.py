@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _print_error("interrupted")
         return INTERRUPTED
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  the last resort: one line with the place, the traceback if it is wanted
         if os.environ.get(FULL_ERROR):
             traceback.print_exc()
         _print_error(f"{described(error)}. {FULL_ERROR}=1 shows all of the traceback.")

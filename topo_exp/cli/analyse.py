@@ -76,7 +76,10 @@ def _ask_for_trust(runs: Iterable[RunHandle]) -> None:
         return
     listed = ", ".join(map(str, files))
     if sys.stdin is not None and sys.stdin.isatty():
-        print(f"To build the recorded models, these files would be run:\n  {listed.replace(', ', chr(10) + '  ')}", file=sys.stderr)
+        print(
+            f"To build the recorded models, these files would be run:\n  {listed.replace(', ', chr(10) + '  ')}",
+            file=sys.stderr,
+        )
         if click.confirm("Do you trust their authors?", default=False, err=True):
             return
     raise ConfigError(
@@ -91,7 +94,8 @@ def _sorted(words: Sequence[str]) -> tuple[list[Path], list[str]]:
     Raises:
         UnknownNameError: there is no path, or one is no directory.
     """
-    paths, settings = [], []
+    paths: list[str] = []
+    settings: list[str] = []
     for word in words:
         path = user_path(word, "analyse PATH") if "=" not in word or "/" in word else Path(word)
         (paths if "=" not in word or path.is_dir() else settings).append(word)

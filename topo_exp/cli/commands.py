@@ -11,6 +11,7 @@ from topo_exp.cli.words import DONE
 from topo_exp.errors import ConfigError, UnknownNameError, nearest
 from topo_exp.record.layout import find_runs
 from topo_exp.runner.options import output_directory
+from topo_exp.sweep.values import shown
 
 PATHS = click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 
@@ -45,15 +46,22 @@ def run_command(words: list[str]) -> int:
 
 def _one_line(name: str, error: click.UsageError) -> str:
     """Write an error of click's in the form of all others."""
-    text = error.format_message().rstrip(".")
+    text = shown(error.format_message().rstrip("."))
     if isinstance(error, click.NoSuchOption):
-        fix = nearest(error.option_name, error.possibilities or ["--help"])
+        fix = nearest(error.option_name, options_of(name))
         return f"{name}: has no option of that name (got {error.option_name!r}). {fix}"
     if isinstance(error, click.MissingParameter):
         missing = error.param.human_readable_name if error.param is not None else "argument"
         return f"{name}: must be followed by {missing} (got nothing). See {PROGRAM} {name} --help."
-    where = f"{name} {error.param.human_readable_name}" if isinstance(error, click.BadParameter) and error.param else name
-    return f"{where}: must be usable (got: {text}). See {PROGRAM} {name} --help."
+    where = (
+        f"{name} {error.param.human_readable_name}" if isinstance(error, click.BadParameter) and error.param else name
+    )
+    return f"{where}: must be of the form that --help describes (got {text}). See {PROGRAM} {name} --help."
+
+
+def options_of(name: str) -> list[str]:
+    """List the options of a command, in their long form."""
+    return [text for param in command_named(name).params for text in param.opts if text.startswith("--")] + ["--help"]
 
 
 def runs_below(paths: Sequence[Path]) -> list[Path]:

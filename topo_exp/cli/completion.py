@@ -2,6 +2,7 @@
 
 import os
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.plugins.completion_plugin import DefaultCompletionPlugin
 
 from topo_exp.cli.config import run_hydra
@@ -34,7 +35,9 @@ def completions(text: str) -> list[str]:
     words = DefaultCompletionPlugin.strip_python_or_app_name(text).removeprefix("-m topo_exp").split()
     begun = "" if not words or text.endswith(" ") else words.pop()
     if words and words[0] in COMMANDS:
-        return _options_of_command(words[0], begun)
+        from topo_exp.cli.commands import options_of
+
+        return sorted(name for name in options_of(words[0]) if begun.startswith("-") and name.startswith(begun))
     commands = [] if words else [name for name in COMMANDS if name.startswith(begun)]
     if begun.startswith("-"):
         return []
@@ -52,19 +55,12 @@ def completions(text: str) -> list[str]:
     return sorted({*found, *commands})
 
 
-def _model_of_files(line: CommandLine, loader: object) -> list[str]:
+def _model_of_files(line: CommandLine, loader: ConfigLoader) -> list[str]:
     """Return the word for the model that an experiment file chooses by the key `model`, if there is one."""
     if not any(word.lstrip("+").startswith("experiment=") for word in line.overrides):
         return []
     try:
-        model = compose(line.overrides, line.directories, loader).get("model")  # type: ignore[arg-type]
+        model = compose(line.overrides, line.directories, loader).get("model")
     except TopoExpError:
         return []
     return [f"model={literal(model)}"] if isinstance(model, str) else []
-
-
-def _options_of_command(name: str, begun: str) -> list[str]:
-    from topo_exp.cli.commands import command_named
-
-    options = [text for option in command_named(name).params for text in option.opts if text.startswith("--")]
-    return sorted(option for option in [*options, "--help"] if begun.startswith("-") and option.startswith(begun))

@@ -73,15 +73,18 @@ class CommandLine:
             elif flag in WITHOUT_VALUE and equal:
                 raise ConfigError(f"{flag}: must have no value (got {word!r}). Write {flag} alone.")
             if flag in VALUES and VALUES[flag] and value not in VALUES[flag]:
-                raise ConfigError(f"{flag}: must be one of {', '.join(VALUES[flag])} (got {value!r}). Write one of them.")
+                raise ConfigError(
+                    f"{flag}: must be one of {', '.join(VALUES[flag])} (got {value!r}). Write one of them."
+                )
             if flag == "--config-dir":
                 line.directories.append(Path(value))
             line.flags[flag] = value
         modes = [flag for flag in MODES if flag in line.flags]
         if len(modes) > 1:
             raise ConfigError(f"command line: must have one of {', '.join(MODES)} (got {', '.join(modes)}). Leave one.")
-        if "--resolve" in line.flags and "--cfg" not in line.flags:
-            raise ConfigError("--resolve: must stand with --cfg (got it alone). Add --cfg job.")
+        for flag in ("--resolve", "--package"):
+            if flag in line.flags and "--cfg" not in line.flags:
+                raise ConfigError(f"{flag}: must stand with --cfg (got it alone). Add --cfg job.")
         return line
 
     def has(self, *flags: str) -> bool:
@@ -101,11 +104,11 @@ def _check_flag(flag: str, word: str) -> None:
     if flag in VALUES or flag in WITHOUT_VALUE:
         return
     if "=" in word:
-        raise UnknownNameError(
-            f"command line: settings stand without dashes (got {word!r}). Write {word.lstrip('-')}."
-        )
+        raise UnknownNameError(f"command line: settings stand without dashes (got {word!r}). Write {word.lstrip('-')}.")
     known = [*VALUES, *WITHOUT_VALUE, "--help", "--version", "--explain"]
-    raise UnknownNameError(f"command line: has no flag of that name (got {word!r}). {nearest(flag, known)} {SETTING_FLAGS}")
+    raise UnknownNameError(
+        f"command line: has no flag of that name (got {word!r}). {nearest(flag, known)} {SETTING_FLAGS}"
+    )
 
 
 def _value(flag: str, rest: list[str]) -> str:

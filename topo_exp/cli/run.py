@@ -48,9 +48,7 @@ def run_models(words: list[str]) -> int:
     name = line.flags.get("--config-name", CONFIG_NAME)
     with hydra_loader() as loader:
         register_sweeper()
-        composed = compose(
-            line.overrides, line.directories, loader, is_sweep=line.has("--multirun"), config_name=name
-        )
+        composed = compose(line.overrides, line.directories, loader, is_sweep=line.has("--multirun"), config_name=name)
         is_sweep = composed.hydra.mode == RunMode.MULTIRUN
         outcomes = _run_sweep(composed, loader) if is_sweep else [_run_single(composed, loader)]
     for outcome in outcomes:

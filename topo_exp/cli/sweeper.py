@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from topo_exp.compose.bridge import make_spec
 from topo_exp.compose.composition import compose_point, group_test, settings_of
 from topo_exp.compose.mistakes import composition_errors
-from topo_exp.compose.overrides import for_hydra, names_set
+from topo_exp.compose.overrides import as_written, for_hydra, names_set
 from topo_exp.compose.sweep import points, varied
 from topo_exp.errors import ConfigError, RunError, TopoExpError
 from topo_exp.runner.outcome import Outcome
@@ -53,6 +53,7 @@ class Points(Sweeper):
     __module__ = PLUGIN_MODULE
 
     def __init__(self, params: Mapping[str, Any] | None = None) -> None:
+        """Keep the values; Hydra calls `setup` before `sweep`."""
         self.params = dict(params or {})
         self.hydra_context: HydraContext | None = None
         self.config: DictConfig | None = None
@@ -89,7 +90,7 @@ class Points(Sweeper):
             listed = points([*from_file, *arguments], config_loader=self.hydra_context.config_loader)
         if not listed:
             raise ConfigError(
-                f"sweep: must have at least one run (got {' '.join(arguments)!r}, which lists no values). "
+                f"sweep: must have at least one run (got {' '.join(as_written(arguments))!r}, which lists no values). "
                 "Correct the range or the list."
             )
         differences = varied(listed)
@@ -98,7 +99,7 @@ class Points(Sweeper):
         shared = [
             f"++sweep_id={now:%Y%m%d%H%M%S}_{uuid.uuid4().hex[:6]}",
             f"++sweep_time={now.isoformat(timespec='seconds')}",
-            f"++sweep_names={literal(names)}",
+            f"++sweep_names={literal([*names])}",
         ]
         batch = [[*point, *shared] for point in listed]
         batch = self._checked(batch)

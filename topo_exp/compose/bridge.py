@@ -304,7 +304,11 @@ def _chosen_settings(settings: Settings, parameters: Mapping[str, Data], options
     """List everything that the user set, with its kind: on the command line, or as a parameter in a file."""
     chosen: dict[str, Setting] = {}
     for name in {**settings.given, **parameters}:
-        if name in HIDDEN_OPTIONS or name.startswith("hydra") or (name == "model" and not _is_swept_file(name, options, settings)):
+        if (
+            name in HIDDEN_OPTIONS
+            or name.startswith("hydra")
+            or (name == "model" and not _is_swept_file(name, options, settings))
+        ):
             continue
         kind: SettingKind
         if name in parameters:
@@ -323,8 +327,9 @@ def _chosen_settings(settings: Settings, parameters: Mapping[str, Data], options
 
 
 def _is_swept_file(name: str, options: RunOptions, settings: Settings) -> bool:
-    """Return True for a model that varies and is a file: two files in different folders may have one name."""
-    return name in options.sweep_names and str(settings.given.get(name)).endswith(".py")
+    """Return True for a model that varies and stands in a folder: files in different folders may have one name."""
+    text = str(settings.given.get(name))
+    return name in options.sweep_names and text.endswith(".py") and "/" in text
 
 
 def _readable_option(name: str, value: object, options: RunOptions) -> Data:

@@ -13,10 +13,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from topo_exp.compose.bridge import Settings
-from topo_exp.compose.mistakes import composition_errors
+from topo_exp.compose.loading import user_path
+from topo_exp.compose.mistakes import SEARCH_PATH, composition_errors
 from topo_exp.compose.overrides import (
     as_written,
-    command_line,
     for_hydra,
     names_set,
     parsed,
@@ -25,10 +25,11 @@ from topo_exp.compose.overrides import (
     written_settings,
 )
 from topo_exp.compose.schema import conf_directory
+from topo_exp.compose.shell import command_line
 from topo_exp.compose.source import register_config_source
 from topo_exp.errors import ConfigError
 from topo_exp.runner.options import HIDDEN_OPTIONS
-from topo_exp.sweep.values import literal
+from topo_exp.sweep.values import Value, literal
 
 VERSION_BASE = "1.3"
 CONFIG_NAME = "config"
@@ -37,7 +38,7 @@ SWEEPER = "hydra_plugins.topo_exp.Points"
 ADDED_BY_SWEEP = HIDDEN_OPTIONS
 """Settings that a multirun adds to each of its runs; they are no part of a command that repeats the run."""
 
-FIXED = {
+FIXED: dict[str, tuple[Value, str]] = {
     "run.dir": (".", "output_dir"),
     "sweep.dir": (".", "output_dir"),
     "sweep.subdir": (".", "dirname_prefix"),
@@ -45,7 +46,6 @@ FIXED = {
     "job.chdir": (False, "output_dir"),
 }
 """Hydra's settings about directories, which the runner makes here: their values, and the option to use instead."""
-SEARCH_PATH = "hydra.searchpath"
 
 
 @contextmanager
@@ -80,7 +80,7 @@ def compose(
         ConfigError, UnknownNameError: the words cannot be composed, or set what the runner sets.
     """
     for directory in directories:
-        if not Path(directory).is_dir():
+        if not user_path(str(directory), "--config-dir").is_dir():
             raise ConfigError(f"--config-dir: must be a directory (got {str(directory)!r}). Give the path of one.")
     overrides = with_search_path(for_hydra(words, group_test(directories)), directories)
     varies = any(vary(word) for word in overrides)
@@ -219,7 +219,7 @@ def _check_hydra(composed: DictConfig) -> None:
         found = OmegaConf.select(node, name)
         if found != value:
             raise ConfigError(
-                f"hydra.{name}: must stay {literal(value)}, since topo_exp makes the directories of runs "  # type: ignore[arg-type]
+                f"hydra.{name}: must stay {literal(value)}, since topo_exp makes the directories of runs "
                 f"(got {found!r}). Use {option}=... instead."
             )
     for name in ("job_logging", "hydra_logging"):
@@ -235,8 +235,7 @@ def _check_hydra(composed: DictConfig) -> None:
     target = node.launcher.get("_target_") if node.launcher is not None else None
     if target not in launchers:
         raise ConfigError(
-            f"hydra.launcher: must be an installed launcher (got {target!r}). "
-            "Choose one by name, hydra/launcher=basic."
+            f"hydra.launcher: must be an installed launcher (got {target!r}). Choose one by name, hydra/launcher=basic."
         )
 
 

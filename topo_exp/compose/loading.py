@@ -19,7 +19,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import param
 
 from topo_exp.compose.schema import RESERVED, declared
-from topo_exp.errors import ConfigError, ModelError, TopoExpError, UnknownNameError, described, is_users, nearest, users_line
+from topo_exp.errors import (
+    ConfigError,
+    ModelError,
+    TopoExpError,
+    UnknownNameError,
+    described,
+    is_users,
+    nearest,
+    users_line,
+)
 from topo_exp.sweep.values import shown
 
 if TYPE_CHECKING:
@@ -84,7 +93,9 @@ def load_model(model: str | Path | type[param.Parameterized]) -> LoadedModel:
         files = [path.name for path in Path().glob("*.py")]
         near = difflib.get_close_matches(text, [*model_names(), *files], n=1)
         hint = "" if near else " For a file of your own write model=path/to/my_model.py."
-        raise UnknownNameError(f"model: no such model (got {shown(text)}). {nearest(text, near or model_names())}{hint}")
+        raise UnknownNameError(
+            f"model: no such model (got {shown(text)}). {nearest(text, near or model_names())}{hint}"
+        )
     module = importlib.import_module(f"topo_exp.models.{text}")
     return _checked_model(LoadedModel(text, _only_model(module, text), Path(str(module.__file__))))
 
@@ -343,7 +354,8 @@ def _module_of(reference: str, where: str) -> tuple[ModuleType, str]:
     module, _, name = reference.replace(":", ".").rpartition(".")
     if reference.endswith(".py") or not all(part.isidentifier() for part in (*module.split("."), name)):
         raise UnknownNameError(
-            f"{where}: must be file.py:function or package.module.function (got {shown(reference)}). Add the part missing."
+            f"{where}: must be file.py:function or package.module.function (got {shown(reference)}). "
+            "Add the part missing."
         )
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # as under `python -m`

@@ -11,9 +11,14 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
 from topo_exp.compose.loading import model_names
-from topo_exp.compose.schema import analysis_functions, conf_directory
+from topo_exp.compose.schema import GROUPS, analysis_functions, conf_directory
 from topo_exp.errors import ConfigError, TopoExpError, UnknownNameError, nearest
-from topo_exp.runner.options import OPTIONS
+from topo_exp.runner.options import HIDDEN_OPTIONS, OPTIONS
+from topo_exp.sweep.values import shown
+
+SEARCH_PATH = "hydra.searchpath"
+LONGEST = 300
+"""Characters of Hydra's own text that are shown."""
 
 
 @contextmanager
@@ -44,7 +49,7 @@ def composition_errors(directories: Iterable[Path] = ()) -> Iterator[None]:
             f"{_undecodable(directories)}: must be a text in UTF-8 (got byte 0x{error.object[error.start]:02x} at "
             f"position {error.start}). Save the file as UTF-8."
         ) from error
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, UserWarning) as error:
         raise _composition_error(error) from error
     except Exception as error:
         raise ConfigError(
@@ -55,10 +60,17 @@ def composition_errors(directories: Iterable[Path] = ()) -> Iterator[None]:
 
 def _composition_error(error: Exception) -> ConfigError | UnknownNameError:
     text = _sentence(error)
+    if isinstance(error, UserWarning):
+        return ConfigError(
+            f"{SEARCH_PATH}: must name directories that exist (got: {text.rstrip('.')}). Correct the path."
+        )
     deleted = re.search(r"Could not delete (?:from config\. The value of |from config\. )?'([^']*)'", text)
+    if deleted and deleted[1] in GROUPS:
+        return ConfigError(f"{deleted[1]}: cannot be removed (got '~{deleted[1]}'). Write {deleted[1]}=[] for none.")
     if deleted:
         return UnknownNameError(
-            f"{deleted[1]}: must be set for ~ to remove it (got '~{deleted[1]}'). {nearest(deleted[1], OPTIONS)}"
+            f"{deleted[1]}: must be set for ~ to remove it (got '~{deleted[1]}'). "
+            f"{nearest(deleted[1], set(OPTIONS) - HIDDEN_OPTIONS)}"
         )
     return ConfigError(
         f"configuration: must be one that Hydra can compose (got: {text.rstrip('.')}). Correct the word or the file."
@@ -89,7 +101,8 @@ def _undecodable(directories: Iterable[Path]) -> Path | str:
 
 
 def _missing(error: MissingConfigException, directories: Iterable[Path]) -> ConfigError | UnknownNameError:
-    group, slash, name = (error.missing_cfg_file or "").partition("/")
+    file = error.missing_cfg_file or ""
+    group, slash, name = file.rpartition("/") if file.startswith("hydra/") else file.partition("/")
     if not slash:
         return _composition_error(error)
     known = set(model_names()) if group == "model" else set()
@@ -106,12 +119,21 @@ def _missing(error: MissingConfigException, directories: Iterable[Path]) -> Conf
         "model": "For a file of your own write model=path/to/file.py.",
     }
     advice = " ".join(part for part in (nearest(name, known) if known else "", own.get(group, "")) if part)
-    return UnknownNameError(f"{group}: no such {group} (got {name!r}). {advice or 'Choose another name.'}")
+    return UnknownNameError(f"{group}: no such {group} (got {shown(name)}). {advice or 'Choose another name.'}")
 
 
 def _sentence(error: BaseException) -> str:
     """Return the part of a message that describes the mistake, on one line."""
     texts = [str(error), str(error.__cause__ or "")]
     lines = [line.strip() for text in texts for line in text.splitlines()]
-    dropped = ("See https", "To append", "full_key:", "object_type=", "Set the environment", "Search path:", "provider=")
-    return " ".join(line for line in lines if line and not line.startswith(dropped))
+    dropped = (
+        "See https",
+        "To append",
+        "full_key:",
+        "object_type=",
+        "Set the environment",
+        "Search path:",
+        "Config search path:",
+    )
+    text = " ".join(line for line in lines if line and not line.startswith(dropped))
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

@@ -5,8 +5,6 @@ checked after composition, against the declarations, where the message can sugge
 experiment files are checked too. `for_hydra` rewrites the words so that Hydra leaves these checks to the code after it.
 """
 
-import shlex
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -15,11 +13,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from topo_exp.about import PROGRAM
 from topo_exp.compose.schema import GROUPS
 from topo_exp.errors import ConfigError
 from topo_exp.runner.options import OPTIONS
-from topo_exp.sweep.values import literal
+from topo_exp.sweep.values import literal, shown
 from topo_exp.typing import Data
 
 TEXTS = frozenset({"model", *(name for name, declaration in OPTIONS.items() if isinstance(declaration, param.String))})
@@ -93,18 +90,28 @@ def parsed(word: str) -> Override:
     if not key.lstrip("+~") or (not equal and not word.startswith("~")):
         raise ConfigError(f"command line: each word must be name=value or a known command (got {word!r}). See --help.")
     parser = OverridesParser.create()
-    if key.lstrip("+") == "model" and Path(value).is_file():
+    if key.lstrip("+") == "model" and _is_file(value):
         return parser.parse_override(f"{key}={literal(value)}")
     try:
         return parser.parse_override(word)
+    except RecursionError as error:
+        raise ConfigError(f"command line: has too many brackets (got {shown(word)}). Leave some out.") from error
     except HydraException as error:
         if key.lstrip("+") in TEXTS and value[:1] not in ("'", '"') and "," not in value:
             return parser.parse_override(f"{key}={literal(value)}")
         reason = str(error).splitlines()[0]
         raise ConfigError(
-            f"command line: must follow Hydra's grammar (got {word!r}: {reason}). "
+            f"command line: must follow Hydra's grammar (got {shown(word)}: {reason[:200]}). "
             "Put quotes round texts with special characters: \"name='text'\"."
         ) from error
+
+
+def _is_file(text: str) -> bool:
+    """Return True for the path of a file; False, too, for a text that no path can be."""
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def names_set(words: Iterable[str]) -> list[str]:
@@ -148,38 +155,13 @@ def refuse_values_to_sweep(word: str) -> None:
     """
     name, _, value = word.lstrip("+").partition("=")
     takes_list = isinstance(OPTIONS.get(name), param.List | param.ListSelector) or name in ("times", "analysis")
-    bracketed = f"Write '{name}=[{value}]' for a list, or add" if takes_list and "(" not in value else "Add"
-    raise ConfigError(
-        f"{name}: must be one value (got {value!r}). {bracketed} -m for one run with each value"
-        + (f', or quote a text that has a comma: "{name}=\'{value}\'".' if "'" not in value else ".")
-    )
-
-
-def command_line(words: Sequence[str]) -> str:
-    """Write the line for a shell that repeats a call of the program: in the same directory, with the same words.
-
-    The line contains no line break. If the directory is gone, the call is made in the current one.
-    """
-    call = " ".join(quoted(word) for word in (*PROGRAM.split(), *words))
-    return f"cd {quoted(str(Path.cwd()))}; {call}"
-
-
-def quoted(word: str) -> str:
-    """Quote a word for a shell, so that it stands on one line.
-
-    Control characters need the form `$'...'` of bash and zsh.
-    """
-    if not any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in word):
-        return shlex.quote(word)
-    return "$'" + "".join(_escaped(letter) for letter in word) + "'"
-
-
-def _escaped(letter: str) -> str:
-    if letter in "\\'":
-        return f"\\{letter}"
-    if unicodedata.category(letter) in ("Cc", "Zl", "Zp"):
-        return "".join(f"\\{byte:03o}" for byte in letter.encode())
-    return letter
+    if takes_list and "(" not in value:
+        fix = f"Write '{name}=[{value}]' for a list, or add -m for one run with each value."
+    elif name in TEXTS:
+        fix = f"Add -m for one run with each value, or quote a text that has a comma: \"{name}='{value}'\"."
+    else:
+        fix = "Add -m for one run with each value."
+    raise ConfigError(f"{name}: must be one value (got {value!r}). {fix}")
 
 
 def _refuse_split_values(words: Sequence[str]) -> None:

@@ -53,14 +53,16 @@ class NamedAnalysis:
 
 
 def analysis_functions() -> dict[str, NamedAnalysis]:
-    """Return the analyses that the files of conf/analysis contain, by their names in these files."""
+    """Return the analyses that the files of conf/analysis contain, by their names and by those of their functions."""
     import yaml  # type: ignore[import-untyped]  # it ships no type information
 
     found: dict[str, NamedAnalysis] = {}
     for path in sorted((conf_directory() / "analysis").glob("*.yaml")):
         for name, entry in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items():
             if isinstance(entry, dict) and "_target_" in entry:
-                found.setdefault(name, NamedAnalysis(path.stem, entry["_target_"]))
+                analysis = NamedAnalysis(path.stem, entry["_target_"])
+                found.setdefault(name, analysis)
+                found.setdefault(analysis.reference.rpartition(".")[2], analysis)
     return found
 
 

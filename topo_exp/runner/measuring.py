@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from topo_exp.errors import AnalysisError
+from topo_exp.errors import AnalysisError, described
 from topo_exp.record.handle import RunHandle
 from topo_exp.runner.spec import Analysis
 

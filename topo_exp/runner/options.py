@@ -163,9 +163,7 @@ class RunOptions:
         param.Selector(default=None, objects=[None, "tar.gz", "zip"], doc="Make that copy an archive of this kind."),
         _optional_text,
     )
-    progress: bool = _option(
-        param.Boolean(default=True, doc="Show a live bar on a terminal."), bool, in_record=False
-    )
+    progress: bool = _option(param.Boolean(default=True, doc="Show a live bar on a terminal."), bool, in_record=False)
     verbose: bool = _option(
         param.Boolean(default=False, doc="Show on the terminal everything that goes to run.log."),
         bool,
