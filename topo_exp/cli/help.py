@@ -36,6 +36,8 @@ configuration files); --shell-completion install=bash; --hydra-help (all of them
 
 _EXAMPLE = re.compile(r"(?<!['\w])[A-Za-z_][\w.]*=(?:\[[^\]\s]*\]|\{[^}\s]*\})")
 """A setting in a text, with a value that a shell would replace."""
+_PLAIN_TEXT = re.compile(r"[A-Za-z%_./-][A-Za-z0-9%_./-]*|")
+"""Texts that neither a shell nor Hydra's grammar reads in another way."""
 UNBROKEN = "\N{NO-BREAK SPACE}"
 
 
@@ -97,6 +99,8 @@ def _with_quotes(text: str) -> str:
 
 def _pasted(name: str, default: Any) -> str:
     """Write a setting and its default as one word for a shell; `name=...` if the default cannot be written."""
+    if isinstance(default, str) and _PLAIN_TEXT.fullmatch(default):
+        return f"{name}={default}"
     return quoted(f"{name}={literal(plain(default, name))}") if is_plain(default) else f"{name}=..."
 
 

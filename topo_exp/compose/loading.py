@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -357,9 +357,8 @@ def _module_of(reference: str, where: str) -> tuple[ModuleType, str]:
             f"{where}: must be file.py:function or package.module.function (got {shown(reference)}). "
             "Add the part missing."
         )
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # as under `python -m`
-    with user_errors(where, ConfigError):
+    is_ours = module.partition(".")[0] == "topo_exp"
+    with user_errors(where, ConfigError), nullcontext() if is_ours else folder_first(Path.cwd()):
         try:
             return importlib.import_module(module), name
         except ModuleNotFoundError as error:

@@ -23,7 +23,7 @@ def quoted(word: str) -> str:
     Control characters need the form `$'...'` of bash and zsh.
     """
     if not any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in word):
-        return shlex.quote(word)
+        return f'"{word}"' if "'" in word and not set(word) & set('"$`\\!') else shlex.quote(word)
     return "$'" + "".join(_escaped(letter) for letter in word) + "'"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import shutil
 import traceback
+from contextlib import suppress
+from pathlib import Path
 
 from topo_exp.errors import GeometryError, ModelError, ParameterError, RecordError, RunError, TopoExpError, described
 from topo_exp.record.archive import archive
@@ -41,10 +43,22 @@ def execute(spec: RunSpec, start: Start = ZERO) -> Outcome:
     Raises:
         KeyboardInterrupt, SystemExit: A signal stopped the run; its directory says killed.
     """
+    made = _missing_directories(spec)
     try:
-        return _execute(spec, start)
+        outcome = _execute(spec, start)
     except Interrupted as interrupted:
         raise interrupted.as_exit() from interrupted
+    if outcome.status == "refused":
+        for path in made:
+            with suppress(OSError):  # another run uses it
+                path.rmdir()
+    return outcome
+
+
+def _missing_directories(spec: RunSpec) -> list[Path]:
+    """List the directories above the run's that do not exist yet, the innermost first."""
+    chosen = [path for path in (spec.options.output_dir, spec.options.metadata_dir) if path is not None]
+    return [path for place in chosen for path in (place, *place.parents) if not path.exists()]
 
 
 def _execute(spec: RunSpec, start: Start) -> Outcome:
