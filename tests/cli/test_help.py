@@ -53,10 +53,10 @@ def test_help_for_a_users_model(program: Program) -> None:
 def test_lines_of_the_help_can_be_pasted(program: Program, model: str) -> None:
     """Each setting is one word for a shell, and all together, pasted with their defaults, change nothing."""
     entries = [
-        line[2:].partition("   ")[0].strip()
-        for words in ((f"model={model}", "--help"), ("--help",))
-        for line in program(*words).out.splitlines()
-        if re.match(r"  ['\"]?[a-z_]+=", line)
+        line[2:].partition("  ")[0]
+        for text in (program(f"model={model}", "--help").out, program("--help").out.partition("Parameters of")[0])
+        for line in text.splitlines()
+        if re.match(r"  ['\"]?\w+=", line)
     ]
     words = [word for line in entries for word in shlex.split(line)]
     assert len(words) == len(entries)

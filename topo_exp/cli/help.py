@@ -115,7 +115,7 @@ def _entry(head: str, text: str) -> list[str]:
     width = min(shutil.get_terminal_size((100, 24)).columns, 110)
     lines = textwrap.wrap(text, max(width - column, 30), break_long_words=False, break_on_hyphens=False) or [""]
     lines = [line.replace(UNBROKEN, " ") for line in lines]
-    if len(indent + head) < column:
+    if len(indent + head) <= column - 2:
         lines[0] = (indent + head).ljust(column) + lines[0]
         rest = lines[1:]
         return [lines[0].rstrip(), *(" " * column + line for line in rest)]
