@@ -5,6 +5,9 @@ each error reads `where: rule (got value). Fix.`
 """
 
 import difflib
+import os
+import sysconfig
+import traceback
 from collections.abc import Iterable
 
 
@@ -68,3 +71,42 @@ def nearest(name: str, names: Iterable[str]) -> str:
     if close:
         return "Did you mean " + " or ".join(repr(match) for match in close) + "?"
     return "Known are: " + ", ".join(known) + "."
+
+
+def described(error: BaseException) -> str:
+    """Describe an exception in one line, with the last line of the user's own code that it passed through.
+
+    Args:
+        error: Any exception, such as one that a user's function raised.
+
+    Returns:
+        `ZeroDivisionError: division by zero, in /home/me/mine.py, line 7`; the place is that of the package or of a
+        library if no code of the user's own is involved.
+    """
+    text = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split()).rstrip(".")
+    place = users_line(error)
+    if not place and (frames := traceback.extract_tb(error.__traceback__)):
+        place = f"{frames[-1].filename}, line {frames[-1].lineno}"
+    return f"{type(error).__name__}{': ' if text else ''}{text}{', in ' if place else ''}{place}"
+
+
+def users_line(error: BaseException) -> str:
+    """Return the last line of the user's own code that an exception passed through: `/home/me/mine.py, line 7`.
+
+    Args:
+        error: Any exception.
+
+    Returns:
+        File and line; empty if no code of the user's own is involved.
+    """
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}, line {error.lineno}"
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if is_users(frame.filename)]
+    return f"{own[-1].filename}, line {own[-1].lineno}" if own else ""
+
+
+def is_users(file: str) -> bool:
+    """Return True for a file that belongs neither to this package nor to an installed library or Python itself."""
+    libraries = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    folders = [os.path.join(folder, "") for folder in (os.path.dirname(__file__), *libraries) if folder]
+    return not file.startswith(("<frozen", *folders))

@@ -69,7 +69,9 @@ def test_an_analysis_that_fails_leaves_the_other_results(tmp_path, policy):
     run = finished(tmp_path)
     work = analyse_runs(run.directory, {"numbers": numbers, "picky": picky}, build=build, on_analysis_error=policy)
     if policy == "fail":
-        with pytest.raises(AnalysisError, match=r"picky: failed at time 5 \(got ValueError: not at five\)"):
+        with pytest.raises(
+            AnalysisError, match=r"picky: failed at time 5 \(got ValueError: not at five, in .*, line [0-9]+\)"
+        ):
             list(work)
         assert list(load_run(run.directory).metrics.index) == [0.0, 5.0]
     else:

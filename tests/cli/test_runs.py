@@ -10,8 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
 from tests.cli.conftest import QUICK, Outcome, runs
+from topo_exp.compose.loading import load_model
 
 Program = Callable[..., Outcome]
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,12 +41,12 @@ def test_the_composed_configuration_is_kept_as_hydra_does(program: Program, tmp_
 
 def test_the_recorded_command_repeats_the_run(program: Program, tmp_path: Path) -> None:
     """Whatever the values, the first line of the log can be pasted into a shell."""
-    tag = 'it\'s "odd"; $HOME `x` \\ (a) größe'
+    tag = 'it\'s "odd"; $HOME `x` \\ (a) größe'  # line breaks: see test_a_record_can_be_repeated_from_any_directory
     program(f"tag={tag}", "cortex_density=3", *QUICK)
     (first,) = runs(tmp_path / "Output")
     assert first["tag"] == tag
-    python, _, module, *words = shlex.split(first["command"])
-    assert (python, module) == ("python", "topo_exp")
+    cd, place, python, _, module, *words = shlex.split(first["command"])
+    assert (cd, place, python, module) == ("cd", f"{tmp_path};", "python", "topo_exp")
     assert program(*words).code == 0
     _, second = runs(tmp_path / "Output")
     assert (second["command"], second["tag"]) == (first["command"], tag)
@@ -174,9 +177,58 @@ def test_the_configuration_can_be_shown(program: Program, tmp_path: Path) -> Non
     assert not (tmp_path / "Output").exists()
 
 
+def test_the_shown_configuration_is_the_one_of_the_run(program: Program, tmp_path: Path) -> None:
+    """`--cfg job` shows the list of times, every option of every analysis, and the parameters of the model."""
+    words = ["times=0.1", "analysis=[default,functions.py:measure]", "analysis.measure.scale=2"]
+    shown = yaml.safe_load(program("--cfg", "job", *words).out)
+    assert shown["times"] == [0, 5, 10, 50, 100, 200, 300, 400, 500, 1000]
+    assert shown["analysis"]["measure"] == {"_target_": "functions.py:measure", "scale": 2}
+    orientation = shown["analysis"]["orientation_map"]
+    assert (orientation["settling_only"], orientation["phases"], orientation["method"]) == (True, 18, "vector_average")
+    assert "sweep_id" not in shown
+    (tmp_path / "own.yaml").write_text("# @package _global_\nmodel: gcal\ninput_seed: 7\n")
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "own.yaml").rename(tmp_path / "conf" / "experiment" / "own.yaml")
+    shown = yaml.safe_load(program("--cfg", "job", "--config-dir", "conf", "experiment=own").out)
+    assert (shown["model"], shown["input_seed"]) == ("gcal", 7)
+    assert shown["cortex_density"] == load_model("gcal").cls.param["cortex_density"].default
+
+
+def test_a_model_in_a_file_brings_its_parameters(program: Program, tmp_path: Path) -> None:
+    """`model:` in an experiment file has the model's own defaults, alone, in a sweep, and below the command line."""
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "own.yaml").write_text("# @package _global_\nmodel: mine.py\nsize: 2\n")
+    own = ["--config-dir", "conf", "experiment=own"]
+    assert program(*own, *QUICK).code == 0
+    assert program("-m", *own, "size=3,4", *QUICK).code == 0
+    records = runs(tmp_path / "Output")
+    assert sorted(run["parameters"]["size"] for run in records) == [2, 3, 4]
+    assert {(run["model"], "retina_density" in run["parameters"]) for run in records} == {("mine", False)}
+    assert all(" model=mine.py " in run["command"] for run in records)
+    assert "size: must be a parameter of model tiny" in program(*own, "model=tiny", *QUICK).err
+
+
+def test_a_run_is_composed_once(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hydra composes the configuration of a single run one time."""
+    composed = []
+    load = ConfigLoaderImpl.load_configuration
+    monkeypatch.setattr(
+        ConfigLoaderImpl, "load_configuration", lambda *args, **options: composed.append(1) or load(*args, **options)
+    )
+    assert program("cortex_density=3", *QUICK).code == 0
+    assert len(composed) == 1
+
+
 @pytest.mark.parametrize(
     ("line", "completion"),
     [
+        ("topo-exp sy", "sync"),
+        ("topo-exp ana", "analyse"),
+        ("topo-exp analyse Output --tr", "--trust"),
+        ("topo-exp --config-dir conf experiment=", "experiment=own"),
+        ("topo-exp --config-dir=conf -m experiment=ow", "experiment=own"),
+        ("topo-exp --config-dir conf experiment=own inp", "input_seed="),
+        ("topo-exp --config-dir conf experiment=own tag=x cortex_den", "cortex_density="),
         ("topo-exp cortex", "cortex_density="),
         ("topo-exp model=gc", "model=gcal"),
         ("topo-exp model=gcal inp", "input_seed="),
@@ -186,8 +238,12 @@ def test_the_configuration_can_be_shown(program: Program, tmp_path: Path) -> Non
         ("topo-exp experiment=tin", "experiment=tiny_sizes"),
     ],
 )
-def test_words_are_completed(program: Program, monkeypatch: pytest.MonkeyPatch, line: str, completion: str) -> None:
-    """Tab completion knows models, their parameters, options, and files."""
+def test_words_are_completed(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, completion: str
+) -> None:
+    """Tab completes commands, models, their parameters, options, files, and the experiments of --config-dir."""
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "own.yaml").write_text("# @package _global_\nmodel: gcal\n")
     monkeypatch.setenv("COMP_LINE", line)
     outcome = program("--shell-completion", "query=bash")
     assert outcome.code == 0
@@ -210,7 +266,7 @@ def test_a_finished_run_is_analysed_again(program: Program, tmp_path: Path) -> N
     (directory,) = (tmp_path / "Output").iterdir()
     assert "scaled" not in (directory / "metrics.csv").read_text()
     words = ["analysis=[functions.py:measure]", "analysis.measure.scale=3", "tracking=none"]
-    outcome = program("analyse", str(directory), *words)
+    outcome = program("analyse", str(directory), "--trust", *words)
     assert outcome.code == 0
     assert directory.name in outcome.out
     assert "1.0,V1/scaled,3.0" in (directory / "metrics.csv").read_text()
@@ -220,7 +276,7 @@ def test_a_changed_model_is_analysed_from_its_recorded_copy(program: Program, tm
     """An edited or deleted file does not change the model of a finished run."""
     program("model=mine.py", *QUICK)
     (tmp_path / "mine.py").write_text("raise RuntimeError('edited since')")
-    outcome = program("analyse", "Output", "analysis=[functions.py:measure]", "tracking=none")
+    outcome = program("analyse", "Output", "--trust", "analysis=[functions.py:measure]", "tracking=none")
     assert outcome.code == 0
     assert "recorded copy" in outcome.err
 

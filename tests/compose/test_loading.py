@@ -1,5 +1,6 @@
 """Models and functions, found by name or in a user's own file."""
 
+import signal
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -99,7 +100,7 @@ def test_a_class_is_a_model() -> None:
         ("import param", ModelError, r"exactly one .*\(got none\)"),
         (MODEL + MODEL.replace("Mine", "Other"), ModelError, r"exactly one .*\(got Mine, Other\)"),
         (MODEL.replace("def build", "def construct"), ModelError, "exactly one"),
-        (MODEL + "\nraise ValueError('oh no')", ModelError, "ValueError: oh no, in mine.py, line 11"),
+        (MODEL + "\nraise ValueError('oh no')", ModelError, "ValueError: oh no, in .*mine.py, line 11"),
         ("x = 1\nclass (:", ModelError, "line 2"),
         ("import no_such_module_at_all", ModelError, "No module named 'no_such_module_at_all'"),
         (MODEL.replace("size", "times"), ConfigError, "Mine.times: must not have the name of an option"),
@@ -211,3 +212,33 @@ def test_a_call_that_cannot_be_made_is_refused(
     """The message shows the signature."""
     with pytest.raises((UnknownNameError, ConfigError), match=message):
         check_call(function, options, "analysis.f")
+
+
+def test_each_model_imports_the_files_of_its_own_folder(write: Callable[[str, str], Path]) -> None:
+    """Two models with a helper of one name get each their own, in one process."""
+    for folder, size in (("one", 3.0), ("two", 4.0)):
+        write(f"{folder}/shared_name.py", f"SIZE = {size}")
+        write(f"{folder}/mine.py", "from shared_name import SIZE\n" + MODEL.replace("1.0", "SIZE"))
+    sizes = [load_model(f"{folder}/mine.py").cls.param["size"].default for folder in ("one", "two")]
+    assert sizes == [3.0, 4.0]
+
+
+def test_ctrl_c_while_a_file_loads_is_no_mistake_of_the_file(write: Callable[[str, str], Path]) -> None:
+    """A signal ends the program as always; `raise KeyboardInterrupt` in the file is an error of the file."""
+    before = signal.getsignal(signal.SIGINT)
+    write("stopped.py", "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nfor _ in range(1000): pass\n")
+    with pytest.raises(KeyboardInterrupt):
+        load_model("stopped.py")
+    write("raises.py", "raise KeyboardInterrupt\n")
+    with pytest.raises(ModelError, match=r"KeyboardInterrupt, in .*raises.py, line 1"):
+        load_model("raises.py")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("reference", ["functions.py:fails", "functions_of_mine.fails"])
+def test_an_error_of_a_library_names_the_users_line(write: Callable[[str, str], Path], reference: str) -> None:
+    """The place is the user's last line, also where the exception comes from a library below it."""
+    for name in ("functions.py", "functions_of_mine.py"):
+        write(name, "import json\n\njson.loads('{')\n")
+    with pytest.raises(ConfigError, match=r"JSONDecodeError: .*, in .*functions\w*.py, line 3"):
+        load_function(reference, "before")

@@ -147,3 +147,32 @@ def test_too_short_a_length_is_refused() -> None:
 def test_parameters_are_ordered_by_the_map_and_then_alphabetically() -> None:
     """The order of the abbreviations comes first."""
     assert ordered(["d", "a", "c", "b"], {"c": "see", "b": "bee"}) == ["c", "b", "a", "d"]
+
+
+KINDS = [
+    "cortex_density",
+    "times",
+    "analysis",
+    "analysis.fields.most",
+    "engine",
+    "snapshot",
+    "experiment",
+    "tag",
+    "model",
+]
+settings_of_all_kinds = st.dictionaries(st.sampled_from(KINDS), values, max_size=4)
+
+
+@given(first=settings_of_all_kinds, second=settings_of_all_kinds)
+@settings(max_examples=200, deadline=None)
+def test_settings_of_different_kinds_never_share_a_name(first: dict[str, Any], second: dict[str, Any]) -> None:
+    """Whatever is swept, different settings have different names: times, analyses, options, files and parameters."""
+    one, other = (name_of(each, tag="mine").casefold() for each in (first, second))
+    assert (one == other) == (canonical(first) == canonical(second))
+
+
+@pytest.mark.parametrize("tags", [("a b", "a-b"), ("A", "a"), ("é", "e"), ("a/b", "a:b")])
+def test_tags_that_are_swept_are_told_apart(tags: tuple[str, str]) -> None:
+    """A tag that varies is one of the settings, so that its name is exact, too."""
+    one, other = (name_of({"tag": tag}, tag=tag).casefold() for tag in tags)
+    assert one != other

@@ -132,3 +132,19 @@ def test_the_engine_is_read_from_new_and_old_records(tmp_path, options, engine):
     run = finished_run(run_spec(tmp_path, analyses={}))
     amend_record(run.directory, lambda data: data.update(options=options))
     assert load_run(run.directory).engine == engine
+
+
+def test_a_run_is_loaded_by_its_directory_or_its_run_yaml(run, monkeypatch):
+    """Texts and paths, relative, absolute and below the home directory, name the same run."""
+    monkeypatch.setenv("HOME", str(run.directory.parent))
+    monkeypatch.chdir(run.directory.parent)
+    name = run.directory.name
+    for path in (
+        run.directory,
+        str(run.directory),
+        name,
+        f"~/{name}",
+        f"~/{name}/run.yaml",
+        run.directory / "run.yaml",
+    ):
+        assert load_run(path).directory == run.directory

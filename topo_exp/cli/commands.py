@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from topo_exp.about import PROGRAM
-from topo_exp.cli.words import DONE, MISTAKEN
-from topo_exp.errors import UnknownNameError
+from topo_exp.cli.words import DONE
+from topo_exp.errors import ConfigError, UnknownNameError, nearest
 from topo_exp.record.layout import find_runs
 from topo_exp.runner.options import output_directory
+from topo_exp.sweeps.values import shown
 
 PATHS = click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 
@@ -28,17 +29,39 @@ def run_command(words: list[str]) -> int:
         words: its name and its arguments.
 
     Returns:
-        The exit code; 2 if click refuses the arguments.
+        The exit code.
+
+    Raises:
+        ConfigError: click refuses the arguments.
     """
     name, *arguments = words
     try:
         result = command_named(name).main(arguments, prog_name=f"{PROGRAM} {name}", standalone_mode=False)
     except click.exceptions.Abort:
         raise KeyboardInterrupt from None
-    except click.ClickException as error:
-        error.show()
-        return MISTAKEN
+    except click.UsageError as error:
+        raise ConfigError(_one_line(name, error)) from error
     return result if isinstance(result, int) else DONE
+
+
+def _one_line(name: str, error: click.UsageError) -> str:
+    """Write an error of click's in the form of all others."""
+    text = shown(error.format_message().rstrip("."))
+    if isinstance(error, click.NoSuchOption):
+        fix = nearest(error.option_name, options_of(name))
+        return f"{name}: has no option of that name (got {error.option_name!r}). {fix}"
+    if isinstance(error, click.MissingParameter):
+        missing = error.param.human_readable_name if error.param is not None else "argument"
+        return f"{name}: must be followed by {missing} (got nothing). See {PROGRAM} {name} --help."
+    where = (
+        f"{name} {error.param.human_readable_name}" if isinstance(error, click.BadParameter) and error.param else name
+    )
+    return f"{where}: must be of the form that --help describes (got {text}). See {PROGRAM} {name} --help."
+
+
+def options_of(name: str) -> list[str]:
+    """List the options of a command, in their long form."""
+    return [text for param in command_named(name).params for text in param.opts if text.startswith("--")] + ["--help"]
 
 
 def runs_below(paths: Sequence[Path]) -> list[Path]:
@@ -48,9 +71,10 @@ def runs_below(paths: Sequence[Path]) -> list[Path]:
         UnknownNameError: There is none.
     """
     places = list(paths) or [output_directory()]
-    found = find_runs(places)
+    found = find_runs([place for place in places if place.is_dir()])
     if not found:
         raise UnknownNameError(
-            f"PATHS: must hold a run, a directory with run.yaml (got {', '.join(map(str, places))})."
+            f"PATHS: must hold a run, a directory with run.yaml (got {', '.join(map(str, places))}). "
+            "Give the path of one, or of a directory above some."
         )
     return found

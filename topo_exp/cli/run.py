@@ -1,90 +1,34 @@
 """Run a model, or many, as Hydra composes them."""
 
-import os
 import sys
-import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import hydra
+from hydra._internal.callbacks import Callbacks  # Hydra's launchers need it, and it has no public place
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
+from hydra.core.plugins import Plugins
+from hydra.core.utils import configure_log
+from hydra.core.utils import run_job as run_hydra_job
+from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
+from topo_exp.cli.line import CommandLine
 from topo_exp.cli.sweeper import register_sweeper
 from topo_exp.compose.bridge import make_spec
-from topo_exp.compose.composition import (
-    CONFIG_NAME,
-    VERSION_BASE,
-    compose_settings,
-    composition_errors,
-    group_test,
-    settings_of,
-)
-from topo_exp.compose.overrides import for_hydra
-from topo_exp.compose.schema import conf_directory
-from topo_exp.compose.source import register_config_source
-from topo_exp.errors import ConfigError, TopoExpError
+from topo_exp.compose.composition import CONFIG_NAME, compose, hydra_loader, settings_of
+from topo_exp.compose.mistakes import composition_errors
+from topo_exp.errors import TopoExpError
 from topo_exp.runner.outcome import Outcome
-
-WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd")
-"""Hydra's flags that are followed by a word of their own."""
-INFO = ("--info", "-i")
-INFO_CHOICES = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
-DIRECTORY = ("--config-dir", "-cd")
-OTHER_CONFIG = ("--config-name", "-cn", "--config-path", "-cp")
-COMPLETION = ("--shell-completion", "-sc", "--hydra-help", "--experimental-rerun")
-
-
-@dataclass(frozen=True)
-class CommandLine:
-    """The words of a command line, sorted.
-
-    Args:
-        flags: Flags of Hydra, with their values.
-        overrides: Settings.
-        directories: Further directories of configuration files, as `--config-dir` names them.
-    """
-
-    flags: list[str]
-    overrides: list[str]
-    directories: list[Path]
-
-    @classmethod
-    def read(cls, words: Sequence[str]) -> "CommandLine":
-        """Separate flags from overrides, at any place; Hydra requires all flags first."""
-        flags: list[str] = []
-        overrides: list[str] = []
-        directories = []
-        rest = iter(words)
-        previous = ""
-        for word in rest:
-            if not word.startswith("-"):
-                is_value = previous in INFO and word in INFO_CHOICES
-                (flags if is_value else overrides).append(word)
-            else:
-                flag, equal, value = word.partition("=")
-                flags.append(word)
-                if flag in WITH_VALUE and not equal:
-                    value = next(rest, "")
-                    flags.append(value)
-                if flag in DIRECTORY:
-                    directories.append(Path(value))
-            previous = word
-        return cls(flags, overrides, directories)
-
-    def has(self, *flags: str) -> bool:
-        """Return True if one of the flags is present."""
-        return any(flag.partition("=")[0] in flags for flag in self.flags)
 
 
 def run_models(words: list[str]) -> int:
-    """Run the models that the words describe, or print the information that Hydra's flags request.
+    """Run the models that the words describe, or print the information that a flag requests.
+
+    The configuration is composed once for a single run. `hydra.main` would compose it twice, and start before its
+    settings about directories could be checked.
 
     Args:
-        words: flags of Hydra and settings.
+        words: flags and settings.
 
     Returns:
         The exit code 0.
@@ -92,18 +36,23 @@ def run_models(words: list[str]) -> int:
     Raises:
         TopoExpError: a single run failed or was refused, or at least one run of a sweep failed.
     """
-    register_config_source()
-    register_sweeper()
     line = CommandLine.read(words)
-    if line.has(*COMPLETION):  # these read the words themselves
-        _run_hydra(words)
-        return 0
-    with composition_errors(line.directories):
-        overrides = for_hydra(line.overrides, group_test(line.directories))
-        if line.has("--cfg", "-c") and not line.has(*OTHER_CONFIG):
-            make_spec(compose_settings(line.overrides, line.directories))  # refuse a mistaken configuration
-        for outcome in _run_hydra([*line.flags, *overrides]):
-            outcome.raise_error()
+    if line.has("--shell-completion"):
+        from topo_exp.cli.completion import complete
+
+        return complete(line)
+    if line.has("--cfg", "--info", "--hydra-help"):
+        from topo_exp.cli.config import print_information
+
+        return print_information(line)
+    name = line.flags.get("--config-name", CONFIG_NAME)
+    with hydra_loader() as loader:
+        register_sweeper()
+        composed = compose(line.overrides, line.directories, loader, is_sweep=line.has("--multirun"), config_name=name)
+        is_sweep = composed.hydra.mode == RunMode.MULTIRUN
+        outcomes = _run_sweep(composed, loader) if is_sweep else [_run_single(composed, loader)]
+    for outcome in outcomes:
+        outcome.raise_error()
     return 0
 
 
@@ -131,64 +80,40 @@ def run_job(config: DictConfig) -> Outcome:
     return outcome
 
 
+def _run_single(composed: DictConfig, loader: ConfigLoader) -> Outcome:
+    name = composed.hydra.job.config_name
+    with composition_errors():
+        configure_log(composed.hydra.hydra_logging, composed.hydra.verbose)
+        callbacks = Callbacks(composed)
+    callbacks.on_run_start(config=composed, config_name=name)
+    result = run_hydra_job(
+        task_function=run_job,
+        config=composed,
+        job_dir_key="hydra.run.dir",
+        job_subdir_key=None,
+        hydra_context=HydraContext(config_loader=loader, callbacks=callbacks),
+    )
+    callbacks.on_run_end(config=composed, config_name=name, job_return=result)
+    outcome: Outcome = result.return_value
+    return outcome
+
+
+def _run_sweep(composed: DictConfig, loader: ConfigLoader) -> list[Outcome]:
+    """Pass the sweep to the sweeper, which reports its outcomes and raises if one of them is a failure."""
+    name = composed.hydra.job.config_name
+    with composition_errors():
+        configure_log(composed.hydra.hydra_logging, composed.hydra.verbose)
+        callbacks = Callbacks(composed)
+        sweeper = Plugins.instance().instantiate_sweeper(
+            config=composed,
+            hydra_context=HydraContext(config_loader=loader, callbacks=callbacks),
+            task_function=run_job,
+        )
+    callbacks.on_multirun_start(config=composed, config_name=name)
+    sweeper.sweep(arguments=list(composed.hydra.overrides.task))
+    callbacks.on_multirun_end(config=composed, config_name=name)
+    return []
+
+
 def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def _run_hydra(words: Sequence[str]) -> list[Outcome]:
-    """Pass the words to Hydra, which reads them from `sys.argv`, and run the jobs that it composes.
-
-    Returns:
-        The outcome of a single run. Those of a sweep are returned to the sweeper, which reports them.
-
-    Raises:
-        ConfigError: Hydra refuses the combination of flags.
-    """
-    single: list[Outcome] = []
-    has_started = False
-
-    def task(config: DictConfig) -> Outcome:
-        nonlocal has_started
-        has_started = True
-        outcome = run_job(config)
-        if HydraConfig.get().mode == RunMode.RUN:
-            single.append(outcome)  # Hydra discards the value that the task of a single run returns
-        return outcome
-
-    program = hydra.main(version_base=VERSION_BASE, config_path=str(conf_directory()), config_name=CONFIG_NAME)
-    try:
-        with _arguments(["topo-exp", *words]), _full_errors():
-            program(task)()
-    except ValueError as error:
-        if has_started or isinstance(error, TopoExpError):
-            raise
-        raise ConfigError(f"command line: {error}") from error  # flags that Hydra does not accept together
-    return single
-
-
-@contextmanager
-def _arguments(words: list[str]) -> Iterator[None]:
-    before = sys.argv
-    sys.argv = words
-    try:
-        yield
-    finally:
-        sys.argv = before
-
-
-@contextmanager
-def _full_errors() -> Iterator[None]:
-    """Make Hydra raise errors instead of printing them and exiting; print them, too, if HYDRA_FULL_ERROR was set."""
-    before = os.environ.get("HYDRA_FULL_ERROR")
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    try:
-        yield
-    except Exception:
-        if before == "1":
-            traceback.print_exc()
-        raise
-    finally:
-        if before is None:
-            del os.environ["HYDRA_FULL_ERROR"]
-        else:
-            os.environ["HYDRA_FULL_ERROR"] = before

@@ -15,11 +15,13 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from topo_exp.compose.bridge import make_spec
-from topo_exp.compose.composition import group_test, settings_of
-from topo_exp.compose.overrides import for_hydra, literal, names_set
+from topo_exp.compose.composition import compose_point, group_test, settings_of
+from topo_exp.compose.mistakes import composition_errors
+from topo_exp.compose.overrides import as_written, for_hydra, names_set
 from topo_exp.compose.sweep import points, varied
-from topo_exp.errors import RunError, TopoExpError
+from topo_exp.errors import ConfigError, RunError, TopoExpError
 from topo_exp.runner.outcome import Outcome
+from topo_exp.sweeps.values import literal
 
 PLUGIN_MODULE = "hydra_plugins.topo_exp"
 """Module in which Hydra finds this sweeper; Hydra accepts only modules below `hydra_plugins`."""
@@ -51,6 +53,7 @@ class Points(Sweeper):
     __module__ = PLUGIN_MODULE
 
     def __init__(self, params: Mapping[str, Any] | None = None) -> None:
+        """Keep the values; Hydra calls `setup` before `sweep`."""
         self.params = dict(params or {})
         self.hydra_context: HydraContext | None = None
         self.config: DictConfig | None = None
@@ -83,17 +86,23 @@ class Points(Sweeper):
         sources = self.config.hydra.runtime.config_sources
         is_group = group_test([Path(source.path) for source in sources if source.schema == "file"])
         from_file = for_hydra([f"{key}={value}" for key, value in self.params.items()], is_group)
-        listed = points([*from_file, *arguments], config_loader=self.hydra_context.config_loader)
+        with composition_errors():
+            listed = points([*from_file, *arguments], config_loader=self.hydra_context.config_loader)
+        if not listed:
+            raise ConfigError(
+                f"sweep: must have at least one run (got {' '.join(as_written(arguments))!r}, which lists no values). "
+                "Correct the range or the list."
+            )
         differences = varied(listed)
         names = sorted({name for words in differences for name in names_set(words)})
         now = datetime.now()
         shared = [
             f"++sweep_id={now:%Y%m%d%H%M%S}_{uuid.uuid4().hex[:6]}",
             f"++sweep_time={now.isoformat(timespec='seconds')}",
-            f"++sweep_names={literal(names)}",
+            f"++sweep_names={literal([*names])}",
         ]
         batch = [[*point, *shared] for point in listed]
-        self.validate_batch_is_legal(batch)
+        batch = self._checked(batch)
         # `return_value` raises any exception of a job other than the errors that an Outcome describes
         outcomes: list[Outcome] = [job.return_value for job in self.launcher.launch(batch, initial_job_idx=0)]
         _report(outcomes, differences)
@@ -108,13 +117,22 @@ class Points(Sweeper):
         Raises:
             ConfigError, UnknownNameError, ParameterError, ModelError: the first mistake, with its point.
         """
+        self._checked(batch)
+
+    def _checked(self, batch: Sequence[Sequence[str]]) -> list[list[str]]:
+        """Compose and check every point; return its overrides, with the model if a file of the point chooses it."""
         assert self.hydra_context is not None
+        assert self.config is not None
+        complete = []
         for point, differing in zip(batch, varied(batch), strict=True):
-            composed = self.hydra_context.config_loader.load_sweep_config(self.config, list(point))
             try:
+                composed, words = compose_point(self.hydra_context.config_loader, self.config, point)
                 make_spec(settings_of(composed))
             except TopoExpError as error:
-                raise type(error)(f"{error} In the run with {' '.join(differing)}; none was started.") from error
+                with_words = f" In the run with {' '.join(differing)}; none was started." if differing else ""
+                raise type(error)(f"{error}{with_words}") from error
+            complete.append(words)
+        return complete
 
 
 def _report(outcomes: Sequence[Outcome], differences: Sequence[Sequence[str]]) -> None:

@@ -23,6 +23,8 @@ COMMANDS = {
     "analyse": "Apply analyses to the stored states of finished runs.",
 }
 """The commands beside running; the module `topo_exp.cli.NAME` has a click command for each."""
+FULL_ERROR = "HYDRA_FULL_ERROR"
+"""Environment variable that asks for whole tracebacks."""
 EXPLAIN = "--explain"
 """Flag that prints the form of each projection instead of running the model."""
 

@@ -15,16 +15,28 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import param
 
 from topo_exp.compose import naming
+from topo_exp.compose.checks import check_encodable, check_output
 from topo_exp.compose.loading import LoadedModel, Model, check_call, load_function, load_model
 from topo_exp.compose.schema import GROUPS, checked, declared, plain
-from topo_exp.errors import ConfigError, ModelError, ParameterError, UnknownNameError, nearest
-from topo_exp.runner.options import HIDDEN_OPTIONS, OPTIONS, OPTIONS_IN_NAME, RunOptions
+from topo_exp.errors import (
+    ConfigError,
+    ModelError,
+    ParameterError,
+    TopoExpError,
+    UnknownNameError,
+    described,
+    nearest,
+)
+from topo_exp.runner.options import HIDDEN_OPTIONS, OPTIONS, RunOptions
 from topo_exp.runner.spec import Analysis, Hook, RunSpec, Setting, SettingKind
 from topo_exp.typing import Data
 from topo_exp.view.recorder import MlflowRecorder
 
 if TYPE_CHECKING:
     from topo_exp.engine.simulation import Simulation
+
+SHOWN_OTHERWISE = frozenset({"output_dir"})
+"""Settings that distinguish runs by another part of the path than the name."""
 
 AnalysisEntry: TypeAlias = Mapping[str, object]
 """An analysis as it was composed: `_target_`, its function or a reference to it, and its options."""
@@ -60,6 +72,7 @@ def make_spec(settings: Settings) -> RunSpec:
         ModelError, AnalysisError: a user's file that cannot be used.
     """
     config = dict(settings.config)
+    check_encodable(config)
     if "model" not in config:
         raise ConfigError("model: must be chosen (got none). Write model=NAME.")
     loaded = load_model(config.pop("model"))
@@ -69,6 +82,9 @@ def make_spec(settings: Settings) -> RunSpec:
     _check_names(config, loaded)
     hooks = {when: functions(config.get(when) or [], when) for when in ("before", "after")}
     options = make_options({**config, **{when: [reference(hook) for hook in found] for when, found in hooks.items()}})
+    check_output(options.output_dir, "output_dir")
+    if options.metadata_dir is not None:
+        check_output(options.metadata_dir, "metadata_dir")
     values = {name: value for name, value in config.items() if name in declared(loaded.cls)}
     model, set_parameters = _make_model(loaded, values, settings.given)
     analyses = make_analyses(chosen)
@@ -265,11 +281,15 @@ def make_model(loaded: LoadedModel, values: Mapping[str, object]) -> Model:
     """
     try:
         return loaded.cls(**values)
-    except (ValueError, TypeError) as error:
-        if isinstance(error, ParameterError | ModelError | ConfigError):
-            raise
+    except TopoExpError:
+        raise
+    except (Exception, SystemExit) as error:
         combination = ", ".join(f"{name}={value!r}" for name, value in values.items())
-        raise ParameterError(f"{loaded.label}: must accept its parameters (got {combination}): {error}") from error
+        kind = ParameterError if isinstance(error, ValueError | TypeError) else ModelError
+        raise kind(
+            f"{loaded.label}: must accept its parameters (got {combination or 'none'}, and {described(error)}). "
+            "Change them, or the model."
+        ) from error
 
 
 def analysis_record(chosen: Mapping[str, AnalysisEntry | None]) -> dict[str, Data]:
@@ -285,7 +305,11 @@ def _chosen_settings(settings: Settings, parameters: Mapping[str, Data], options
     """List everything that the user set, with its kind: on the command line, or as a parameter in a file."""
     chosen: dict[str, Setting] = {}
     for name in {**settings.given, **parameters}:
-        if name == "model" or name in HIDDEN_OPTIONS or name.startswith("hydra"):
+        if (
+            name in HIDDEN_OPTIONS
+            or name.startswith("hydra")
+            or (name == "model" and not _is_swept_file(name, options, settings))
+        ):
             continue
         kind: SettingKind
         if name in parameters:
@@ -301,6 +325,12 @@ def _chosen_settings(settings: Settings, parameters: Mapping[str, Data], options
             kind, value = "experiment" if name == "experiment" else "other", settings.given[name]
         chosen[name] = Setting(kind, value, is_swept=name in options.sweep_names)
     return chosen
+
+
+def _is_swept_file(name: str, options: RunOptions, settings: Settings) -> bool:
+    """Return True for a model that varies and stands in a folder: files in different folders may have one name."""
+    text = str(settings.given.get(name))
+    return name in options.sweep_names and text.endswith(".py") and "/" in text
 
 
 def _readable_option(name: str, value: object, options: RunOptions) -> Data:
@@ -321,7 +351,7 @@ def _naming_settings(settings: Mapping[str, Setting], options: RunOptions) -> di
     named = [
         name
         for name, setting in settings.items()
-        if setting.kind == "parameter" or (setting.is_swept and (setting.kind != "option" or name in OPTIONS_IN_NAME))
+        if setting.kind == "parameter" or (setting.is_swept and name not in SHOWN_OTHERWISE)
     ]
     return {name: settings[name].value for name in naming.ordered(named, options.param_names)}
 

@@ -11,6 +11,7 @@ import param
 from topo_exp.compose.loading import load_model
 from topo_exp.compose.schema import checked, declared, plain
 from topo_exp.errors import ConfigError
+from topo_exp.sweeps import values
 
 if TYPE_CHECKING:
     from topo_exp.compose.bridge import Settings
@@ -100,17 +101,16 @@ def specify(
     """
     from topo_exp.compose.bridge import make_spec
     from topo_exp.compose.composition import compose_settings
-    from topo_exp.compose.overrides import literal
 
     inputs = _inputs(options_and_parameters)
     if "experiment" in inputs:  # a choice of a file, not a setting
-        overrides = [f"experiment={literal(inputs.pop('experiment'))}", *overrides]
+        overrides = [_word("experiment", inputs.pop("experiment")), *overrides]
     entries = [] if analysis is None else [analysis] if isinstance(analysis, str) or callable(analysis) else analysis
     named = [entry for entry in entries if isinstance(entry, str)]
     own = {_entry_name(entry): {"_target_": entry} for entry in entries if not isinstance(entry, str)}
-    words = ["~model" if isinstance(model, type) else f"model={literal(str(model))}"]
+    words = ["~model" if isinstance(model, type) else _word("model", str(model))]
     if analysis is not None:
-        words.append(f"analysis={literal(named)}")
+        words.append(_word("analysis", named))
     composed = compose_settings([*words, *overrides], [Path(config_dir)] if config_dir is not None else [])
     config = {**composed.config, **inputs, "analysis": {**(composed.config.get("analysis") or {}), **own}}
     if isinstance(model, type):
@@ -124,7 +124,8 @@ def _recorded(
     """Replace the composed words and texts by those of the arguments, as a command line could have them."""
     import yaml  # type: ignore[import-untyped]  # it ships no type information
 
-    from topo_exp.compose.overrides import command_line, written_settings
+    from topo_exp.compose.overrides import written_settings
+    from topo_exp.compose.shell import command_line
 
     flags = [] if config_dir is None else ["--config-dir", str(config_dir)]
     texts = {
@@ -148,12 +149,15 @@ def _as_words(
     inputs: Mapping[str, Any],
 ) -> list[str]:
     """Write the arguments of `run` as the words of a command line."""
-    from topo_exp.compose.overrides import literal
-
-    words = [f"model={literal(_readable(model))}"]
+    words = [_word("model", model)]
     if analysis is not None:
-        words.append(f"analysis={literal(_readable(list(entries)))}")
-    return [*words, *overrides, *(f"{name}={literal(_readable(value))}" for name, value in inputs.items())]
+        words.append(_word("analysis", list(entries)))
+    return [*words, *overrides, *(_word(name, value) for name, value in inputs.items())]
+
+
+def _word(name: str, value: Any) -> str:
+    """Write a setting as a word of the command line."""
+    return f"{name}={values.literal(values.plain(_readable(value), name))}"
 
 
 def _readable(value: Any) -> Any:
@@ -178,9 +182,9 @@ def _entry_name(function: Callable[..., Any]) -> str:
     return name
 
 
-def _inputs(values: Mapping[str, Any]) -> dict[str, Any]:
+def _inputs(given: Mapping[str, Any]) -> dict[str, Any]:
     """Turn arrays, paths and dates into plain data; functions are kept."""
-    return {name: _input(value) for name, value in values.items()}
+    return {name: _input(value) for name, value in given.items()}
 
 
 def _input(value: Any) -> Any:

@@ -6,18 +6,30 @@ import importlib
 import importlib.util
 import inspect
 import re
+import signal
 import sys
-import traceback
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import param
 
 from topo_exp.compose.schema import RESERVED, declared
-from topo_exp.errors import ConfigError, ModelError, TopoExpError, UnknownNameError, nearest
+from topo_exp.errors import (
+    ConfigError,
+    ModelError,
+    TopoExpError,
+    UnknownNameError,
+    described,
+    is_users,
+    nearest,
+    users_line,
+)
+from topo_exp.sweeps.values import shown
 
 if TYPE_CHECKING:
     from topo_exp.engine.simulation import Simulation
@@ -74,14 +86,16 @@ def load_model(model: str | Path | type[param.Parameterized]) -> LoadedModel:
         return _checked_model(LoadedModel(model.__name__, model, _source_of(model)))
     text = str(model)
     if text.endswith(".py"):
-        path = Path(text).expanduser()
+        path = user_path(text, "model")
         module = load_file(path, "model")
         return _checked_model(LoadedModel(path.stem, _only_model(module, text), path.resolve()))
     if text not in model_names():
         files = [path.name for path in Path().glob("*.py")]
         near = difflib.get_close_matches(text, [*model_names(), *files], n=1)
         hint = "" if near else " For a file of your own write model=path/to/my_model.py."
-        raise UnknownNameError(f"model: no such model (got {text!r}). {nearest(text, near or model_names())}{hint}")
+        raise UnknownNameError(
+            f"model: no such model (got {shown(text)}). {nearest(text, near or model_names())}{hint}"
+        )
     module = importlib.import_module(f"topo_exp.models.{text}")
     return _checked_model(LoadedModel(text, _only_model(module, text), Path(str(module.__file__))))
 
@@ -186,17 +200,106 @@ def load_file(path: Path, where: str) -> ModuleType:
         raise ModelError(f"{where}: must be a Python file (got {str(path)!r}). Give it the ending .py.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    if str(resolved.parent) not in sys.path:
-        sys.path.append(str(resolved.parent))  # so that it can import files beside it
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
+        with user_errors(where, ModelError if where == "model" else ConfigError), folder_first(resolved.parent):
+            spec.loader.exec_module(module)
+    except BaseException:
         del sys.modules[name]
-        if isinstance(error, TopoExpError):
-            raise
-        raise (ModelError if where == "model" else ConfigError)(f"{where}: {_blame(error, path)}") from error
+        raise
     module.__dict__["__topo_exp_stamp__"] = stamp
     return module
+
+
+def user_path(text: str, where: str) -> Path:
+    """Return the path that a user wrote, with `~` replaced.
+
+    Raises:
+        ConfigError: no file system has a path of that length or with these characters.
+    """
+    try:
+        path = Path(text).expanduser()
+        path.exists()
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{where}: must be the path of a file (got {shown(text)}: {reason}). Correct it.") from error
+    return path
+
+
+@contextmanager
+def user_errors(where: str, kind: type[TopoExpError], *, rule: str = "must load") -> Iterator[None]:
+    """Turn an exception of a user's code within the block into an error that names file and line.
+
+    An end of the program that the code requests (`exit()`) is an error, too, since nothing has been run; Ctrl-C is not.
+
+    Args:
+        where: name of the setting, for messages.
+        kind: Class of the error; an error of this package keeps its class.
+        rule: First words of the message.
+
+    Raises:
+        TopoExpError: the block raised an exception.
+    """
+    with _noted_interrupts() as interrupts:
+        try:
+            yield
+        except TopoExpError as error:
+            place = users_line(error)
+            if not place:
+                raise
+            raise type(error)(f"{error} Raised in {place}.") from error
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            if interrupts:
+                raise
+            raise kind(f"{where}: {rule} without an error (got {described(error)}). Correct the file.") from error
+
+
+@contextmanager
+def folder_first(folder: Path) -> Iterator[None]:
+    """Import modules from a folder within the block, also where other folders of a user have modules of these names.
+
+    The folder stays at the end of the path afterwards, for imports inside functions.
+    """
+    for name in _modules_elsewhere(folder):
+        del sys.modules[name]
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))
+
+
+def _modules_elsewhere(folder: Path) -> list[str]:
+    """List the imported modules of a user that stand in another folder, but whose names this folder has, too."""
+    names = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    found = []
+    for name, module in sys.modules.items():
+        file = getattr(module, "__file__", None)
+        if name.partition(".")[0] in names and file and is_users(file) and not Path(file).is_relative_to(folder):
+            found.append(name)
+    return [name for name in found if name != "__main__"]
+
+
+@contextmanager
+def _noted_interrupts() -> Iterator[list[int]]:
+    """Note the Ctrl-C that arrive within the block, so that they differ from `raise KeyboardInterrupt` in a file."""
+    noted: list[int] = []
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield noted
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        handler(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _models_directory() -> Path:
@@ -238,30 +341,33 @@ def _checked_model(model: LoadedModel) -> LoadedModel:
 
 def _source_of(cls: type) -> Path | None:
     try:
-        return Path(inspect.getfile(cls)).resolve()
+        path = Path(inspect.getfile(cls)).resolve()
     except (TypeError, OSError):  # defined in a notebook or at the prompt
         return None
+    return path if path.is_file() else None  # a script on standard input is called <stdin>
 
 
 def _module_of(reference: str, where: str) -> tuple[ModuleType, str]:
     path, colon, name = reference.rpartition(":")
     if colon and path.endswith(".py") and name.isidentifier():
-        return load_file(Path(path).expanduser(), where), name
-    module, dot, name = reference.replace(":", ".").rpartition(".")
-    if not dot or reference.endswith(".py"):
+        return load_file(user_path(path, where), where), name
+    module, _, name = reference.replace(":", ".").rpartition(".")
+    if reference.endswith(".py") or not all(part.isidentifier() for part in (*module.split("."), name)):
         raise UnknownNameError(
-            f"{where}: must be file.py:function or package.module.function (got {reference!r}). Add the part missing."
+            f"{where}: must be file.py:function or package.module.function (got {shown(reference)}). "
+            "Add the part missing."
         )
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # as under `python -m`
-    try:
-        return importlib.import_module(module), name
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise  # the module exists, but an import in it fails
-        raise UnknownNameError(
-            f"{where}: no module {error.name!r} (got {reference!r}). For a file write path/to/file.py:{name}."
-        ) from error
+    is_ours = module.partition(".")[0] == "topo_exp"
+    with user_errors(where, ConfigError), nullcontext() if is_ours else folder_first(Path.cwd()):
+        try:
+            return importlib.import_module(module), name
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                raise  # the module exists, but an import in it fails
+            problem = UnknownNameError(
+                f"{where}: no module {error.name!r} (got {reference!r}). For a file write path/to/file.py:{name}."
+            )
+    raise problem
 
 
 def _summary(path: Path) -> str:
@@ -269,15 +375,3 @@ def _summary(path: Path) -> str:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and ast.get_docstring(node):
             return str(ast.get_docstring(node)).splitlines()[0]
     return ""
-
-
-def _blame(error: Exception, path: Path) -> str:
-    """Describe an error in a user's file, with its line, in one line."""
-    if isinstance(error, SyntaxError):
-        line = error.lineno
-        text = error.msg
-    else:
-        own = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path.resolve()]
-        line = own[-1].lineno if own else None
-        text = f"{type(error).__name__}: {error}"
-    return f"the file must load without error (got {text}, in {path}" + (f", line {line})." if line else ").")

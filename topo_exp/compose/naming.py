@@ -53,7 +53,7 @@ def directory_name(
         timestamp: date in the name.
         time_format: format of the date, as for `datetime.strftime`.
         prefix: first part of the name.
-        tag: the user's own word.
+        tag: the user's own word; left out here if it is among `given`.
         abbreviations: setting -> its short form, in the order of the name; settings that are not in it follow
             alphabetically. One map may serve several models: names that this model lacks are ignored.
         parameters: names of all parameters of the model; two of them may differ in letter case only.
@@ -75,7 +75,7 @@ def directory_name(
     _check_abbreviations(short, parameters)
     exact = True
     head = sanitised(prefix + timestamp.strftime(time_format) + "_" + model)
-    parts = [head + (f"_{sanitised(tag)}" if tag else "")]
+    parts = [head + (f"_{sanitised(tag)}" if tag and "tag" not in given else "")]
     for name in ordered(given, short):
         key = short.get(name, name)
         text, faithful = value_text(given[name], any_case=name in enumerated)

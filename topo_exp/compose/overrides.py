@@ -5,36 +5,24 @@ checked after composition, against the declarations, where the message can sugge
 experiment files are checked too. `for_hydra` rewrites the words so that Hydra leaves these checks to the code after it.
 """
 
-import re
-import shlex
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import param
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from topo_exp.about import PROGRAM
 from topo_exp.compose.schema import GROUPS
 from topo_exp.errors import ConfigError
 from topo_exp.runner.options import OPTIONS
+from topo_exp.sweeps.values import literal, shown
 from topo_exp.typing import Data
 
 TEXTS = frozenset({"model", *(name for name, declaration in OPTIONS.items() if isinstance(declaration, param.String))})
 """Keys whose value is a text: a value that Hydra's grammar cannot read is taken literally."""
 
-REPLACED_SETTINGS = {
-    "hydra.run.dir": "output_dir",
-    "hydra.sweep.dir": "output_dir",
-    "hydra.sweep.subdir": "dirname_prefix",
-    "hydra.output_subdir": "output_dir",
-    "hydra.job.chdir": "output_dir",
-}
-"""Settings of Hydra about directories, which the runner makes here, and the option to use instead."""
-
-_BARE = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
-_KEYWORDS = frozenset({"null", "true", "false", "nan", "inf"})
+_BRACKETS = {"[": "]", "{": "}", "(": ")"}
 
 
 def for_hydra(words: Iterable[str], is_group: Callable[[str], bool]) -> list[str]:
@@ -52,17 +40,14 @@ def for_hydra(words: Iterable[str], is_group: Callable[[str], bool]) -> list[str
         The rewritten overrides.
 
     Raises:
-        ConfigError: a word is no override, or one of Hydra's settings that would make directories.
+        ConfigError: a word is no override.
     """
+    words = list(words)
+    _refuse_split_values(words)
     rewritten = []
     for word in words:
         override = parsed(word)
         key = override.key_or_group
-        if key in REPLACED_SETTINGS:
-            raise ConfigError(
-                f"{key}: directories of runs are made by topo_exp (got {word!r}). "
-                f"Use {REPLACED_SETTINGS[key]}=... instead."
-            )
         _check_choice(override)
         if override.is_delete() or key.startswith("hydra.") or override.package is not None:
             rewritten.append(str(override.input_line))
@@ -105,18 +90,28 @@ def parsed(word: str) -> Override:
     if not key.lstrip("+~") or (not equal and not word.startswith("~")):
         raise ConfigError(f"command line: each word must be name=value or a known command (got {word!r}). See --help.")
     parser = OverridesParser.create()
-    if key.lstrip("+") == "model" and Path(value).is_file():
+    if key.lstrip("+") == "model" and _is_file(value):
         return parser.parse_override(f"{key}={literal(value)}")
     try:
         return parser.parse_override(word)
+    except RecursionError as error:
+        raise ConfigError(f"command line: has too many brackets (got {shown(word)}). Leave some out.") from error
     except HydraException as error:
         if key.lstrip("+") in TEXTS and value[:1] not in ("'", '"') and "," not in value:
             return parser.parse_override(f"{key}={literal(value)}")
         reason = str(error).splitlines()[0]
         raise ConfigError(
-            f"command line: must follow Hydra's grammar (got {word!r}: {reason}). "
+            f"command line: must follow Hydra's grammar (got {shown(word)}: {reason[:200]}). "
             "Put quotes round texts with special characters: \"name='text'\"."
         ) from error
+
+
+def _is_file(text: str) -> bool:
+    """Return True for the path of a file; False, too, for a text that no path can be."""
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def names_set(words: Iterable[str]) -> list[str]:
@@ -147,41 +142,44 @@ def written_settings(words: Iterable[str]) -> dict[str, Data]:
     return values
 
 
-def literal(value: object) -> str:
-    """Write plain data so that Hydra's grammar, and after it OmegaConf, reads the same data.
+def vary(word: str) -> bool:
+    """Return True if a word lists values to sweep."""
+    return bool(parsed(word).is_sweep_override())
+
+
+def refuse_values_to_sweep(word: str) -> None:
+    """Raise the error for a word with values to sweep, in a command that has one run.
 
     Raises:
-        ConfigError: the value is not plain.
+        ConfigError: always.
     """
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, str):
-        if _BARE.fullmatch(value) and value.lower() not in _KEYWORDS:
-            return value
-        # `\` before `${` keeps OmegaConf from taking it for a reference
-        escaped = re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", value)
-        return QuotedString(escaped, Quote.single).with_quotes()
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(literal(item) for item in value) + "]"
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{_key(key)}:{literal(item)}" for key, item in value.items()) + "}"
-    raise ConfigError(
-        f"command line: can hold numbers, texts, lists and mappings only (got a {type(value).__name__}). "
-        "Set it in the model's file."
-    )
+    name, _, value = word.lstrip("+").partition("=")
+    takes_list = isinstance(OPTIONS.get(name), param.List | param.ListSelector) or name in ("times", "analysis")
+    if takes_list and "(" not in value:
+        fix = f"Write '{name}=[{value}]' for a list, or add -m for one run with each value."
+    elif name in TEXTS:
+        fix = f"Add -m for one run with each value, or quote a text that has a comma: \"{name}='{value}'\"."
+    else:
+        fix = "Add -m for one run with each value."
+    raise ConfigError(f"{name}: must be one value (got {value!r}). {fix}")
 
 
-def _key(key: object) -> str:
-    """Write the key of a mapping; the grammar allows no quotes here."""
-    if isinstance(key, str) and _BARE.fullmatch(key) and key.lower() not in _KEYWORDS:
-        return key
-    raise ConfigError(f"command line: a key must be a word (got {key!r}). Set it in the model's file.")
+def _refuse_split_values(words: Sequence[str]) -> None:
+    """Raise if a shell has split a value in brackets at its blanks: `times=[0, 100]` without quotes."""
+    for place, word in enumerate(words[:-1]):
+        if "=" not in word or "'" in word or '"' in word or not _open_brackets(word):
+            continue
+        joined = word
+        for other in words[place + 1 :]:
+            joined = f"{joined} {other}"
+            if not _open_brackets(joined):
+                name, _, value = joined.partition("=")
+                raise ConfigError(
+                    f"{name.lstrip('+')}: must be one word of the command line (got {word!r} and "
+                    f"{words[place + 1]!r}). Write it without blanks, or quote it: '{name}={value}'."
+                )
 
 
-def command_line(words: Sequence[str]) -> str:
-    """Write the command line that passes these words to the program, safe to paste into a shell."""
-    return shlex.join([*PROGRAM.split(), *words])
+def _open_brackets(text: str) -> int:
+    """Count the brackets that are not closed."""
+    return sum(text.count(left) - text.count(right) for left, right in _BRACKETS.items())

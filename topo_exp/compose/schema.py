@@ -39,6 +39,33 @@ def conf_directory() -> Path:
     raise ConfigError(f"conf: must be inside {package} or beside it (got neither). Reinstall topo-exp.")
 
 
+@dataclass(frozen=True)
+class NamedAnalysis:
+    """An analysis as a file of conf/analysis names it.
+
+    Args:
+        file: Name of the file, as `analysis=[...]` takes it.
+        reference: Its function, as `analysis=[...]` takes it, too.
+    """
+
+    file: str
+    reference: str
+
+
+def analysis_functions() -> dict[str, NamedAnalysis]:
+    """Return the analyses that the files of conf/analysis contain, by their names and by those of their functions."""
+    import yaml  # type: ignore[import-untyped]  # it ships no type information
+
+    found: dict[str, NamedAnalysis] = {}
+    for path in sorted((conf_directory() / "analysis").glob("*.yaml")):
+        for name, entry in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items():
+            if isinstance(entry, dict) and "_target_" in entry:
+                analysis = NamedAnalysis(path.stem, entry["_target_"])
+                found.setdefault(name, analysis)
+                found.setdefault(analysis.reference.rpartition(".")[2], analysis)
+    return found
+
+
 def declared(cls: type[param.Parameterized]) -> dict[str, param.Parameter]:
     """List the public parameters of a class, in the order of their declaration."""
     inherited_first = [base for base in reversed(cls.__mro__) if issubclass(base, param.Parameterized)]

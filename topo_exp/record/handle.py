@@ -32,15 +32,15 @@ class RunHandle:
     Everything is read when it is asked for, and nothing in the directory is executed.
 
     Args:
-        directory: Of the run.
+        directory: Of the run, or its run.yaml; `~` is the home directory.
 
     Raises:
         RecordError: It is no run directory.
     """
 
     def __init__(self, directory: Path | str) -> None:
-        place = Path(directory).expanduser().absolute()
-        self.directory = place.parent if place.name == RUN_YAML and place.is_file() else place
+        path = Path(directory).expanduser().absolute()
+        self.directory = path.parent if path.name == RUN_YAML and not path.is_dir() else path
         self.metadata: RunData = read_record(self.directory)
         """The contents of run.yaml."""
 
@@ -163,7 +163,7 @@ def load_run(path: Path | str) -> RunHandle:
     """Return a handle to the run in a directory.
 
     Args:
-        path: A run directory, or the run.yaml in it.
+        path: A run directory, or the run.yaml in it; `~` is the home directory.
 
     Raises:
         RecordError: It is no run directory.

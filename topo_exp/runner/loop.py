@@ -150,6 +150,7 @@ class RunLoop:
         self._provenance.start()
         with self._record.stage("build"):
             sim = self._spec.build()
+        self._provenance.copy_imported_files()
         self._record.update({"size": {"connections": sim.n_connections, "weights_mb": round(sim.nbytes / 1e6, 3)}})
         self._record.set_option("engine", sim.engine)
         # the last two restart points and a new one; snapshots are further names of them

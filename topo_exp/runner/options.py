@@ -23,7 +23,6 @@ def _option(
     read: Callable[..., object],
     *,
     in_record: bool = True,
-    in_name: bool = True,
 ) -> Any:  # the type of the field, as for `dataclasses.field`
     """Declare an option as a field of `RunOptions`.
 
@@ -31,9 +30,8 @@ def _option(
         declaration: Default, documentation and rule of the value as it is written on the command line.
         read: Turns such a value, already checked, into the value of the field.
         in_record: Whether run.yaml lists it under `options`; False for what run.yaml has at its top level.
-        in_name: Whether it is part of the directory's name and of the MLflow parameters when it is swept.
     """
-    metadata = {"declaration": declaration, "read": read, "in_record": in_record, "in_name": in_name}
+    metadata = {"declaration": declaration, "read": read, "in_record": in_record}
     return field(default_factory=lambda: read(declaration.default), metadata=metadata)
 
 
@@ -91,22 +89,19 @@ class RunOptions:
         ),
         output_directory,
         in_record=False,
-        in_name=False,
     )
     tag: str | None = _option(
         param.String(default=None, allow_None=True, doc="Your own word for the run; part of the directory's name."),
         _optional_text,
         in_record=False,
-        in_name=False,
     )
     dirname_prefix: str = _option(
-        param.String(default="", doc="Put before the directory's name."), _text, in_record=False, in_name=False
+        param.String(default="", doc="Put before the directory's name."), _text, in_record=False
     )
     name_time_format: str = _option(
         param.String(default="%Y%m%d%H%M", doc="Format of the date in the directory's name, as for strftime."),
         _text,
         in_record=False,
-        in_name=False,
     )
     timestamp: str | None = _option(
         param.String(
@@ -117,7 +112,6 @@ class RunOptions:
         ),
         _optional_text,
         in_record=False,
-        in_name=False,
     )
     max_name_length: int = _option(
         param.Integer(
@@ -127,7 +121,6 @@ class RunOptions:
         ),
         int,
         in_record=False,
-        in_name=False,
     )
     param_names: Mapping[str, str] = _option(
         param.Parameter(
@@ -137,7 +130,6 @@ class RunOptions:
         ),
         _abbreviations,
         in_record=False,
-        in_name=False,
     )
     script_repr: Literal["first", "last", "all", "none"] = _option(
         param.Selector(
@@ -181,14 +173,11 @@ class RunOptions:
         param.Selector(default=None, objects=[None, "tar.gz", "zip"], doc="Make that copy an archive of this kind."),
         _optional_text,
     )
-    progress: bool = _option(
-        param.Boolean(default=True, doc="Show a live bar on a terminal."), bool, in_record=False, in_name=False
-    )
+    progress: bool = _option(param.Boolean(default=True, doc="Show a live bar on a terminal."), bool, in_record=False)
     verbose: bool = _option(
         param.Boolean(default=False, doc="Show on the terminal everything that goes to run.log."),
         bool,
         in_record=False,
-        in_name=False,
     )
     before: tuple[str, ...] = _option(
         param.List(
@@ -237,19 +226,16 @@ class RunOptions:
         param.String(default=None, allow_None=True, precedence=-1, doc="Set by multirun: shared by its runs."),
         _optional_text,
         in_record=False,
-        in_name=False,
     )
     sweep_time: str | None = _option(
         param.String(default=None, allow_None=True, precedence=-1, doc="Set by multirun: when it began."),
         _optional_text,
         in_record=False,
-        in_name=False,
     )
     sweep_names: tuple[str, ...] = _option(
         param.List(default=[], item_type=str, precedence=-1, doc="Set by multirun: names of the settings that vary."),
         _texts,
         in_record=False,
-        in_name=False,
     )
 
     @classmethod
@@ -267,8 +253,6 @@ OPTIONS: Mapping[str, param.Parameter] = {each.name: each.metadata["declaration"
 """The declaration of each option, by name, in the order of the help."""
 HIDDEN_OPTIONS = frozenset(name for name, declaration in OPTIONS.items() if (declaration.precedence or 0) < 0)
 """Options that the program sets itself."""
-OPTIONS_IN_NAME = frozenset(each.name for each in fields(RunOptions) if each.metadata["in_name"])
-"""Options that distinguish the runs of a sweep when they vary."""
 
 
 def recorded_options(options: RunOptions) -> dict[str, object]:

@@ -7,11 +7,13 @@ import logging
 import os
 import shutil
 import subprocess
+import sys
 import threading
 from importlib import metadata
 from pathlib import Path
 
-from topo_exp.record.files import write_bytes, write_text
+from topo_exp.errors import is_users
+from topo_exp.record.files import path_errors, write_bytes, write_text
 from topo_exp.record.layout import PROVENANCE
 from topo_exp.record.live import RunRecord
 from topo_exp.record.run_yaml import CodeData
@@ -42,10 +44,24 @@ class ProvenanceThread(threading.Thread):
             "topo_exp": Path(__file__).parents[1] / "__init__.py",
             "directory": Path.cwd(),
         }
+        self._model_source = model_source
+        self._copied: set[Path] = set()
         if model_source is not None:
-            source = model_source.read_bytes()
+            with path_errors(model_source, "model"):
+                source = model_source.read_bytes()
             write_bytes(self._folder / model_source.name, source)
             record.update({"model_sha256": hashlib.sha256(source).hexdigest()})
+            self._copied.add(model_source)
+            self.copy_imported_files()
+
+    def copy_imported_files(self) -> None:
+        """Copy the files of the model's folder that have been imported and are not copied yet."""
+        if self._model_source is None or not is_users(str(self._model_source)):
+            return
+        folder = self._model_source.parent
+        for path in set(imported_files(folder)) - self._copied:
+            write_bytes(self._folder / path.relative_to(folder), path.read_bytes())
+            self._copied.add(path)
 
     def run(self) -> None:
         """Write `provenance/`, and the entry `code` of run.yaml."""
@@ -89,6 +105,22 @@ class ProvenanceThread(threading.Thread):
                 listing = "".join(f"{path}\n" for path in sorted(untracked))
                 write_bytes(self._folder / f"{name}.untracked.txt", listing.encode("utf-8", "surrogateescape"))
         return described
+
+
+def imported_files(folder: Path) -> list[Path]:
+    """List the files at or below a folder that this process has imported, without those of installed libraries.
+
+    Args:
+        folder: The folder of a model's file.
+    """
+    found = set()
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and file.endswith(".py") and is_users(file):
+            path = Path(file).resolve()
+            if path.is_relative_to(folder) and path.is_file():
+                found.add(path)
+    return sorted(found)
 
 
 def _working_tree(place: Path) -> Path | None:

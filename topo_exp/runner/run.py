@@ -9,11 +9,11 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from topo_exp.about import PROGRAM
-from topo_exp.errors import GeometryError, ModelError, ParameterError, RecordError, RunError, TopoExpError
+from topo_exp.errors import GeometryError, ModelError, ParameterError, RecordError, RunError, TopoExpError, described
 from topo_exp.record.archive import archive
 from topo_exp.record.files import make_directory, path_errors, write_bytes
 from topo_exp.record.layout import PROVENANCE, RUN_LOG
@@ -52,14 +52,20 @@ def execute(spec: RunSpec, start: Start = ZERO) -> Outcome:
     Raises:
         KeyboardInterrupt, SystemExit: A signal stopped the run; its directory says killed.
     """
-    options = spec.options
+    options, made = spec.options, _missing_directories(spec)
     try:
         _make_metadata_directory(options)
         directory = make_directory(options.output_dir, spec.directory_name)
     except RecordError as error:
-        return Outcome.of_error(error)
-    with _exits(), leased(directory):
-        return _carry_out(spec, start, directory, describe(spec, directory))
+        outcome = Outcome.of_error(error)
+    else:
+        with _exits(), leased(directory):
+            outcome = _carry_out(spec, start, directory, describe(spec, directory))
+    if outcome.status == "refused":
+        for path in made:
+            with suppress(OSError):  # another run uses it
+                path.rmdir()
+    return outcome
 
 
 def continue_run(spec: RunSpec, continuation: Continuation) -> Outcome:
@@ -98,6 +104,12 @@ def _exits() -> Iterator[None]:
         raise interrupted.as_exit() from interrupted
 
 
+def _missing_directories(spec: RunSpec) -> list[Path]:
+    """List the directories above the run's that do not exist yet, the innermost first."""
+    chosen = [path for path in (spec.options.output_dir, spec.options.metadata_dir) if path is not None]
+    return [path for place in chosen for path in (place, *place.parents) if not path.exists()]
+
+
 def _make_metadata_directory(options: RunOptions) -> None:
     if options.metadata_dir is not None:
         with path_errors(options.metadata_dir, "metadata_dir"):
@@ -129,6 +141,10 @@ def _carry_out(spec: RunSpec, start: Start, directory: Path, data: RunData) -> O
             if is_new:
                 shutil.rmtree(directory, ignore_errors=True)
             return Outcome.of_error(error, None if is_new else directory)
+        except BaseException:  # the run cannot begin, so no directory may say that it is running
+            if is_new:
+                shutil.rmtree(directory, ignore_errors=True)
+            raise
         return _run_loop(loop, spec, record, interruptions, is_new=is_new)
 
 
@@ -185,7 +201,7 @@ def _failed(record: RunRecord, error: BaseException) -> Outcome:
         return Outcome.of_error(error, record.directory)
     reached = record.data["reached"]
     when = "before its first analysis" if reached is None else f"after time {reached:g}"
-    message = str(error) if isinstance(error, TopoExpError) else f"{type(error).__name__}: {error}".rstrip(": ")
+    message = str(error) if isinstance(error, TopoExpError) else described(error)
     failure = RunError(
         f"{record.directory.name}: the run failed {when}. {message.rstrip('.')}. See {record.directory / RUN_LOG}"
     )
