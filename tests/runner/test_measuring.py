@@ -103,7 +103,7 @@ def test_an_analysis_over_time_that_fails_leaves_the_other_results(tmp_path, pol
     described = spec(tmp_path, analyses={"numbers": numbers, "broken": broken}, on_analysis_error=policy)
     if policy == "fail":
         error, run = failed(described)
-        assert "broken: failed over time (got KeyError: 'no such map')" in str(error)
+        assert "broken: failed over time (got KeyError: 'no such map', in " in str(error)
     else:
         run = finished_run(described)
         assert run.metadata["errors"] == 1

@@ -201,7 +201,7 @@ def load_file(path: Path, where: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        with user_errors(where, ModelError if where == "model" else ConfigError), folder_first(resolved.parent):
+        with folder_first(resolved.parent), user_errors(where, ModelError if where == "model" else ConfigError):
             spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
@@ -275,8 +275,8 @@ def _modules_elsewhere(folder: Path) -> list[str]:
     """List the imported modules of a user that stand in another folder, but whose names this folder has, too."""
     names = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
     found = []
-    for name, module in sys.modules.items():
-        file = getattr(module, "__file__", None)
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__dict__", {}).get("__file__")  # asking a lazy module itself would load it
         if name.partition(".")[0] in names and file and is_users(file) and not Path(file).is_relative_to(folder):
             found.append(name)
     return [name for name in found if name != "__main__"]
@@ -358,7 +358,7 @@ def _module_of(reference: str, where: str) -> tuple[ModuleType, str]:
             "Add the part missing."
         )
     is_ours = module.partition(".")[0] == "topo_exp"
-    with user_errors(where, ConfigError), nullcontext() if is_ours else folder_first(Path.cwd()):
+    with nullcontext() if is_ours else folder_first(Path.cwd()), user_errors(where, ConfigError):
         try:
             return importlib.import_module(module), name
         except ModuleNotFoundError as error:

@@ -115,7 +115,7 @@ def imported_files(folder: Path) -> list[Path]:
     """
     found = set()
     for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
+        file = getattr(module, "__dict__", {}).get("__file__")  # asking a lazy module itself would load it
         if isinstance(file, str) and file.endswith(".py") and is_users(file):
             path = Path(file).resolve()
             if path.is_relative_to(folder) and path.is_file():
