@@ -1,7 +1,7 @@
 """The description of a recorded run, made again from its record, so that the run can be continued."""
 
 import os
-import shlex
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +11,10 @@ import yaml  # type: ignore[import-untyped]  # it ships no type information
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from topo_exp.about import PROGRAM
 from topo_exp.compose.bridge import Settings, make_spec
 from topo_exp.compose.loading import model_names
-from topo_exp.compose.overrides import command_line, literal, written_settings
+from topo_exp.compose.overrides import written_settings
+from topo_exp.compose.shell import quoted
 from topo_exp.errors import ConfigError, RecordError
 from topo_exp.record.checked import file_sha256
 from topo_exp.record.handle import RunHandle
@@ -22,6 +22,7 @@ from topo_exp.record.layout import HYDRA, PROVENANCE
 from topo_exp.runner.describe import installed_versions, package_checksums
 from topo_exp.runner.spec import RunSpec
 from topo_exp.runner.times import analysis_times
+from topo_exp.sweeps.values import literal
 
 COMPARED_VERSIONS = ("python", "topo-exp", "numpy", "numba", "param", "scipy", "xarray")
 """Software on which results depend; other versions are recorded, but may differ."""
@@ -211,8 +212,8 @@ def _absolute_reference(run: RunHandle, reference: str) -> str:
 
 def _with_times(command: str, written: str) -> str:
     """Replace the times in a command line."""
-    words = shlex.split(command)[len(PROGRAM.split()) :]
-    return command_line([*(word for word in words if not word.startswith("times=")), written])
+    without = re.sub(r""" (?:'times=[^']*'|"times=[^"]*"|times=\S+)""", "", command)
+    return f"{without} {quoted(written)}"
 
 
 def _whole(time: float) -> float | int:

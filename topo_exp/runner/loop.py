@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time as clock
 import traceback
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from topo_exp.runner.dense import DenseWatch
 from topo_exp.runner.directory_recorder import DirectoryRecorder
 from topo_exp.runner.measuring import Measuring
 from topo_exp.runner.progress import ProgressDisplay
+from topo_exp.runner.provenance import Provenance
 from topo_exp.runner.recorders import CombinedRecorder
 from topo_exp.runner.restarting import RestartWriter
 from topo_exp.runner.signals import Interruptions
@@ -63,7 +63,7 @@ class RunLoop:
         record: RunRecord,
         progress: ProgressDisplay,
         interruptions: Interruptions,
-        provenance: threading.Thread,
+        provenance: Provenance,
     ) -> None:
         self.is_built = False
         """True once the network exists: from then on the run has a directory, however it ends."""

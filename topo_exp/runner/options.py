@@ -155,7 +155,6 @@ class RunOptions:
             "analysis time, too; 0: only there.",
         ),
         float,
-        in_name=False,
     )
     figure_formats: tuple[str, ...] = _option(
         param.ListSelector(

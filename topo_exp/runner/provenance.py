@@ -24,7 +24,14 @@ GIT_PATIENCE = 60.0
 """Seconds after which the answer of a git command is given up."""
 
 
-class ProvenanceThread(threading.Thread):
+class Provenance(threading.Thread):
+    """Record nothing: a run that continues has its provenance from its beginning."""
+
+    def copy_imported_files(self) -> None:
+        """Copy the files of the model's folder that have been imported and are not copied yet: none."""
+
+
+class ProvenanceThread(Provenance):
     """Ask git and the installed packages while the simulation is being built, and record the answers.
 
     The copy of the model's source is made before the thread starts, so that it is the source that the run is built

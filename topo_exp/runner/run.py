@@ -6,7 +6,6 @@ import logging
 import shlex
 import shutil
 import sys
-import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,7 +26,7 @@ from topo_exp.runner.loop import RunLoop
 from topo_exp.runner.options import RunOptions
 from topo_exp.runner.outcome import Outcome
 from topo_exp.runner.progress import ProgressDisplay
-from topo_exp.runner.provenance import ProvenanceThread
+from topo_exp.runner.provenance import Provenance, ProvenanceThread
 from topo_exp.runner.signals import Interrupted, Interruptions
 from topo_exp.runner.spec import RunSpec
 from topo_exp.runner.start import ZERO, Start
@@ -135,7 +134,7 @@ def _carry_out(spec: RunSpec, start: Start, directory: Path, data: RunData) -> O
         try:
             record = RunRecord(directory, data, run_log)
             # the origin of the code is recorded once; differences that a resumption accepts are listed in run.yaml
-            provenance = ProvenanceThread(spec.model_source, record) if is_new else threading.Thread()
+            provenance = ProvenanceThread(spec.model_source, record) if is_new else Provenance()
             loop = RunLoop(spec, start, record, progress, interruptions, provenance)
         except RecordError as error:
             if is_new:
