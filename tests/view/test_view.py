@@ -174,7 +174,7 @@ def test_the_picture_for_a_cell_is_shown_and_the_whole_one_is_kept(run, client):
     folder = Path(found.info.artifact_uri.removeprefix("file://")) / "images"
     small = {path.read_bytes() for path in folder.glob("*compressed*")}
     whole = {path.read_bytes() for path in set(folder.iterdir()) - set(folder.glob("*compressed*"))}
-    assert small == {path.read_bytes() for path in run.directory.glob("plots/cells/*.png")}
+    assert small == {path.read_bytes() for path in run.directory.glob("cells/*.png")}
     assert whole == {path.read_bytes() for path in run.directory.glob("plots/*.png")}
     assert len(small) == len(whole) == 3
 

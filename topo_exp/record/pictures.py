@@ -40,7 +40,7 @@ def cell_of(path: Path) -> Path:
     Args:
         path: A picture in `plots/`.
     """
-    return path.parent / "cells" / f"{path.stem}.png"
+    return path.parents[1] / "cells" / f"{path.stem}.png"
 
 
 def picture_files(directory: Path, suffix: str = "*") -> list[Path]:
