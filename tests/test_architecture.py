@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "analysis": {"engine", "errors", "typing"},
     "record": {"errors", "typing", "about"},
     "view": {"record", "analysis", *BASE},
-    "runner": {"record", "view", "analysis", "engine", *BASE},
+    "runner": {"record", "analysis", "engine", *BASE},
     "sweeps": {"runner", "view", "record", *BASE},
     "after": {"runner", "view", "record", "analysis", "engine", *BASE},
     "compose": {"sweeps", "after", "runner", "view", "record", "models", "analysis", "engine", *BASE},
