@@ -146,7 +146,9 @@ class DenseFields:
             return self._patches[frames]
         activity: FloatArray = np.asarray(source, self._arithmetic)
         layout = self._frames if frames and self._frames else self.geometry
-        patches = read_only(layout.patches(activity))
+        patches = layout.patches(activity)  # a new array, or a view of one that is read-only
+        if patches.flags.writeable:
+            patches.setflags(write=False)
         if self._source is not None:
             self._patches[frames] = patches
         return patches
@@ -178,8 +180,8 @@ class DenseFields:
             self._lay_out()
         post: FloatArray = np.asarray(activity, self._arithmetic).ravel()
         some: IntArray | slice = slice(None)
-        if getattr(rule, "active_units_only", False) and not post.all():
-            some = np.flatnonzero(post)
+        if getattr(rule, "active_units_only", False) and np.count_nonzero(post) < post.size:
+            some = post.nonzero()[0]
         if getattr(rule, "cellwise", False):
             weights: FloatArray = self._weights[some].astype(self._arithmetic)
             new = rule(weights, self._inputs(source, frames=True)[some], post[some], rate)
@@ -198,7 +200,7 @@ class DenseFields:
 
     def cropped_totals(self, units: IntArray) -> FloatArray:
         """Return the sums of absolute weights, each added up in single precision over the field on the sheet."""
-        weights = np.abs(self._on_templates(self._weights)[units])
+        weights = np.abs(self._on_templates(self._weights)[self._chosen(units)])
         if len(self.geometry.windows) == 1:
             (first, end, left, right), _ = self.geometry.windows[0]
             fields = weights[:, first:end, left:right].reshape(len(units), (end - first) * (right - left))
@@ -215,7 +217,12 @@ class DenseFields:
 
     def scale(self, units: IntArray, factors: FloatArray) -> None:
         """Multiply the weights of each of the given units by its factor."""
-        self._weights[units] = self._weights[units] * factors[:, None, None]
+        some = self._chosen(units)
+        self._weights[some] = self._weights[some] * factors[:, None, None]
+
+    def _chosen(self, units: IntArray) -> IntArray | slice:
+        """Return an index of the given units, in ascending order: a slice if these are all, which copies nothing."""
+        return slice(None) if len(units) == self.geometry.units else units
 
     def state(self) -> State:
         """Return a copy of the weights."""
