@@ -13,7 +13,7 @@ from topo_exp.engine.coordinates import FieldGeometry, Frames
 from topo_exp.engine.presentation import Shown
 from topo_exp.engine.response import ResponseFn, SumOverField
 from topo_exp.errors import StateError
-from topo_exp.typing import BoolArray, FloatArray, IntArray, State, read_only
+from topo_exp.typing import BoolArray, FloatArray, IntArray, State
 
 LearningFn = Callable[[FloatArray, FloatArray, FloatArray, float], FloatArray]
 
