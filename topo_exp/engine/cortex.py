@@ -148,7 +148,7 @@ class CFSheet(Sheet):
         activity = self.activity if self._mask is None else np.where(self._mask, self.activity, 0)
         for projection in self.projections.values():
             projection.learn(activity, moment)
-        self.normalize(np.flatnonzero(activity))
+        self.normalize(activity.ravel().nonzero()[0])
 
     def normalize(self, units: IntArray) -> None:
         """Normalise the weights of the given units: those of a joint group together, the others by themselves."""

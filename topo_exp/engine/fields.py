@@ -97,6 +97,8 @@ class DenseFields:
         self._source: FloatArray | Shown | None = None
         self._patches: dict[bool, FloatArray] = {}
         """The activity `_source` under each field, read-only: on frames (True), on templates (False)."""
+        self._all_units: bytes | None = None
+        """The numbers of all units in ascending order: bytes are compared faster than arrays."""
         self._terms: FloatArray | None = None
         """Array on templates for the terms of a sum, kept because a new large array costs more than the sum."""
 
@@ -217,12 +219,18 @@ class DenseFields:
 
     def scale(self, units: IntArray, factors: FloatArray) -> None:
         """Multiply the weights of each of the given units by its factor."""
-        some = self._chosen(units)
-        self._weights[some] = self._weights[some] * factors[:, None, None]
+        some, each = self._chosen(units), factors[:, None, None]
+        if isinstance(some, slice):
+            np.multiply(self._weights, each, out=self._weights, casting="same_kind")
+        else:
+            self._weights[some] = self._weights[some] * each
 
     def _chosen(self, units: IntArray) -> IntArray | slice:
-        """Return an index of the given units, in ascending order: a slice if these are all, which copies nothing."""
-        return slice(None) if len(units) == self.geometry.units else units
+        """Return an index of the given units: a slice, which copies nothing, if these are all in ascending order."""
+        if self._all_units is None:
+            self._all_units = np.arange(self.geometry.units).tobytes()
+        is_all = len(units) == self.geometry.units and units.tobytes() == self._all_units
+        return slice(None) if is_all else units
 
     def state(self) -> State:
         """Return a copy of the weights."""

@@ -113,8 +113,9 @@ class Pattern(param.Parameterized):
 def _rotated(x: FloatArray, y: FloatArray, x0: float, y0: float, orientation: float) -> tuple[FloatArray, FloatArray]:
     """Return coordinates relative to a centre, along and across an orientation; see `Pattern.evaluate` for shapes."""
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    dx = (x if x.ndim > 1 else x[None, :]) - x0
-    dy = (y if y.ndim > 1 else y[:, None]) - y0
+    dx, dy = x - x0, y - y0
+    if y.ndim == 1:
+        dy = dy[:, None]
     sine, cosine = math.sin(orientation), math.cos(orientation)
     return sine * dy + cosine * dx, cosine * dy - sine * dx
 

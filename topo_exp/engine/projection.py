@@ -15,7 +15,7 @@ from topo_exp.engine.moment import Moment
 from topo_exp.engine.presentation import Shown
 from topo_exp.engine.projection_base import Projection
 from topo_exp.engine.response import DotProduct, as_sum
-from topo_exp.engine.streams import Quantity, Streams
+from topo_exp.engine.streams import NumberGenerator, Quantity, Streams
 from topo_exp.engine.weights import cells, draw_weights
 from topo_exp.errors import ParameterError
 from topo_exp.typing import FloatArray, IntArray, State, read_only, read_only_copy
@@ -152,7 +152,9 @@ class CFProjection(Projection):
         Raises:
             ParameterError: If a negative rate was drawn.
         """
-        rate = moment.of(self.path).number("learning_rate", self.learning_rate)
+        value = self.learning_rate
+        is_varying = isinstance(value, NumberGenerator)
+        rate = moment.of(self.path).number("learning_rate", value) if is_varying else float(value)
         if rate < 0:
             raise ParameterError(
                 f"{self.path}.learning_rate: must be >= 0 (got {rate} at time {float(moment.now):g}). "

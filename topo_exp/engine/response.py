@@ -51,7 +51,8 @@ def as_sum(response_fn: ResponseFn) -> SumOverField | None:
 
     For a subclass that redefines the call, but not the terms, it is None.
     """
-    return cast(SumOverField, response_fn) if _is_sum(type(response_fn)) else None
+    kind: type = type(response_fn)
+    return cast(SumOverField, response_fn) if _is_sum(kind) else None
 
 
 @cache
