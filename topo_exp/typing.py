@@ -25,12 +25,12 @@ Data: TypeAlias = "bool | int | float | str | Sequence[Data] | Mapping[str, Data
 def read_only(array: NDArray) -> NDArray:
     """Return a view of an array through which it cannot be changed."""
     view = array.view()
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view
 
 
 def read_only_copy(array: NDArray) -> NDArray:
     """Return a copy of an array that cannot be changed."""
     copy = np.array(array)
-    copy.flags.writeable = False
+    copy.setflags(write=False)
     return copy

@@ -111,6 +111,26 @@ def test_totals_in_single_precision_are_those_of_each_field_by_itself(layout, mo
             assert total == np.abs(field.ravel()).sum()
 
 
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_all_units_are_normalised_as_each_by_itself(layout, precision, monkeypatch):
+    """Sums and scaled weights of all units at once have the bits of those in any other order, one by one."""
+    for together in pair(layout, monkeypatch):
+        alone = copy.deepcopy(together)
+        units = np.arange(together.geometry.units)
+        factors = np.random.default_rng(4).random(len(units)).astype(precision)
+        totals = together.cropped_totals(units)
+        together.scale(units, factors)
+        for unit in units[::-1]:
+            assert alone.cropped_totals(units[unit : unit + 1]) == totals[unit]
+            alone.scale(units[unit : unit + 1], factors[unit : unit + 1])
+        np.testing.assert_array_equal(alone.weights(), together.weights())
+        order = np.random.default_rng(6).permutation(units)
+        together.scale(order, factors[order])
+        alone.scale(units, factors)
+        np.testing.assert_array_equal(alone.weights(), together.weights())
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_cellwise_rule_is_called_with_the_cells_on_the_sheet(layout, monkeypatch):
     """Such a rule sees as many cells as the largest field has on the sheet, other rules the template."""

@@ -83,6 +83,14 @@ def test_composites_combine_by_their_operator():
         np.testing.assert_array_equal(values, 0.5 * combine(a(X, Y), b(X, Y)))
 
 
+def test_an_upright_gaussian_has_the_bits_of_the_general_case():
+    """Of a Gaussian that is not turned, one row and one column of coordinates are enough."""
+    numbers = {"x": 0.13, "y": -0.2, "orientation": 0.0, "size": 0.4, "aspect_ratio": 1.7, "scale": 1.0}
+    drawing = drawing_of_gaussians(np.array([[numbers[name] for name in GAUSSIAN_COLUMNS]]))
+    expected = Gaussian().evaluate({**numbers, "offset": 0.0}, X, Y)
+    np.testing.assert_array_equal(drawing.render(X, Y), expected)
+
+
 def test_a_drawing_of_gaussians_renders_what_was_drawn():
     """The numbers that a composite of Gaussians hands to the fast engine make the very same picture."""
     generators = [Gaussian(x=uniform_over(1, seed=i), size=0.2, aspect_ratio=3.0, scale=0.7) for i in range(3)]

@@ -15,10 +15,11 @@ from topo_exp.engine.moment import Moment
 from topo_exp.engine.presentation import Shown
 from topo_exp.engine.projection import CFProjection
 from topo_exp.engine.projection_base import Projection
+from topo_exp.engine.response import Add
 from topo_exp.engine.settling import ACTIVATE, LEARN, ActivateOnce, Settle
 from topo_exp.engine.sheet import Connection, Sheet
 from topo_exp.engine.streams import Real
-from topo_exp.engine.transfer import Adaptive
+from topo_exp.engine.transfer import Adaptive, OutputFn
 from topo_exp.errors import ModelError, StateError
 from topo_exp.typing import BoolArray, FloatArray, IntArray, State, read_only, read_only_copy
 
@@ -42,6 +43,8 @@ class CFSheet(Sheet):
         self._mask: BoolArray | None = None
         self._groups: list[list[Projection]] = []
         """Projections by `activity_group`, as they were at the last refresh; empty before the first one."""
+        self._outputs: list[tuple[OutputFn, str, str]] = []
+        """The same of `_named_outputs`."""
         self._checked: list[Callable[..., FloatArray]] = []
         """Functions that have been checked."""
         self.afferent_only = False
@@ -103,11 +106,11 @@ class CFSheet(Sheet):
         """Return the input of all projections, combined group by group, (rows, columns), in a new array."""
         total: FloatArray = np.zeros(self.shape)
         for first, *others in self._groups or self._activity_groups():
-            received = first.response.copy()
+            received, combine = first.response, first.combine
             for other in others:
                 received = received + other.response
-            combined = first.combine(total, received)
-            total = require_shape(combined, self.shape, f"{first.path}.combine", first.combine)
+            combined = total + received if behaves_as(combine, Add) else combine(total, received.copy())
+            total = require_shape(combined, total.shape, f"{first.path}.combine", combine)
         return total
 
     def _activity_groups(self) -> list[list[Projection]]:
@@ -115,18 +118,20 @@ class CFSheet(Sheet):
         priorities = sorted({projection.activity_group for projection in self.projections.values()})
         return [[p for p in self.projections.values() if p.activity_group == priority] for priority in priorities]
 
+    def _named_outputs(self) -> list[tuple[OutputFn, str, str]]:
+        """Return the output functions, each with the path of its numbers and its name in messages."""
+        name = self.name
+        return [(fn, f"{name}/output_fns/{i}", f"{name}.output_fns[{i}]") for i, fn in enumerate(self.output_fns)]
+
     def activate(self, moment: Moment) -> None:
         """Turn the combined input into activity, and send it."""
         activity = self.combined_input()
         if self.afferent_only and self.measure_maps:
             self.activity = activity
             return
-        for i, fn in enumerate(self.output_fns):
-            if isinstance(fn, Adaptive):
-                result = fn.apply(activity, moment.of(f"{self.name}/output_fns/{i}"))
-            else:
-                result = fn(activity)
-            activity = require_shape(result, self.shape, f"{self.name}.output_fns[{i}]", fn)
+        for fn, path, where in self._outputs or self._named_outputs():
+            result = fn.apply(activity, moment.of(path)) if isinstance(fn, Adaptive) else fn(activity)
+            activity = require_shape(result, activity.shape, where, fn)
         self.activity = activity
         moment.send(self.activity, self.projections_to_send())
 
@@ -143,14 +148,17 @@ class CFSheet(Sheet):
         activity = self.activity if self._mask is None else np.where(self._mask, self.activity, 0)
         for projection in self.projections.values():
             projection.learn(activity, moment)
-        self.normalize(np.flatnonzero(activity))
+        self.normalize(activity.ravel().nonzero()[0])
 
     def normalize(self, units: IntArray) -> None:
         """Normalise the weights of the given units: those of a joint group together, the others by themselves."""
+        is_joint = False
         for projection in self.projections.values():
-            if not projection.norm_group:
+            if projection.norm_group:
+                is_joint = True
+            else:
                 projection.normalize(units)
-        for members in self._joint_groups().values():
+        for members in self._joint_groups().values() if is_joint else ():
             if len(members) == 1:
                 members[0].normalize(units)
                 continue
@@ -220,7 +228,7 @@ class CFSheet(Sheet):
         for fn in self.output_fns:
             if isinstance(fn, Adaptive):
                 fn.refresh()
-        self._groups = self._activity_groups()
+        self._groups, self._outputs = self._activity_groups(), self._named_outputs()
         functions = [*self.output_fns, *(f for p in self.projections.values() for f, _ in p.functions().values())]
         if len(functions) == len(self._checked) and all(map(operator.is_, functions, self._checked)):
             return

@@ -13,7 +13,7 @@ from topo_exp.engine.coordinates import FieldGeometry, Frames
 from topo_exp.engine.presentation import Shown
 from topo_exp.engine.response import ResponseFn, SumOverField
 from topo_exp.errors import StateError
-from topo_exp.typing import BoolArray, FloatArray, IntArray, State, read_only
+from topo_exp.typing import BoolArray, FloatArray, IntArray, State
 
 LearningFn = Callable[[FloatArray, FloatArray, FloatArray, float], FloatArray]
 
@@ -97,6 +97,8 @@ class DenseFields:
         self._source: FloatArray | Shown | None = None
         self._patches: dict[bool, FloatArray] = {}
         """The activity `_source` under each field, read-only: on frames (True), on templates (False)."""
+        self._all_units: bytes | None = None
+        """The numbers of all units in ascending order: bytes are compared faster than arrays."""
         self._terms: FloatArray | None = None
         """Array on templates for the terms of a sum, kept because a new large array costs more than the sum."""
 
@@ -146,7 +148,9 @@ class DenseFields:
             return self._patches[frames]
         activity: FloatArray = np.asarray(source, self._arithmetic)
         layout = self._frames if frames and self._frames else self.geometry
-        patches = read_only(layout.patches(activity))
+        patches = layout.patches(activity)  # a new array, or a view of one that is read-only
+        if patches.flags.writeable:
+            patches.setflags(write=False)
         if self._source is not None:
             self._patches[frames] = patches
         return patches
@@ -178,8 +182,8 @@ class DenseFields:
             self._lay_out()
         post: FloatArray = np.asarray(activity, self._arithmetic).ravel()
         some: IntArray | slice = slice(None)
-        if getattr(rule, "active_units_only", False) and not post.all():
-            some = np.flatnonzero(post)
+        if getattr(rule, "active_units_only", False) and np.count_nonzero(post) < post.size:
+            some = post.nonzero()[0]
         if getattr(rule, "cellwise", False):
             weights: FloatArray = self._weights[some].astype(self._arithmetic)
             new = rule(weights, self._inputs(source, frames=True)[some], post[some], rate)
@@ -198,7 +202,7 @@ class DenseFields:
 
     def cropped_totals(self, units: IntArray) -> FloatArray:
         """Return the sums of absolute weights, each added up in single precision over the field on the sheet."""
-        weights = np.abs(self._on_templates(self._weights)[units])
+        weights = np.abs(self._on_templates(self._weights)[self._chosen(units)])
         if len(self.geometry.windows) == 1:
             (first, end, left, right), _ = self.geometry.windows[0]
             fields = weights[:, first:end, left:right].reshape(len(units), (end - first) * (right - left))
@@ -215,7 +219,18 @@ class DenseFields:
 
     def scale(self, units: IntArray, factors: FloatArray) -> None:
         """Multiply the weights of each of the given units by its factor."""
-        self._weights[units] = self._weights[units] * factors[:, None, None]
+        some, each = self._chosen(units), factors[:, None, None]
+        if isinstance(some, slice):
+            np.multiply(self._weights, each, out=self._weights, casting="same_kind")
+        else:
+            self._weights[some] = self._weights[some] * each
+
+    def _chosen(self, units: IntArray) -> IntArray | slice:
+        """Return an index of the given units: a slice, which copies nothing, if these are all in ascending order."""
+        if self._all_units is None:
+            self._all_units = np.arange(self.geometry.units).tobytes()
+        is_all = len(units) == self.geometry.units and units.tobytes() == self._all_units
+        return slice(None) if is_all else units
 
     def state(self) -> State:
         """Return a copy of the weights."""

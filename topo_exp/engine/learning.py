@@ -92,6 +92,6 @@ class KeepWeights(param.Parameterized):
 
 def reciprocal(totals: FloatArray) -> FloatArray:
     """Return 1 / totals, and 1 where a total is zero: a field without weights stays without."""
-    if totals.all():
+    if np.count_nonzero(totals) == totals.size:
         return 1.0 / totals
     return np.divide(1.0, totals, out=np.ones_like(totals), where=totals != 0)

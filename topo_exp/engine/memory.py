@@ -20,7 +20,7 @@ import numpy as np
 
 from topo_exp.engine.checks import require_shape
 from topo_exp.errors import ModelError, StateError
-from topo_exp.typing import FloatArray, IntArray, State
+from topo_exp.typing import FloatArray, IntArray, State, read_only
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,9 @@ class RuleMemory:
         return sum(array.nbytes for array in self._arrays.values())
 
 
+_NO_UNITS = read_only(np.zeros(0, np.intp))
+
+
 class CheckedRule:
     """A learning rule whose results are checked, and which is given its memory.
 
@@ -153,7 +156,7 @@ class CheckedRule:
         self._rule = rule
         self._memory = memory
         self._where = where
-        self._units = np.zeros(0, np.intp)
+        self._units: IntArray = _NO_UNITS
         if memory:
             self._units = np.flatnonzero(activity) if self.active_units_only else np.arange(activity.size)
 

@@ -113,8 +113,9 @@ class Pattern(param.Parameterized):
 def _rotated(x: FloatArray, y: FloatArray, x0: float, y0: float, orientation: float) -> tuple[FloatArray, FloatArray]:
     """Return coordinates relative to a centre, along and across an orientation; see `Pattern.evaluate` for shapes."""
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    dx = (x if x.ndim > 1 else x[None, :]) - x0
-    dy = (y if y.ndim > 1 else y[:, None]) - y0
+    dx, dy = x - x0, y - y0
+    if y.ndim == 1:
+        dy = dy[:, None]
     sine, cosine = math.sin(orientation), math.cos(orientation)
     return sine * dy + cosine * dx, cosine * dy - sine * dx
 
@@ -139,10 +140,12 @@ class Gaussian(Pattern):
 
 
 def _gaussian(size: float, aspect_ratio: float, px: FloatArray, py: FloatArray) -> FloatArray:
-    """Return a Gaussian's values at rotated coordinates, which are not changed."""
+    """Return a Gaussian's values at rotated coordinates, which are not changed and broadcast together."""
     width = size / 2
-    exponent: FloatArray = np.square(px / (width * aspect_ratio)) + np.square(py / width)
-    return np.exp(-0.5 * exponent)
+    along, across = px / (width * aspect_ratio), py / width
+    exponent: FloatArray = np.square(along, out=along) + np.square(across, out=across)
+    exponent *= -0.5
+    return np.exp(exponent, out=exponent)
 
 
 class SineGrating(Pattern):
@@ -456,7 +459,10 @@ def drawing_of_gaussians(gaussians: FloatArray) -> Drawing:
 def _evaluate_gaussian(row: Sequence[float], x: FloatArray, y: FloatArray) -> FloatArray:
     """Return one Gaussian of a `Drawing`, (rows, columns), as `Gaussian.evaluate` does."""
     x0, y0, orientation, size, aspect_ratio, scale = row
-    picture = _gaussian(size, aspect_ratio, *_rotated(x, y, x0, y0, orientation))
+    if orientation == 0:  # the rotated coordinates are the same in each row, and in each column
+        picture = _gaussian(size, aspect_ratio, np.asarray(x)[None, :] - x0, np.asarray(y)[:, None] - y0)
+    else:
+        picture = _gaussian(size, aspect_ratio, *_rotated(x, y, x0, y0, orientation))
     if scale != 1:
         picture *= scale
         picture += 0.0  # -0.0 becomes 0.0

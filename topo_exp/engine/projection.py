@@ -15,7 +15,7 @@ from topo_exp.engine.moment import Moment
 from topo_exp.engine.presentation import Shown
 from topo_exp.engine.projection_base import Projection
 from topo_exp.engine.response import DotProduct, as_sum
-from topo_exp.engine.streams import Quantity, Streams
+from topo_exp.engine.streams import NumberGenerator, Quantity, Streams
 from topo_exp.engine.weights import cells, draw_weights
 from topo_exp.errors import ParameterError
 from topo_exp.typing import FloatArray, IntArray, State, read_only, read_only_copy
@@ -137,13 +137,13 @@ class CFProjection(Projection):
 
     def learn(self, activity: FloatArray, moment: Moment) -> None:
         """Change the weights by the learning rule, for the destination's activity and the input that last arrived."""
-        rate = self.present_rate(moment)
+        rate, learning_fn = self.present_rate(moment), self.learning_fn
         if self.input is None or rate == 0:
             return
-        if not getattr(self.learning_fn, "rate_of_whole_field", False):
+        if not getattr(learning_fn, "rate_of_whole_field", False):
             rate = rate / self.n_units
         self.record_undo()
-        rule = CheckedRule(self.learning_fn, self.memory, activity, f"{self.path}.learning_fn")
+        rule = CheckedRule(learning_fn, self.memory, activity, f"{self.path}.learning_fn")
         self.fields.learn(rule, self.input, activity, rate)
 
     def present_rate(self, moment: Moment) -> float:
@@ -152,7 +152,9 @@ class CFProjection(Projection):
         Raises:
             ParameterError: If a negative rate was drawn.
         """
-        rate = moment.of(self.path).number("learning_rate", self.learning_rate)
+        value = self.learning_rate
+        is_varying = isinstance(value, NumberGenerator)
+        rate = moment.of(self.path).number("learning_rate", value) if is_varying else float(value)
         if rate < 0:
             raise ParameterError(
                 f"{self.path}.learning_rate: must be >= 0 (got {rate} at time {float(moment.now):g}). "
@@ -168,13 +170,16 @@ class CFProjection(Projection):
 
     def normalize(self, units: IntArray) -> None:
         """Apply the weights' output function to the given units, each projection for itself."""
+        normalisation = self.weights_output_fn
+        if behaves_as(normalisation, KeepWeights):
+            return
         self.record_undo()
-        if behaves_as(self.weights_output_fn, DivisiveNormalizeL1):
+        if behaves_as(normalisation, DivisiveNormalizeL1):
             self.scale(units, reciprocal(self.totals(units)))
-        elif not behaves_as(self.weights_output_fn, KeepWeights):
+        else:
             weights = self.fields.weights()
-            new, where = self.weights_output_fn(weights[units]), f"{self.path}.weights_output_fn"
-            weights[units] = require_shape(new, weights[units].shape, where, self.weights_output_fn)
+            new, where = normalisation(weights[units]), f"{self.path}.weights_output_fn"
+            weights[units] = require_shape(new, weights[units].shape, where, normalisation)
             self.fields.set_weights(weights)
 
     def scale(self, units: IntArray, factors: FloatArray) -> None:

@@ -207,8 +207,9 @@ class Projection(param.Parameterized):
 
     def checked_response(self, inputs: FloatArray, weights: FloatArray) -> FloatArray:
         """Return the response function's result, which must be one number for each unit."""
-        response = self.response_fn(inputs, weights)
-        return require_shape(response, (len(weights),), f"{self.path}.response_fn", self.response_fn)
+        response_fn = self.response_fn
+        response = response_fn(inputs, weights)
+        return require_shape(response, (len(weights),), f"{self.path}.response_fn", response_fn)
 
     # --- running ----------------------------------------------------------------------------------------------------
 

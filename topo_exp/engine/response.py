@@ -6,6 +6,7 @@ function of a user's own works like those declared here. The projection's streng
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Protocol, TypeAlias, cast
 
 import numpy as np
@@ -50,11 +51,16 @@ def as_sum(response_fn: ResponseFn) -> SumOverField | None:
 
     For a subclass that redefines the call, but not the terms, it is None.
     """
-    kinds = type(response_fn).__mro__
-    terms = next((i for i, kind in enumerate(kinds) if "terms" in vars(kind) or "from_sums" in vars(kind)), None)
-    if terms is None or any("__call__" in vars(kind) for kind in kinds[:terms]):
-        return None
-    return cast(SumOverField, response_fn)
+    kind: type = type(response_fn)
+    return cast(SumOverField, response_fn) if _is_sum(kind) else None
+
+
+@cache
+def _is_sum(kind: type) -> bool:
+    """Return True if a class that defines `terms` or `from_sums` defines the call there, or in a base of it."""
+    kinds = kind.__mro__
+    terms = next((i for i, base in enumerate(kinds) if "terms" in vars(base) or "from_sums" in vars(base)), None)
+    return terms is not None and not any("__call__" in vars(base) for base in kinds[:terms])
 
 
 class EuclideanSimilarity(param.Parameterized):
@@ -76,7 +82,7 @@ class EuclideanSimilarity(param.Parameterized):
     def from_sums(self, sums: FloatArray) -> FloatArray:
         """Return the similarity for each unit, >= 0."""
         distance = np.sqrt(sums)
-        return distance.max() - distance
+        return np.subtract(distance.max(), distance, out=distance)
 
 
 class Add(param.Parameterized):

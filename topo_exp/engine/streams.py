@@ -21,6 +21,7 @@ from topo_exp.typing import State
 
 _REFERENCE_RANDOM_SEED = 42
 _UNSIGNED_32 = 2**32
+_PACK_SEED = struct.Struct("!IIII").pack
 
 
 class NumberGenerator(param.Parameterized):
@@ -78,10 +79,11 @@ def _uniform(number: UniformRandom, stream: random.Random) -> Draw:
     span = high - low
     if not number.time_dependent:
         return lambda time: low + span * fraction()
-    name = f"{number.name}{number.seed}".encode()
+    digest = hashlib.md5(f"{number.name}{number.seed}".encode(), usedforsecurity=False)
+    seed = super(random.Random, stream).seed  # what Random.seed calls for a whole number
 
     def draw(time: Fraction) -> float:
-        stream.seed(_seed_at(name, time))
+        seed(_seed_at(digest.copy(), time))
         return low + span * fraction()
 
     return draw
@@ -90,7 +92,12 @@ def _uniform(number: UniformRandom, stream: random.Random) -> Draw:
 def _decay(number: ExponentialDecay, stream: random.Random) -> Draw:
     """Return a function that computes a decaying number, whose parameters are read once."""
     start, time_constant, minimum = number.start, number.time_constant, number.minimum
-    return lambda time: max(start * math.e ** (-float(time) / time_constant), minimum)
+
+    def draw(time: Fraction) -> float:
+        numerator, denominator = time.as_integer_ratio()
+        return max(start * math.e ** (-(numerator / denominator) / time_constant), minimum)
+
+    return draw
 
 
 class Real(param.Parameter):
@@ -225,11 +232,15 @@ class Streams:
             _unpack_numpy(self._arrays.setdefault(path, np.random.RandomState()), state[key])
 
 
-def _seed_at(name: bytes, time: Fraction) -> int:
-    """Return the seed that the reference derives from a stream's name and the time, a rational number."""
-    digest = hashlib.md5(name, usedforsecurity=False)
-    parts = (time.numerator % _UNSIGNED_32, time.denominator % _UNSIGNED_32, _REFERENCE_RANDOM_SEED, 1)
-    digest.update(struct.pack("!IIII", *parts))
+def _seed_at(digest: "hashlib._Hash", time: Fraction) -> int:
+    """Return the seed that the reference derives from a stream's name and the time, a rational number.
+
+    Args:
+        digest: The MD5 of the name; it is changed.
+        time: The exact time.
+    """
+    numerator, denominator = time.as_integer_ratio()
+    digest.update(_PACK_SEED(numerator % _UNSIGNED_32, denominator % _UNSIGNED_32, _REFERENCE_RANDOM_SEED, 1))
     return int.from_bytes(digest.digest()[:4], "big") >> 4  # seven hexadecimal digits
 
 

@@ -49,7 +49,8 @@ class PiecewiseLinear(param.Parameterized):
 
     def __call__(self, x: FloatArray) -> FloatArray:
         """Return the activity in [0, 1]."""
-        return np.clip((x - self.lower) * (1.0 / (self.upper - self.lower)), 0, 1)
+        lower, upper = self.lower, self.upper
+        return ((x - lower) * (1.0 / (upper - lower))).clip(0, 1)
 
 
 class Adaptive(param.Parameterized):
@@ -79,6 +80,9 @@ class Adaptive(param.Parameterized):
 
     def restore(self, state: State) -> None:
         """Set the memory to a stored one."""
+
+
+OutputFn: TypeAlias = Callable[[FloatArray], FloatArray] | Adaptive
 
 
 class HomeostaticResponse(Adaptive):
@@ -218,9 +222,10 @@ class KernelMax(Adaptive):
         left, right = min(column, half_width), min(columns - column, half_width + 1)
         squares = _squares(max(rows, columns))
         middle = len(squares) // 2
-        distance = squares[middle - above : middle + below, None] + squares[middle - left : middle + right]
+        exponent = squares[middle - above : middle + below, None] + squares[middle - left : middle + right]
+        exponent /= -2.0 * sigma**2
         activity = np.zeros((rows, columns))
-        activity[row - above : row + below, column - left : column + right] = np.exp(distance / (-2.0 * sigma**2))
+        np.exp(exponent, out=activity[row - above : row + below, column - left : column + right])
         return activity
 
 
