@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import topo_exp
 from tests.cli.conftest import Outcome
-from topo_exp.compose.sweep import points
+from topo_exp.compose.space import split_words
+from topo_exp.sweeps.options import SWEEP_OPTIONS
 
 TOP = Path(__file__).resolve().parents[2]
 DOCUMENTS = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
@@ -50,6 +52,14 @@ def program_of_a_reader(program: Callable[..., Outcome], tmp_path: Path) -> Call
     return program
 
 
+def points(words: list[str]) -> list[list[str]]:
+    """List the words of each run that a command makes."""
+    sorted_words = split_words(words)
+    node = dict(word.removeprefix("sweep.").split("=", 1) for word in sorted_words.node)
+    entries = {name: yaml.safe_load(text.strip("'")) for name, text in node.items()}
+    return [[*point.words, *sorted_words.others] for point in sorted_words.space(entries)]
+
+
 def small_lissom() -> str:
     """Return the model file of docs/migrating.md."""
     (text,) = (block for block in code("docs/migrating.md") if "class SmallLissom" in block)
@@ -82,7 +92,7 @@ def test_a_documented_command_is_accepted(
     if {"--help", "--explain"} & set(words):
         outcomes = [program_of_a_reader(*words)]
     else:
-        swept = points([word for word in words if word != "-m"])
+        swept = points([word for word in words if word != "-m" and word.partition("=")[0] not in SWEEP_OPTIONS])
         outcomes = [program_of_a_reader("--cfg", "job", *point) for point in swept[:1] + swept[1:][-1:]]
     for outcome in outcomes:
         assert outcome.code == 0, f"{document}: {outcome.err}"

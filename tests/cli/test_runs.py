@@ -258,7 +258,7 @@ def test_a_stopped_run_tells_by_its_exit_code(tmp_path: Path, number: signal.Sig
         text=True,
     )
     try:
-        wait_until(lambda: any("reached: 0.0" in path.read_text() for path in tmp_path.glob("*/run.yaml")))
+        wait_until(lambda: any("reached: 0.0" in path.read_text() for path in tmp_path.glob("**/run.yaml")))
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
     finally:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from topo_exp.compose.overrides import as_written, command_line, for_hydra, literal, names_set, written_settings
+from topo_exp.compose.overrides import as_written, command_line, for_hydra, literal, written_settings
 from topo_exp.errors import ConfigError
 
 texts = st.text(st.sampled_from("ab1_ .,:='\"\\${}[]()+~-/\té€😀"), max_size=12)
@@ -113,11 +113,6 @@ def test_words_that_cannot_be_meant_are_refused(word: str, message: str) -> None
 def test_records_show_words_as_they_were_written() -> None:
     """The prefixes that Hydra needs do not show in records."""
     assert as_written(["++a=1", "model=tiny", "~b"]) == ["a=1", "model=tiny", "~b"]
-
-
-def test_keys_are_listed_once_in_their_order() -> None:
-    """The names that are set, not those that are deleted."""
-    assert names_set(["b=1", "+a=2", "~c", "++b=3"]) == ["b", "a"]
 
 
 def test_choices_are_kept_as_they_are_written() -> None:

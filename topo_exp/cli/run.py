@@ -1,9 +1,10 @@
 """Run a model, or many, as Hydra composes them."""
 
+import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +24,10 @@ from topo_exp.compose.composition import (
     group_test,
     settings_of,
 )
-from topo_exp.compose.overrides import for_hydra
-from topo_exp.compose.schema import conf_directory
+from topo_exp.compose.overrides import for_hydra, literal
+from topo_exp.compose.schema import SWEEP_NODE, conf_directory
 from topo_exp.compose.source import register_config_source
+from topo_exp.compose.space import base_words
 from topo_exp.errors import ConfigError, TopoExpError
 from topo_exp.runner.outcome import Outcome
 
@@ -99,12 +101,37 @@ def run_models(words: list[str]) -> int:
         _run_hydra(words)
         return 0
     with composition_errors(line.directories):
-        overrides = for_hydra(line.overrides, group_test(line.directories))
+        is_group = group_test(line.directories)
+        is_sweep = line.has("-m", "--multirun") and not _other_sweeper(line.overrides)
+        overrides = _sweep_overrides(line.overrides, is_group) if is_sweep else for_hydra(line.overrides, is_group)
+        if not is_sweep:
+            _refuse_sweep_words(line.overrides)
         if line.has("--cfg", "-c") and not line.has(*OTHER_CONFIG):
             make_spec(compose_settings(line.overrides, line.directories))  # refuse a mistaken configuration
         for outcome in _run_hydra([*line.flags, *overrides]):
             outcome.raise_error()
     return 0
+
+
+def _other_sweeper(words: Sequence[str]) -> bool:
+    """Return True if another sweeper than that of this program is chosen; it reads the words itself."""
+    chosen = [word.partition("=")[2] for word in words if word.lstrip("+").startswith("hydra/sweeper=")]
+    return bool(chosen) and chosen[-1] != "points"
+
+
+def _sweep_overrides(words: Sequence[str], is_group: Callable[[str], bool]) -> list[str]:
+    """Return the words for Hydra: those that do not vary as they are, and all of them as data for the sweeper.
+
+    Hydra's own parser refuses the functions and entries of a sweep that it does not know.
+    """
+    text = json.dumps(list(words)).replace("$", r"\u0024")  # OmegaConf resolves references, also escaped ones
+    return [*for_hydra(base_words(words), is_group), f"hydra.sweeper.words={literal(text)}"]
+
+
+def _refuse_sweep_words(words: Sequence[str]) -> None:
+    for word in words:
+        if word.lstrip("+").startswith(f"{SWEEP_NODE}."):
+            raise ConfigError(f"{SWEEP_NODE}: must stand in a command with -m (got {word!r}). Add -m, or leave it out.")
 
 
 def run_job(config: DictConfig) -> Outcome:

@@ -119,11 +119,6 @@ def parsed(word: str) -> Override:
         ) from error
 
 
-def names_set(words: Iterable[str]) -> list[str]:
-    """List the names that overrides set, without `+`, each once, in their order."""
-    return list(dict.fromkeys(word.lstrip("+").partition("=")[0] for word in words if not word.startswith("~")))
-
-
 def written_settings(words: Iterable[str]) -> dict[str, Data]:
     """Return the names that overrides set, in their order, with the value of each choice of files as it is written.
 

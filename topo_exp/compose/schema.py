@@ -11,6 +11,7 @@ import param
 
 from topo_exp.errors import ConfigError, ParameterError, UnknownNameError, nearest
 from topo_exp.runner.options import OPTIONS
+from topo_exp.sweeps.options import SWEEP_OPTIONS
 from topo_exp.typing import Data
 
 GROUPS: Mapping[str, str] = {
@@ -22,7 +23,10 @@ GROUPS: Mapping[str, str] = {
 """Settings that choose a file or a model; the default choices stand in conf/config.yaml."""
 
 
-RESERVED = frozenset({*OPTIONS, *GROUPS, "hydra"})
+SWEEP_NODE = "sweep"
+"""Key of the mapping that describes the space of a sweep, in configuration files and on the command line."""
+
+RESERVED = frozenset({*OPTIONS, *GROUPS, *SWEEP_OPTIONS, SWEEP_NODE, "hydra"})
 """Names that a model's parameter cannot have."""
 
 

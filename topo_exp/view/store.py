@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from topo_exp.record.layout import SWEEP_YAML
+
 
 @dataclass(frozen=True)
 class Store:
@@ -24,7 +26,8 @@ class Store:
 def store_of(directory: Path) -> Store:
     """Return the store that shows a run directory: the environment's, else the database beside the runs."""
     above = [parent for parent in directory.parents if (parent / "mlflow.db").is_file()]
-    home = above[0] if above else directory.parent
+    # runs of a sweep lie in its directory, but share the store of all runs beside it
+    home = above[0] if above else next(place for place in directory.parents if not (place / SWEEP_YAML).is_file())
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"
     if uri.startswith("sqlite:///"):
         database = Path(uri.removeprefix("sqlite:///")).absolute()
