@@ -30,6 +30,8 @@ from topo_exp.compose.source import register_config_source
 from topo_exp.compose.space import base_words
 from topo_exp.errors import ConfigError, TopoExpError
 from topo_exp.runner.outcome import Outcome
+from topo_exp.sweeps.directory import SweepDirectory
+from topo_exp.sweeps.leased import run_leased
 
 WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd")
 """Hydra's flags that are followed by a word of their own."""
@@ -148,7 +150,13 @@ def run_job(config: DictConfig) -> Outcome:
     from topo_exp.runner.run import execute
 
     try:
-        outcome = execute(make_spec(settings_of(config, HydraConfig.get())))
+        settings = settings_of(config, HydraConfig.get())
+        spec = make_spec(settings)
+        directory, point = spec.options.sweep_dir, spec.options.sweep_point
+        if directory is not None and point is not None:
+            outcome = run_leased(SweepDirectory.open(directory), point, lambda: execute(spec))
+        else:
+            outcome = execute(spec)
     except TopoExpError as error:
         outcome = Outcome.of_error(error)
     if outcome.status == "done" and outcome.directory is not None:

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
@@ -15,12 +16,15 @@ from omegaconf import DictConfig
 
 from topo_exp.compose.composition import directory_flags, group_test, plain_mapping
 from topo_exp.compose.overrides import as_written, command_line
-from topo_exp.compose.points import PointComposer, make_sweep
+from topo_exp.compose.points import PRELOAD, PointComposer, local_jobs, make_sweep, read_sweep_options
 from topo_exp.compose.schema import SWEEP_NODE
 from topo_exp.compose.space import split_words
-from topo_exp.errors import RunError
+from topo_exp.errors import ConfigError, RunError
 from topo_exp.runner.outcome import Outcome
-from topo_exp.sweeps.options import SWEEP_OPTIONS
+from topo_exp.sweeps.forkserver import Workers
+from topo_exp.sweeps.local import LocalLauncher, summary
+from topo_exp.sweeps.options import SWEEP_OPTIONS, SweepOptions
+from topo_exp.sweeps.watch import Display
 
 PLUGIN_MODULE = "hydra_plugins.topo_exp"
 """Module in which Hydra finds this sweeper; Hydra accepts only modules below `hydra_plugins`."""
@@ -35,9 +39,30 @@ def register_sweeper() -> None:
     plugins = Plugins.instance()  # imports installed modules below hydra_plugins, if there are any
     package, _, name = PLUGIN_MODULE.partition(".")
     module = sys.modules.setdefault(PLUGIN_MODULE, ModuleType(PLUGIN_MODULE))
-    setattr(module, Points.__name__, Points)
     setattr(sys.modules.setdefault(package, ModuleType(package)), name, module)
-    plugins.register(Points)
+    for plugin in (Points, Local):
+        setattr(module, plugin.__name__, plugin)
+        plugins.register(plugin)
+
+
+class Local(Launcher):
+    """Mark that the sweeper runs the points in processes on this machine, without Hydra's jobs."""
+
+    __module__ = PLUGIN_MODULE
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Receive Hydra's objects, which are not needed."""
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Refuse the jobs of another sweeper.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError(
+            "hydra/launcher: local must be used with hydra/sweeper=points (got another sweeper). "
+            "Choose hydra/launcher=basic with it."
+        )
 
 
 class Points(Sweeper):
@@ -82,14 +107,31 @@ class Points(Sweeper):
             RunError: Some runs failed; the others are complete.
         """
         assert self.launcher is not None
+        workers = Workers(PRELOAD) if isinstance(self.launcher, Local) else None  # loads while the points are checked
+        options = self.options()
         composer = self.composer(arguments)
         checked = composer.check()
-        directory = make_sweep(composer, checked, command=self._command(arguments))
+        directory = make_sweep(composer, checked, command=self._command(arguments), options=options)
+        if workers is not None:
+            display = Display(live=all(point.options.progress for point in checked))
+            launcher = LocalLauncher(directory, local_jobs(composer, directory), options, workers, display)
+            print(summary(launcher.run()), file=sys.stderr)
+            return []
         batch = [composer.job_words(point, directory.path) for point in composer.space]
         # `return_value` raises any exception of a job other than the errors that an Outcome describes
         outcomes: list[Outcome] = [job.return_value for job in self.launcher.launch(batch, initial_job_idx=0)]
         _report(outcomes, [composer.space.label(point) for point in composer.space])
         return outcomes
+
+    def options(self) -> SweepOptions:
+        """Read the options of the sweep from the composed configuration.
+
+        Raises:
+            ParameterError: A value is of the wrong kind or outside its bounds.
+        """
+        assert self.config is not None
+        given = {name: self.config[name] for name in SWEEP_OPTIONS if name in self.config}
+        return read_sweep_options(given)
 
     def composer(self, arguments: list[str]) -> PointComposer:
         """Read the words as a space, without checking its points.

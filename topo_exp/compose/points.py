@@ -3,8 +3,9 @@
 import copy
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,19 +16,26 @@ from topo_exp.compose.bridge import Settings, make_spec, run_date
 from topo_exp.compose.composition import composition_errors, directory_flags, run_command
 from topo_exp.compose.naming import fingerprint, sanitised
 from topo_exp.compose.overrides import as_written, for_hydra, literal, written_settings
-from topo_exp.compose.schema import GROUPS, SWEEP_NODE
+from topo_exp.compose.schema import GROUPS, SWEEP_NODE, checked
 from topo_exp.errors import ConfigError, TopoExpError
 from topo_exp.record.run_yaml import dump_yaml, now
 from topo_exp.runner.options import RunOptions
+from topo_exp.runner.outcome import Outcome
+from topo_exp.runner.progress import Progress
 from topo_exp.sweeps.directory import SweepDirectory
+from topo_exp.sweeps.local import Job
 from topo_exp.sweeps.manifest import Manifest
-from topo_exp.sweeps.options import DEFAULTS, SweepOptions
+from topo_exp.sweeps.options import DEFAULTS, SWEEP_OPTIONS, SweepOptions
 from topo_exp.sweeps.point import Point
 from topo_exp.sweeps.space import Sweep
+from topo_exp.sweeps.worker import Task
 from topo_exp.typing import Data
 
 Compose: TypeAlias = Callable[[Sequence[str]], DictConfig]
 """Composes words, rewritten for Hydra, to a configuration with its `hydra` node."""
+
+PRELOAD = "topo_exp.compose.loaded"
+"""Module that loads everything that `run_point` needs."""
 
 COMMON = ("output_dir", "name_time_format", "timestamp", "dirname_prefix", "max_name_length")
 """Options that must be equal in all points: they name and place the directory of the sweep."""
@@ -145,7 +153,7 @@ class PointComposer:
         if directory is not None:
             texts = {
                 "config.yaml": dump_yaml(config),
-                "overrides.yaml": dump_yaml(words),
+                "overrides.yaml": OmegaConf.to_yaml(OmegaConf.create(words)),
                 "hydra.yaml": composition.hydra,
             }
         return Settings(
@@ -199,14 +207,54 @@ class PointComposer:
         return self._compositions[key]
 
 
+def run_point(settings: Settings, report: Callable[[Progress], object]) -> Outcome:
+    """Carry out the run of a point, in whichever process.
+
+    Args:
+        settings: Of the point, as `PointComposer.settings` makes them for a sweep's directory.
+        report: Receives the progress of the run.
+
+    Returns:
+        How the run ended.
+    """
+    from topo_exp.runner.run import execute
+
+    try:
+        return execute(replace(make_spec(settings), on_progress=report))
+    except TopoExpError as error:
+        return Outcome.of_error(error)
+
+
+def read_sweep_options(given: Mapping[str, object]) -> SweepOptions:
+    """Check the options of a sweep; those that are absent have their defaults.
+
+    Raises:
+        ParameterError: A value is of the wrong kind or outside its bounds.
+        UnknownNameError: There is no such option.
+    """
+    return SweepOptions(**checked(SWEEP_OPTIONS, given))
+
+
+def local_jobs(composer: PointComposer, directory: SweepDirectory) -> list[Job]:
+    """Return the points of a sweep as jobs for the local launcher."""
+
+    def job(point: Point) -> Job:
+        def make_task() -> Task:
+            return partial(run_point, composer.settings(point, directory.path))
+
+        return Job(point.key, composer.space.label(point), make_task)
+
+    return [job(point) for point in composer.space]
+
+
 def make_sweep(
-    composer: PointComposer, checked: Sequence[CheckedPoint], *, command: str, options: SweepOptions = DEFAULTS
+    composer: PointComposer, points: Sequence[CheckedPoint], *, command: str, options: SweepOptions = DEFAULTS
 ) -> SweepDirectory:
     """Make the directory of a sweep, with its description.
 
     Args:
         composer: Its points.
-        checked: The same, checked.
+        points: The same, checked.
         command: The command that makes the sweep again.
         options: Of the sweep.
 
@@ -220,21 +268,21 @@ def make_sweep(
         options={name: value for name, value in asdict(options).items() if value is not None},
         code={"topo-exp": VERSION, "sweep": composer.identity.id},
     )
-    name = sweep_directory_name(checked, composer.space)
-    return SweepDirectory.make(checked[0].options.output_dir, name, manifest)
+    name = sweep_directory_name(points, composer.space)
+    return SweepDirectory.make(points[0].options.output_dir, name, manifest)
 
 
-def sweep_directory_name(checked: Sequence[CheckedPoint], space: Sweep) -> str:
+def sweep_directory_name(points: Sequence[CheckedPoint], space: Sweep) -> str:
     """Compose `<prefix><date>_<model>[_<tag>]_sweep[,<varied names>]`, bounded in length.
 
     Args:
-        checked: The points.
+        points: The points.
         space: Their space.
     """
-    options = checked[0].options
+    options = points[0].options
     date = run_date(options.timestamp, options.sweep_time).strftime(options.name_time_format)
-    models = "+".join(dict.fromkeys(each.model for each in checked))
-    tags = {each.options.tag for each in checked}
+    models = "+".join(dict.fromkeys(each.model for each in points))
+    tags = {each.options.tag for each in points}
     tag = options.tag if len(tags) == 1 else None
     head = sanitised(f"{options.dirname_prefix}{date}_{models}" + (f"_{tag}" if tag else "")) + "_sweep"
     name = ",".join([head, *(sanitised(varied) for varied in space.varying)])

@@ -56,7 +56,7 @@ def _execute(spec: RunSpec, start: Start) -> Outcome:
         directory = make_directory(options.output_dir, spec.directory_name)
     except RecordError as error:
         return Outcome.of_error(error)
-    progress = ProgressDisplay(options.times[-1], live=options.progress, label=spec.model)
+    progress = ProgressDisplay(options.times[-1], live=options.progress, label=spec.model, listener=spec.on_progress)
     with (
         Interruptions() as interruptions,
         RunLog(directory / RUN_LOG, command=spec.command, verbose=options.verbose, write=progress.write) as run_log,

@@ -51,6 +51,11 @@ class SweepDirectory:
         return cls(absolute, Manifest.read(absolute))
 
     @property
+    def points(self) -> Path:
+        """Folder of the ledger, and of what the processes of runs print before they die."""
+        return self.path / POINTS
+
+    @property
     def ledger(self) -> Ledger:
         """The states of the points."""
-        return Ledger(self.path / POINTS)
+        return Ledger(self.points)
