@@ -98,7 +98,7 @@ def test_a_documented_command_is_accepted(
         assert outcome.code == 0, f"{document}: {outcome.err}"
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/user_guide.md", "docs/reproducing_a_run.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/user_guide.md", "docs/sweeps.md", "docs/reproducing_a_run.md"])
 def test_documented_code_runs(document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Python code of a page runs from its first line to its last; here with small networks and few iterations."""
     monkeypatch.chdir(tmp_path)

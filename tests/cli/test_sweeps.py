@@ -160,3 +160,13 @@ def test_a_run_of_a_sweep_records_its_point(program: Program, tmp_path: Path) ->
     assert yaml.safe_load((path / runs(path)[0]["name"] / ".hydra" / "overrides.yaml").read_text())[0] == (
         "cortex_density=3"
     )
+
+
+def test_the_status_of_sweeps_is_printed(program: Program, tmp_path: Path) -> None:
+    """`status` counts the points of each sweep below a path, and `--watch` ends when nothing is left."""
+    assert program("-m", "cortex_density=3,4", *BASIC).code == 0
+    outcome = program("status", "--watch", "Output")
+    assert outcome.code == 0
+    assert outcome.out == f"{sweep_in(tmp_path / 'Output').name}: 2 runs: 2 done\n"
+    (tmp_path / "empty").mkdir()
+    assert program("status", "empty").code == 2

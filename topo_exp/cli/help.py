@@ -13,6 +13,7 @@ from topo_exp.cli.words import COMMANDS
 from topo_exp.compose.loading import LoadedModel, load_model, model_summaries
 from topo_exp.compose.schema import GROUPS, conf_directory, declared, is_plain, plain, rule
 from topo_exp.runner.options import OPTIONS
+from topo_exp.sweeps.options import SWEEP_OPTIONS
 
 USAGE = """\
 Usage: python -m topo_exp [model=NAME] [parameter=value ...] [option=value ...]
@@ -47,6 +48,7 @@ def general_help() -> Iterator[str]:
     yield from _section("Commands", _entries(COMMANDS))
     yield from _section("Choices", _entries(GROUPS))
     yield from _section("Options of a run", _declarations(OPTIONS))
+    yield from _section("Options of a sweep, with -m", _declarations(SWEEP_OPTIONS))
     yield from _parameters(load_model(default))
     yield ""
     yield FLAGS

@@ -22,7 +22,7 @@ from topo_exp.compose.space import split_words
 from topo_exp.errors import ConfigError, RunError
 from topo_exp.runner.outcome import Outcome
 from topo_exp.sweeps.forkserver import Workers
-from topo_exp.sweeps.local import LocalLauncher, summary
+from topo_exp.sweeps.local import LocalLauncher, require_success
 from topo_exp.sweeps.options import SWEEP_OPTIONS, SweepOptions
 from topo_exp.sweeps.watch import Display
 
@@ -115,7 +115,7 @@ class Points(Sweeper):
         if workers is not None:
             display = Display(live=all(point.options.progress for point in checked))
             launcher = LocalLauncher(directory, local_jobs(composer, directory), options, workers, display)
-            print(summary(launcher.run()), file=sys.stderr)
+            print(require_success(launcher.run()), file=sys.stderr)
             return []
         batch = [composer.job_words(point, directory.path) for point in composer.space]
         # `return_value` raises any exception of a job other than the errors that an Outcome describes

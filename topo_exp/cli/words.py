@@ -17,6 +17,7 @@ MISTAKES = (ConfigError, UnknownNameError, ParameterError, GeometryError, ModelE
 COMMANDS = {
     "sync": "Add missing entries to MLflow from run directories.",
     "ui": "Open MLflow's pages in a browser, on this machine only.",
+    "status": "Show how far sweeps have come, from their directories alone.",
     "analyse": "Apply analyses to the stored states of finished runs.",
 }
 """The commands beside running; the module `topo_exp.cli.NAME` has a click command for each."""

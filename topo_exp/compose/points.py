@@ -158,7 +158,7 @@ class PointComposer:
             }
         return Settings(
             config={**config, **self.added(point, directory)},
-            given=written_settings(words),
+            given=self._given(point),
             command=run_command(words, config.get("model"), composition.flags),
             texts=texts,
         )
@@ -181,6 +181,14 @@ class PointComposer:
             label = self.space.label(point)
             raise type(error)(f"{error} In the run with {label}; none was started." if label else str(error)) from error
         return CheckedPoint(point, spec.model, spec.directory_name, spec.options, spec.parameters)
+
+    def _given(self, point: Point) -> dict[str, Data]:
+        """Return what `written_settings` reads from the words of a point, without parsing them."""
+        given: dict[str, Data] = {}
+        for name, value in point.items():
+            is_one = isinstance(value, list) and len(value) == 1
+            given[name] = literal(value) if name not in GROUPS else value[0] if is_one else value  # type: ignore[index]
+        return {**given, **written_settings(self.others)}
 
     def _is_choice(self, name: str) -> bool:
         return name in GROUPS or "/" in name or "@" in name or self.is_group(name)

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,14 @@ def conf_directory() -> Path:
 
 def declared(cls: type[param.Parameterized]) -> dict[str, param.Parameter]:
     """List the public parameters of a class, in the order of their declaration."""
+    return {name: cls.param[name] for name in _declared_names(cls)}  # type: ignore[arg-type]  # classes can be hashed
+
+
+@cache
+def _declared_names(cls: type[param.Parameterized]) -> tuple[str, ...]:
     inherited_first = [base for base in reversed(cls.__mro__) if issubclass(base, param.Parameterized)]
     order = {name: None for base in inherited_first for name in vars(base)}
-    public = [name for name in order if name in cls.param and name != "name" and not name.startswith("_")]
-    return {name: cls.param[name] for name in public}
+    return tuple(name for name in order if name in cls.param and name != "name" and not name.startswith("_"))
 
 
 def defaults(declarations: Mapping[str, param.Parameter]) -> dict[str, Data]:

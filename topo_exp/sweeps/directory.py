@@ -1,15 +1,37 @@
 """The directory of a sweep: its description, the states of its points, and its runs."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from topo_exp.record.files import make_directory, write_text
-from topo_exp.record.layout import SWEEP_YAML
+from topo_exp.record.layout import MLFLOW_FOLDERS, RUN_YAML, SWEEP_YAML
 from topo_exp.sweeps.ledger import Ledger
 from topo_exp.sweeps.manifest import Manifest
 
 POINTS = "points"
 """Folder of the ledger."""
+
+
+def find_sweeps(paths: Sequence[Path]) -> list[Path]:
+    """Find the directories of sweeps at or below the given paths.
+
+    Args:
+        paths: Directories.
+
+    Returns:
+        Absolute paths, sorted, each once.
+    """
+    found: set[Path] = set()
+    for path in paths:
+        for folder, folders, files in os.walk(path.absolute()):
+            if SWEEP_YAML in files:
+                found.add(Path(folder))
+            if SWEEP_YAML in files or RUN_YAML in files:
+                folders.clear()  # a sweep contains no further sweeps
+            folders[:] = [name for name in folders if name not in MLFLOW_FOLDERS and not name.startswith(".")]
+    return sorted(found)
 
 
 @dataclass(frozen=True)

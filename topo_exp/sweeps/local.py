@@ -296,22 +296,20 @@ class LocalLauncher:
                 _send(running.process, self._signals[0])
 
 
-def summary(ends: Sequence[JobEnd]) -> str:
-    """Describe on one line a sweep that ended well.
+def require_success(ends: Sequence[JobEnd]) -> str:
+    """Return one line about a sweep that ended well.
 
     Raises:
         RunError: A point failed or was not started.
     """
-    done = sum(end.state == "done" for end in ends)
-    elsewhere = sum(end.state == "elsewhere" for end in ends)
+    states = [end.state for end in ends]
     failed = [f"{end.job.label}: {first_line(end.message)}" for end in ends if end.state == "failed"]
-    never = sum(end.state == "stopped" for end in ends)
-    if failed or never:
+    if failed or "stopped" in states:
         listed = "".join(f"\n  {line}" for line in failed)
-        rest = f", {never} not started" if never else ""
+        rest = f", {states.count('stopped')} not started" if "stopped" in states else ""
         raise RunError(f"sweep: every run must end well (got {len(failed)} of {len(ends)} failed{rest}).{listed}")
-    others = f", {elsewhere} by other processes" if elsewhere else ""
-    return f"{done} runs done{others}"
+    others = f", {states.count('elsewhere')} by other processes" if "elsewhere" in states else ""
+    return f"{states.count('done')} runs done{others}"
 
 
 def free_cores(ours: int) -> int:
