@@ -1,4 +1,4 @@
-"""How does the mean activity depend on the density of both sheets, which change together?
+"""How does the coverage of the retina depend on the density of both sheets, which change together?
 
 Four runs side by side: two pairs of densities, each developed for two lengths of time.
 """
@@ -12,4 +12,4 @@ print(f"{len(sweep.space)} runs: {', '.join(sweep.names)}")
 finished = sweep.run()
 print(finished.status())
 for run in finished.runs:
-    print(run.parameters["cortex_density"], run.times[-1], run.metrics["V1/activity_mean"].iloc[-1])
+    print(run.parameters["cortex_density"], run.times[-1], run.metrics["V1/retinotopy_coverage"].iloc[-1])

@@ -98,7 +98,7 @@ def test_a_documented_command_is_accepted(
         assert outcome.code == 0, f"{document}: {outcome.err}"
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/user_guide.md", "docs/sweeps.md", "docs/reproducing_a_run.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/user_guide.md", "docs/reproducing_a_run.md"])
 def test_documented_code_runs(document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Python code of a page runs from its first line to its last; here with small networks and few iterations."""
     monkeypatch.chdir(tmp_path)
@@ -115,6 +115,18 @@ def test_documented_code_runs(document: str, tmp_path: Path, monkeypatch: pytest
             text = text.replace(printed, used)
         exec(compile(text, document, "exec"), namespace)  # noqa: S102  the project's own document
     assert namespace["sim"].time > 0
+
+
+def test_the_documented_sweep_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python code of docs/sweeps.md makes its two runs; here without MLflow."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TOPO_EXP_OUTPUT", raising=False)
+    (block,) = code("docs/sweeps.md")
+    quick = block.replace("times=[0, 100])", 'times=[0, 1], tracking="none", analysis=[])')
+    assert quick != block
+    namespace: dict[str, Any] = {}
+    exec(compile(quick, "sweeps.md", "exec"), namespace)  # noqa: S102  the project's own document
+    assert [run.parameters["cortex_density"] for run in namespace["again"].runs] == [3, 4]
 
 
 def test_the_table_of_finished_runs_has_a_row_for_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,7 @@ class Points(Sweeper):
     __module__ = PLUGIN_MODULE
 
     def __init__(self, params: Mapping[str, Any] | None = None, words: str | None = None) -> None:
+        """Keep the arguments until `sweep` is called."""
         self.params = dict(params or {})
         self.words: list[str] | None = None if words is None else json.loads(words)
         self.hydra_context: HydraContext | None = None

@@ -36,9 +36,11 @@ class StartedSweep:
     """
 
     def __init__(self, path: Path | str) -> None:
+        """Read the description of the sweep."""
         self._sweep = SweepDirectory.open(Path(path))
 
     def __repr__(self) -> str:
+        """Describe it on one line."""
         return f"<sweep {self.directory.name}: {self.status()}>"
 
     @property
@@ -74,12 +76,14 @@ class PlannedSweep:
     """
 
     def __init__(self, composer: PointComposer, options: SweepOptions, command: str) -> None:
+        """Check all points."""
         self._composer = composer
         self._options = options
         self._command = command
         self._checked = composer.check()
 
     def __repr__(self) -> str:
+        """Describe it on one line."""
         return repr(self.space)
 
     @property

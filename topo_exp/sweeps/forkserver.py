@@ -31,6 +31,7 @@ class Workers:
     """
 
     def __init__(self, preload: str) -> None:
+        """Start the server, which imports the module in the background."""
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([preload])
         with _environment({**ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}), _no_main_module():

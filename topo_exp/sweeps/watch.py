@@ -26,6 +26,7 @@ class Display:
     """
 
     def __init__(self, *, live: bool = True, stream: TextIO | None = None) -> None:
+        """Choose between table and lines."""
         self._stream = stream or sys.stderr
         self._wants_table = live and self._stream.isatty()
         self._live: Live | None = None
