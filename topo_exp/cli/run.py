@@ -72,6 +72,8 @@ def _words_of_sweep(words: Sequence[str]) -> list[str]:
     Hydra's own parser refuses the functions and entries of a sweep that it does not know.
     """
     refuse_split_values(words)
+    if any(word.lstrip("+").startswith("hydra/sweeper=") for word in words):
+        return list(words)  # another sweeper takes no such data; composition refuses it
     text = json.dumps(list(words)).replace("$", r"\u0024")  # OmegaConf resolves references, also escaped ones
     return [*base_words(words), f"hydra.sweeper.words={literal(text)}"]
 

@@ -16,7 +16,7 @@ from topo_exp.compose.bridge import Settings, make_spec, run_date
 from topo_exp.compose.composition import directory_flags, run_command
 from topo_exp.compose.mistakes import composition_errors
 from topo_exp.compose.naming import fingerprint, sanitised
-from topo_exp.compose.overrides import as_written, for_hydra, written_settings
+from topo_exp.compose.overrides import as_written, for_hydra, names_set, written_settings
 from topo_exp.compose.schema import GROUPS, SWEEP_NODE, checked
 from topo_exp.errors import ConfigError, TopoExpError
 from topo_exp.record.run_yaml import dump_yaml, now
@@ -90,6 +90,8 @@ class _Composition:
     """The same as plain data; None if values refer to others, which have to be resolved for each point."""
     flags: list[str]
     hydra: str
+    model: list[str]
+    """The word for the model if there is one, given or added for a file that chooses the model by the key `model`."""
 
 
 @dataclass
@@ -135,9 +137,8 @@ class PointComposer:
         """Return the words with which a launcher of Hydra composes the run of a point."""
         added = [f"++{name}={literal(value)}" for name, value in self.added(point, directory).items()]
         words = self.words(point)
-        if not any(word.partition("=")[0] == "model" for word in words):
-            # a file may choose the model by the key `model`, which brings no parameters when Hydra composes alone
-            words.append(f"model={literal(str(self.settings(point).config['model']))}")
+        if "model" not in names_set(words):
+            words += self._composition(self._choices(point).words).model
         return [*for_hydra(words, self.is_group), *added]
 
     def settings(self, point: Point, directory: Path | None = None) -> Settings:
@@ -151,8 +152,8 @@ class PointComposer:
         Raises:
             ConfigError, UnknownNameError: It cannot be composed.
         """
-        chosen = {name: value for name, value in point.items() if self._is_choice(name)}
-        composition = self._composition(Point(chosen).words)
+        chosen = self._choices(point)
+        composition = self._composition(chosen.words)
         config = _applied(composition, {name: value for name, value in point.items() if name not in chosen})
         words = self.words(point)
         texts = {}
@@ -196,6 +197,10 @@ class PointComposer:
             given[name] = literal(value) if name not in GROUPS else value[0] if is_one else value  # type: ignore[index]
         return {**given, **written_settings(self.others)}
 
+    def _choices(self, point: Point) -> Point:
+        """Return the settings of a point that choose configuration files."""
+        return Point({name: value for name, value in point.items() if self._is_choice(name)})
+
     def _is_choice(self, name: str) -> bool:
         return name in GROUPS or "/" in name or "@" in name or self.is_group(name)
 
@@ -217,6 +222,7 @@ class PointComposer:
                     plain=None if "${" in repr(raw) else {str(name): value for name, value in raw.items()},
                     flags=directory_flags(composed["hydra"]),
                     hydra=OmegaConf.to_yaml(OmegaConf.create({"hydra": composed["hydra"]})),
+                    model=[str(word) for word in composed["hydra"].overrides.task if names_set([word]) == ["model"]],
                 )
         return self._compositions[key]
 
