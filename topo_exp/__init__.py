@@ -4,6 +4,7 @@
     sim.run(until=100)                                         developed for 100 iterations
     run = topo_exp.run("tiny", times=[0, 100], tag="first")    the same as a recorded run
     run = topo_exp.load_run("Output/202611221137_tiny")        a recorded run
+    sweep = topo_exp.sweep("tiny", cortex_density=[3, 4])      many runs, checked; sweep.run() carries them out
 
 Each public name is imported when it is first used, so that importing this package loads no large library.
 """
@@ -18,11 +19,24 @@ if TYPE_CHECKING:
     from topo_exp import analysis
     from topo_exp.analysis.result import Result
     from topo_exp.compose.interface import build, run
+    from topo_exp.compose.sweeping import load_sweep, sweep
     from topo_exp.engine.simulation import Simulation
     from topo_exp.record.handle import RunHandle, load_run
     from topo_exp.sweeps.space import Sweep
 
-__all__ = ["Result", "RunHandle", "Simulation", "Sweep", "TopoExpError", "analysis", "build", "load_run", "run"]
+__all__ = [
+    "Result",
+    "RunHandle",
+    "Simulation",
+    "Sweep",
+    "TopoExpError",
+    "analysis",
+    "build",
+    "load_run",
+    "load_sweep",
+    "run",
+    "sweep",
+]
 __version__ = VERSION
 
 _WHERE = {
@@ -32,7 +46,9 @@ _WHERE = {
     "Sweep": "topo_exp.sweeps.space",
     "build": "topo_exp.compose.interface",
     "load_run": "topo_exp.record.handle",
+    "load_sweep": "topo_exp.compose.sweeping",
     "run": "topo_exp.compose.interface",
+    "sweep": "topo_exp.compose.sweeping",
 }
 
 

@@ -60,4 +60,4 @@ def program(
 
 def runs(directory: Path) -> list[dict]:
     """Read the run.yaml of each run below a directory, in the order of their names."""
-    return [yaml.safe_load(path.read_text()) for path in sorted(directory.glob("*/run.yaml"))]
+    return [yaml.safe_load(path.read_text()) for path in sorted(directory.glob("**/run.yaml"))]

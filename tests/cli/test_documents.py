@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import topo_exp
 from tests.cli.conftest import Outcome
-from topo_exp.compose.sweep import points
+from topo_exp.compose.space import split_words
+from topo_exp.sweeps.options import SWEEP_OPTIONS
 
 TOP = Path(__file__).resolve().parents[2]
 DOCUMENTS = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
@@ -50,6 +52,14 @@ def program_of_a_reader(program: Callable[..., Outcome], tmp_path: Path) -> Call
     return program
 
 
+def points(words: list[str]) -> list[list[str]]:
+    """List the words of each run that a command makes."""
+    sorted_words = split_words(words)
+    node = dict(word.removeprefix("sweep.").split("=", 1) for word in sorted_words.node)
+    entries = {name: yaml.safe_load(text.strip("'")) for name, text in node.items()}
+    return [[*point.words, *sorted_words.others] for point in sorted_words.space(entries)]
+
+
 def small_lissom() -> str:
     """Return the model file of docs/migrating.md."""
     (text,) = (block for block in code("docs/migrating.md") if "class SmallLissom" in block)
@@ -82,7 +92,7 @@ def test_a_documented_command_is_accepted(
     if {"--help", "--explain"} & set(words):
         outcomes = [program_of_a_reader(*words)]
     else:
-        swept = points([word for word in words if word != "-m"])
+        swept = points([word for word in words if word != "-m" and word.partition("=")[0] not in SWEEP_OPTIONS])
         outcomes = [program_of_a_reader("--cfg", "job", *point) for point in swept[:1] + swept[1:][-1:]]
     for outcome in outcomes:
         assert outcome.code == 0, f"{document}: {outcome.err}"
@@ -105,6 +115,18 @@ def test_documented_code_runs(document: str, tmp_path: Path, monkeypatch: pytest
             text = text.replace(printed, used)
         exec(compile(text, document, "exec"), namespace)  # noqa: S102  the project's own document
     assert namespace["sim"].time > 0
+
+
+def test_the_documented_sweep_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python code of docs/sweeps.md makes its two runs; here without MLflow."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TOPO_EXP_OUTPUT", raising=False)
+    (block,) = code("docs/sweeps.md")
+    quick = block.replace("times=[0, 100])", 'times=[0, 1], tracking="none", analysis=[])')
+    assert quick != block
+    namespace: dict[str, Any] = {}
+    exec(compile(quick, "sweeps.md", "exec"), namespace)  # noqa: S102  the project's own document
+    assert [run.parameters["cortex_density"] for run in namespace["again"].runs] == [3, 4]
 
 
 def test_the_table_of_finished_runs_has_a_row_for_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,22 @@ def test_the_first_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert "'cortex_density': 3" in capsys.readouterr().out
 
 
+def test_the_sweep_of_the_fourth_example_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """Pairs of settings and two lengths make four runs, all done."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TOPO_EXP_OUTPUT", raising=False)
+    runpy.run_path(str(EXAMPLES / "04_a_sweep.py"))
+    found = runs(tmp_path / "Output")
+    assert [run["status"] for run in found] == ["done"] * 4
+    assert {(run["parameters"]["cortex_density"], run["parameters"]["retina_density"]) for run in found} == {
+        (4, 12),
+        (6, 24),
+    }
+    assert "4 runs: 4 done" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("script", "command"), COMMANDS, ids=lambda value: value[-50:])
 def test_the_commands_in_the_examples_work(
     program: Callable[..., Outcome], tmp_path: Path, script: str, command: str

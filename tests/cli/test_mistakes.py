@@ -207,12 +207,14 @@ SWEEPS = [
     (["-m", "model=tiny,nothing"], "no such model (got 'nothing')"),
     (["-m", "model=mine.py,tiny", "size=2"], "must be a parameter of model tiny"),
     (["-m", "times=[0,1],[1,0]"], "times: must increase"),
-    (["-m", "cortex_density=range(5,3)"], "sweep: must have at least one run"),
-    (["-m", "cortex_density=glob(x*)"], "sweep: must have at least one run"),
+    (["-m", "cortex_density=range(5,3)"], "cortex_density: must have at least one value"),
+    (["-m", "cortex_density=glob(x*)"], "cortex_density: must have at least one value"),
     (["-m", "cortex_density=choice()"], "empty choice"),
-    (["-m", "cortex_density=interval(1,2)"], "cortex_density: must list its values"),
+    (["-m", "cortex_density=interval(1,2)"], "sweep.cortex_density: a distribution must be drawn from"),
     (["-m", "cortex_density=range(1,2,0)"], "range() arg 3 must not be zero"),
-    (["-m", "output_dir=mine.py,x"], "In the run with output_dir=mine.py; none was started."),
+    (["-m", "output_dir=mine.py,x"], "output_dir: must be the same in all runs of a sweep"),
+    (["-m", "output_dir=mine.py", "cortex_density=3,4"], "output_dir: "),
+    (["-m", "cortex_density=3,-1"], "In the run with cortex_density=-1; none was started."),
 ]
 """Sweeps of which no run is started."""
 

@@ -307,14 +307,14 @@ def test_the_installed_program_runs_in_a_process_of_its_own(tmp_path: Path) -> N
 def test_a_stopped_run_tells_by_its_exit_code(tmp_path: Path, number: signal.Signals, code: int) -> None:
     """Ctrl-C and SIGTERM end the program, also in the middle of a sweep, and the directory says killed."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "topo_exp", "-m", "times=[0,1e9],[0,1]", "analysis=[]", "tracking=none"],
+        [sys.executable, "-m", "topo_exp", "-m", "times=[0,1e9],[0,1]", *QUICK[1:], "hydra/launcher=basic"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TOPO_EXP_OUTPUT": str(tmp_path)},
         stderr=subprocess.PIPE,
         text=True,
     )
     try:
-        wait_until(lambda: any("reached: 0.0" in path.read_text() for path in tmp_path.glob("*/run.yaml")))
+        wait_until(lambda: any("reached: 0.0" in path.read_text() for path in tmp_path.glob("**/run.yaml")))
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
     finally:

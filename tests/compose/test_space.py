@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from topo_exp.compose.space import NODE, space_of, split_words
+from topo_exp.compose.schema import SWEEP_NODE
+from topo_exp.compose.space import space_of, split_words
 from topo_exp.errors import ConfigError, TopoExpError, UnknownNameError
 from topo_exp.sweeps.point import Point
 from topo_exp.sweeps.space import Sweep
@@ -137,7 +138,7 @@ def test_words_are_the_space_that_python_makes(words: list[str], expected: Sweep
     config = OmegaConf.create({})
     for override in OverridesParser.create().parse_overrides(split.node):
         OmegaConf.update(config, override.key_or_group, override.value(), force_add=True)
-    node = OmegaConf.to_container(config).get(NODE, {})  # type: ignore[union-attr]
+    node = OmegaConf.to_container(config).get(SWEEP_NODE, {})  # type: ignore[union-attr]
     assert split.space(node) == expected
 
 

@@ -9,7 +9,7 @@ from tests.doubles import finished_run, numbers
 from topo_exp.runner.options import HIDDEN_OPTIONS, OPTIONS, RunOptions, recorded_options
 from topo_exp.testing import run_spec
 
-AT_TOP_LEVEL = {"times", "tag", "experiment_name", "sweep_id"}
+AT_TOP_LEVEL = {"times", "tag", "experiment_name", "sweep_id", "sweep_point"}
 """Options that run.yaml has beside its entry `options`."""
 
 

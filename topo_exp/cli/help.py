@@ -15,6 +15,7 @@ from topo_exp.compose.loading import LoadedModel, load_model, model_summaries
 from topo_exp.compose.schema import GROUPS, conf_directory, declared, is_plain, rule
 from topo_exp.compose.shell import quoted
 from topo_exp.runner.options import OPTIONS
+from topo_exp.sweeps.options import SWEEP_OPTIONS
 from topo_exp.sweeps.values import literal, plain
 
 USAGE = """\
@@ -62,6 +63,7 @@ def general_help() -> Iterator[str]:
     yield from _section("Commands", _entries(COMMANDS))
     yield from _section("Choices", _entries({name: _with_quotes(text) for name, text in GROUPS.items()}))
     yield from _section("Options of a run", _declarations(OPTIONS))
+    yield from _section("Options of a sweep, with -m", _declarations(SWEEP_OPTIONS))
     yield from _parameters(load_model(default))
     yield ""
     yield FLAGS

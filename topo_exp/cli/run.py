@@ -1,6 +1,8 @@
 """Run a model, or many, as Hydra composes them."""
 
+import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra._internal.callbacks import Callbacks  # Hydra's launchers need it, and it has no public place
@@ -17,8 +19,14 @@ from topo_exp.cli.sweeper import register_sweeper
 from topo_exp.compose.bridge import make_spec
 from topo_exp.compose.composition import CONFIG_NAME, compose, hydra_loader, settings_of
 from topo_exp.compose.mistakes import composition_errors
-from topo_exp.errors import TopoExpError
+from topo_exp.compose.overrides import refuse_split_values
+from topo_exp.compose.schema import SWEEP_NODE
+from topo_exp.compose.space import base_words
+from topo_exp.errors import ConfigError, TopoExpError
 from topo_exp.runner.outcome import Outcome
+from topo_exp.sweeps.directory import SweepDirectory
+from topo_exp.sweeps.leased import run_leased
+from topo_exp.sweeps.values import literal
 
 
 def run_models(words: list[str]) -> int:
@@ -46,14 +54,35 @@ def run_models(words: list[str]) -> int:
 
         return print_information(line)
     name = line.flags.get("--config-name", CONFIG_NAME)
+    is_sweep = line.has("--multirun")
+    words = _words_of_sweep(line.overrides) if is_sweep else _words_of_run(line.overrides)
     with hydra_loader() as loader:
         register_sweeper()
-        composed = compose(line.overrides, line.directories, loader, is_sweep=line.has("--multirun"), config_name=name)
+        composed = compose(words, line.directories, loader, is_sweep=is_sweep, config_name=name)
         is_sweep = composed.hydra.mode == RunMode.MULTIRUN
         outcomes = _run_sweep(composed, loader) if is_sweep else [_run_single(composed, loader)]
     for outcome in outcomes:
         outcome.raise_error()
     return 0
+
+
+def _words_of_sweep(words: Sequence[str]) -> list[str]:
+    """Return the words that do not vary, and all of them as data for the sweeper.
+
+    Hydra's own parser refuses the functions and entries of a sweep that it does not know.
+    """
+    refuse_split_values(words)
+    if any(word.lstrip("+").startswith("hydra/sweeper=") for word in words):
+        return list(words)  # another sweeper takes no such data; composition refuses it
+    text = json.dumps(list(words)).replace("$", r"\u0024")  # OmegaConf resolves references, also escaped ones
+    return [*base_words(words), f"hydra.sweeper.words={literal(text)}"]
+
+
+def _words_of_run(words: Sequence[str]) -> list[str]:
+    for word in words:
+        if word.lstrip("+").startswith(f"{SWEEP_NODE}."):
+            raise ConfigError(f"{SWEEP_NODE}: must stand in a command with -m (got {word!r}). Add -m, or leave it out.")
+    return list(words)
 
 
 def run_job(config: DictConfig) -> Outcome:
@@ -70,7 +99,12 @@ def run_job(config: DictConfig) -> Outcome:
     from topo_exp.runner.run import execute
 
     try:
-        outcome = execute(make_spec(settings_of(config, HydraConfig.get())))
+        spec = make_spec(settings_of(config, HydraConfig.get()))
+        directory, point = spec.options.sweep_dir, spec.options.sweep_point
+        if directory is not None and point is not None:
+            outcome = run_leased(SweepDirectory.open(directory), point, lambda: execute(spec))
+        else:
+            outcome = execute(spec)
     except TopoExpError as error:
         outcome = Outcome.of_error(error)
     if outcome.status == "done" and outcome.directory is not None:

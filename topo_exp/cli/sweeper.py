@@ -1,27 +1,32 @@
 """A sweeper for Hydra's multirun: it checks all points before it starts the first, and reports all failures."""
 
+import json
 import sys
-import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from topo_exp.compose.bridge import make_spec
-from topo_exp.compose.composition import compose_point, group_test, settings_of
+from topo_exp.compose.composition import compose_point, directory_flags, group_test, plain_mapping
 from topo_exp.compose.mistakes import composition_errors
-from topo_exp.compose.overrides import as_written, for_hydra, names_set
-from topo_exp.compose.sweep import points, varied
-from topo_exp.errors import ConfigError, RunError, TopoExpError
+from topo_exp.compose.overrides import as_written
+from topo_exp.compose.points import PRELOAD, PointComposer, local_jobs, make_sweep, read_sweep_options
+from topo_exp.compose.schema import SWEEP_NODE
+from topo_exp.compose.shell import command_line
+from topo_exp.compose.space import split_words
+from topo_exp.errors import ConfigError, RunError
 from topo_exp.runner.outcome import Outcome
-from topo_exp.sweeps.values import literal
+from topo_exp.sweeps.forkserver import Workers
+from topo_exp.sweeps.local import LocalLauncher, require_success
+from topo_exp.sweeps.options import SWEEP_OPTIONS, SweepOptions
+from topo_exp.sweeps.watch import Display
 
 PLUGIN_MODULE = "hydra_plugins.topo_exp"
 """Module in which Hydra finds this sweeper; Hydra accepts only modules below `hydra_plugins`."""
@@ -36,25 +41,49 @@ def register_sweeper() -> None:
     plugins = Plugins.instance()  # imports installed modules below hydra_plugins, if there are any
     package, _, name = PLUGIN_MODULE.partition(".")
     module = sys.modules.setdefault(PLUGIN_MODULE, ModuleType(PLUGIN_MODULE))
-    setattr(module, Points.__name__, Points)
     setattr(sys.modules.setdefault(package, ModuleType(package)), name, module)
-    plugins.register(Points)
+    for plugin in (Points, Local):
+        setattr(module, plugin.__name__, plugin)
+        plugins.register(plugin)
+
+
+class Local(Launcher):
+    """Mark that the sweeper runs the points in processes on this machine, without Hydra's jobs."""
+
+    __module__ = PLUGIN_MODULE
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Receive Hydra's objects, which are not needed."""
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Refuse the jobs of another sweeper.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError(
+            "hydra/launcher: local must be used with hydra/sweeper=points (got another sweeper). "
+            "Choose hydra/launcher=basic with it."
+        )
 
 
 class Points(Sweeper):
-    """Run all combinations of the given values.
+    """Run the points of a space of settings.
 
-    Hydra's own sweeper writes multirun.yaml into the working directory, checks no values, and reports only one failure.
+    Hydra's own sweeper writes multirun.yaml into the working directory, knows only combinations of listed values,
+    checks none of them, and reports only one failure.
 
     Args:
-        params: values to sweep over, from a configuration file, in Hydra's grammar for overrides.
+        params: Values to sweep over, from a configuration file, in Hydra's grammar for overrides.
+        words: All words of the command line, as JSON; Hydra gets only those that do not vary.
     """
 
     __module__ = PLUGIN_MODULE
 
-    def __init__(self, params: Mapping[str, Any] | None = None) -> None:
-        """Keep the values; Hydra calls `setup` before `sweep`."""
+    def __init__(self, params: Mapping[str, Any] | None = None, words: str | None = None) -> None:
+        """Keep the arguments until `sweep` is called."""
         self.params = dict(params or {})
+        self.words: list[str] | None = None if words is None else json.loads(words)
         self.hydra_context: HydraContext | None = None
         self.config: DictConfig | None = None
         self.launcher: Launcher | None = None
@@ -71,80 +100,85 @@ class Points(Sweeper):
         """Check all points, then launch them.
 
         Args:
-            arguments: overrides of the command line.
+            arguments: Words that do not vary, as Hydra has composed them; all words if `words` is not given.
 
         Returns:
             How each run ended, in the order of the points.
 
         Raises:
-            ConfigError, UnknownNameError, ParameterError, ModelError: a point cannot be run; nothing was started.
-            RunError: some runs failed; the others are complete.
+            ConfigError, UnknownNameError, ParameterError, ModelError: A point cannot be run; nothing was started.
+            RunError: Some runs failed; the others are complete.
         """
-        assert self.hydra_context is not None
         assert self.launcher is not None
-        assert self.config is not None
-        sources = self.config.hydra.runtime.config_sources
-        is_group = group_test([Path(source.path) for source in sources if source.schema == "file"])
-        from_file = for_hydra([f"{key}={value}" for key, value in self.params.items()], is_group)
-        with composition_errors():
-            listed = points([*from_file, *arguments], config_loader=self.hydra_context.config_loader)
-        if not listed:
-            raise ConfigError(
-                f"sweep: must have at least one run (got {' '.join(as_written(arguments))!r}, which lists no values). "
-                "Correct the range or the list."
-            )
-        differences = varied(listed)
-        names = sorted({name for words in differences for name in names_set(words)})
-        now = datetime.now()
-        shared = [
-            f"++sweep_id={now:%Y%m%d%H%M%S}_{uuid.uuid4().hex[:6]}",
-            f"++sweep_time={now.isoformat(timespec='seconds')}",
-            f"++sweep_names={literal([*names])}",
-        ]
-        batch = [[*point, *shared] for point in listed]
-        batch = self._checked(batch)
+        workers = Workers(PRELOAD) if isinstance(self.launcher, Local) else None  # loads while the points are checked
+        options = self.options()
+        composer = self.composer(arguments)
+        checked = composer.check()
+        directory = make_sweep(composer, checked, command=self._command(arguments), options=options)
+        if workers is not None:
+            display = Display(live=all(point.options.progress for point in checked))
+            launcher = LocalLauncher(directory, local_jobs(composer, directory), options, workers, display)
+            print(require_success(launcher.run()), file=sys.stderr)
+            return []
+        batch = [composer.job_words(point, directory.path) for point in composer.space]
         # `return_value` raises any exception of a job other than the errors that an Outcome describes
         outcomes: list[Outcome] = [job.return_value for job in self.launcher.launch(batch, initial_job_idx=0)]
-        _report(outcomes, differences)
+        _report(outcomes, [composer.space.label(point) for point in composer.space])
         return outcomes
 
-    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Compose and check every point.
-
-        Args:
-            batch: overrides of each point.
+    def options(self) -> SweepOptions:
+        """Read the options of the sweep from the composed configuration.
 
         Raises:
-            ConfigError, UnknownNameError, ParameterError, ModelError: the first mistake, with its point.
+            ParameterError: A value is of the wrong kind or outside its bounds.
         """
-        self._checked(batch)
+        assert self.config is not None
+        given = {name: self.config[name] for name in SWEEP_OPTIONS if name in self.config}
+        return read_sweep_options(given)
 
-    def _checked(self, batch: Sequence[Sequence[str]]) -> list[list[str]]:
-        """Compose and check every point; return its overrides, with the model if a file of the point chooses it."""
+    def composer(self, arguments: list[str]) -> PointComposer:
+        """Read the words as a space, without checking its points.
+
+        Raises:
+            ConfigError, UnknownNameError: The words do not describe a space.
+        """
         assert self.hydra_context is not None
         assert self.config is not None
-        complete = []
-        for point, differing in zip(batch, varied(batch), strict=True):
-            try:
-                composed, words = compose_point(self.hydra_context.config_loader, self.config, point)
-                make_spec(settings_of(composed))
-            except TopoExpError as error:
-                with_words = f" In the run with {' '.join(differing)}; none was started." if differing else ""
-                raise type(error)(f"{error}{with_words}") from error
-            complete.append(words)
-        return complete
+        loader, config = self.hydra_context.config_loader, self.config
+        from_file = [f"{key}={value}" for key, value in self.params.items()]
+        given = arguments if self.words is None else self.words
+        words = [word for word in (*from_file, *as_written(given)) if word.partition("=")[0] not in SWEEP_OPTIONS]
+        with composition_errors():
+            sorted_words = split_words(words, config_loader=loader)
+        node = config.get(SWEEP_NODE)
+        sources = config.hydra.runtime.config_sources
+        space = sorted_words.space(None if node is None else plain_mapping(node))
+        if not len(space):
+            raise ConfigError(
+                f"sweep: must have at least one run (got {' '.join(as_written(given))!r}, which lists no values). "
+                "Correct the range or the list."
+            )
+        return PointComposer(
+            space=space,
+            compose=lambda overrides: compose_point(loader, config, overrides)[0],
+            is_group=group_test([Path(source.path) for source in sources if source.schema == "file"]),
+            others=[word for word in sorted_words.others if not word.startswith("hydra")],
+        )
+
+    def _command(self, arguments: list[str]) -> str:
+        assert self.config is not None
+        given = arguments if self.words is None else self.words
+        return command_line([*directory_flags(self.config.hydra), "-m", *as_written(given)])
 
 
-def _report(outcomes: Sequence[Outcome], differences: Sequence[Sequence[str]]) -> None:
+def _report(outcomes: Sequence[Outcome], labels: Sequence[str]) -> None:
     """Report how a sweep ended.
 
     Raises:
         RunError: a run failed.
     """
     failed = [
-        f"{' '.join(words)}: {outcome.error}"
-        for outcome, words in zip(outcomes, differences, strict=True)
-        if outcome.status != "done"
+        f"{label}: {outcome.error}" for outcome, label in zip(outcomes, labels, strict=True) if outcome.status != "done"
     ]
     if failed:
         listed = "".join(f"\n  {line}" for line in failed)

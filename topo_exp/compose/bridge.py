@@ -7,7 +7,7 @@ import functools
 import inspect
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,7 +17,7 @@ import param
 from topo_exp.compose import naming
 from topo_exp.compose.checks import check_encodable, check_output
 from topo_exp.compose.loading import LoadedModel, Model, check_call, load_function, load_model
-from topo_exp.compose.schema import GROUPS, checked, declared, plain
+from topo_exp.compose.schema import GROUPS, SWEEP_NODE, checked, declared, plain
 from topo_exp.errors import (
     ConfigError,
     ModelError,
@@ -29,6 +29,7 @@ from topo_exp.errors import (
 )
 from topo_exp.runner.options import HIDDEN_OPTIONS, OPTIONS, RunOptions
 from topo_exp.runner.spec import Analysis, Hook, RunSpec, Setting, SettingKind
+from topo_exp.sweeps.options import SWEEP_OPTIONS
 from topo_exp.typing import Data
 from topo_exp.view.recorder import MlflowRecorder
 
@@ -71,7 +72,7 @@ def make_spec(settings: Settings) -> RunSpec:
         ConfigError: anything else that does not describe a run.
         ModelError, AnalysisError: a user's file that cannot be used.
     """
-    config = dict(settings.config)
+    config = {name: value for name, value in settings.config.items() if name not in {SWEEP_NODE, *SWEEP_OPTIONS}}
     check_encodable(config)
     if "model" not in config:
         raise ConfigError("model: must be chosen (got none). Write model=NAME.")
@@ -85,7 +86,10 @@ def make_spec(settings: Settings) -> RunSpec:
     check_output(options.output_dir, "output_dir")
     if options.metadata_dir is not None:
         check_output(options.metadata_dir, "metadata_dir")
-    values = {name: value for name, value in config.items() if name in declared(loaded.cls)}
+    if options.sweep_dir is not None:
+        options = replace(options, output_dir=options.sweep_dir)
+    declarations = declared(loaded.cls)
+    values = {name: value for name, value in config.items() if name in declarations}
     model, set_parameters = _make_model(loaded, values, settings.given)
     analyses = make_analyses(chosen)
     _check_sources(analyses, chosen)
@@ -108,7 +112,7 @@ def make_spec(settings: Settings) -> RunSpec:
         directory_name=naming.directory_name(
             loaded.name,
             given,
-            timestamp=_timestamp(options.timestamp, options.sweep_time),
+            timestamp=run_date(options.timestamp, options.sweep_time),
             time_format=options.name_time_format,
             prefix=options.dirname_prefix,
             tag=options.tag,
@@ -232,7 +236,7 @@ def reference(function: object) -> str:
 
 
 def _check_names(config: Mapping[str, Any], loaded: LoadedModel) -> None:
-    known = {*OPTIONS, *GROUPS, *declared(loaded.cls)} - HIDDEN_OPTIONS
+    known = {*OPTIONS, *GROUPS, *SWEEP_OPTIONS, *declared(loaded.cls)} - HIDDEN_OPTIONS
     for name in config:
         if name not in known and name not in HIDDEN_OPTIONS:
             raise UnknownNameError(
@@ -356,7 +360,12 @@ def _naming_settings(settings: Mapping[str, Setting], options: RunOptions) -> di
     return {name: settings[name].value for name in naming.ordered(named, options.param_names)}
 
 
-def _timestamp(timestamp: str | None, sweep_time: str | None) -> datetime:
+def run_date(timestamp: str | None, sweep_time: str | None) -> datetime:
+    """Return the date in the name of a run: of the option, else the begin of the sweep, else now.
+
+    Raises:
+        ParameterError: The option is no date.
+    """
     text = timestamp or sweep_time
     if text is None:
         return datetime.now()

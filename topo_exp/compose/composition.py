@@ -29,12 +29,15 @@ from topo_exp.compose.shell import command_line
 from topo_exp.compose.source import register_config_source
 from topo_exp.errors import ConfigError
 from topo_exp.runner.options import HIDDEN_OPTIONS
-from topo_exp.sweeps.values import Value, literal
+from topo_exp.sweeps.values import Value, literal, plain
+from topo_exp.typing import Data
 
 VERSION_BASE = "1.3"
 CONFIG_NAME = "config"
 SWEEPER = "hydra_plugins.topo_exp.Points"
 """The sweeper of this program; others do not report failed runs."""
+LOCAL_LAUNCHER = "hydra_plugins.topo_exp.Local"
+"""The launcher of this program, which is registered with Hydra only where sweeps are run by a command."""
 ADDED_BY_SWEEP = HIDDEN_OPTIONS
 """Settings that a multirun adds to each of its runs; they are no part of a command that repeats the run."""
 
@@ -164,18 +167,36 @@ def settings_of(composed: DictConfig, hydra_node: DictConfig | None = None) -> S
     assert isinstance(config, dict)
     words = as_written(OmegaConf.to_container(hydra_node.overrides.task))  # type: ignore[arg-type]
     words = [word for word in words if word.partition("=")[0] not in ADDED_BY_SWEEP]
-    others = [word for word in words if word.partition("=")[0] != "model"]
-    model = [f"model={literal(config['model'])}"] if "model" in config else []
     return Settings(
         config={str(key): value for key, value in config.items()},
         given=written_settings(words),
-        command=command_line([*_directories(hydra_node), *model, *others]),
+        command=run_command(words, config.get("model"), directory_flags(hydra_node)),
         texts={
             "config.yaml": OmegaConf.to_yaml(task),
             "overrides.yaml": OmegaConf.to_yaml(OmegaConf.create(words)),
             "hydra.yaml": OmegaConf.to_yaml(OmegaConf.create({"hydra": hydra_node})),
         },
     )
+
+
+def plain_mapping(node: DictConfig) -> dict[str, Data]:
+    """Return a composed mapping as plain data."""
+    with composition_errors():
+        mapping = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+    assert isinstance(mapping, dict)
+    return {str(name): value for name, value in mapping.items()}
+
+
+def run_command(words: Sequence[str], model: object, flags: Sequence[str]) -> str:
+    """Write the command that repeats a run.
+
+    Args:
+        words: Its settings as words.
+        model: The chosen model; None if there is none.
+        flags: Flags and words that make Hydra read the same directories, as `directory_flags` returns them.
+    """
+    others = [word for word in words if word.partition("=")[0] != "model"]
+    return command_line([*flags, *([] if model is None else [f"model={literal(plain(model, 'model'))}"]), *others])
 
 
 def group_test(directories: Sequence[Path]) -> Callable[[str], bool]:
@@ -233,13 +254,13 @@ def _check_hydra(composed: DictConfig) -> None:
         raise ConfigError(f"hydra/sweeper: must be points (got {target!r}). Leave it out.")
     launchers = {f"{cls.__module__}.{cls.__name__}" for cls in Plugins.instance().discover(Launcher)}
     target = node.launcher.get("_target_") if node.launcher is not None else None
-    if target not in launchers:
+    if target not in {*launchers, LOCAL_LAUNCHER}:
         raise ConfigError(
             f"hydra.launcher: must be an installed launcher (got {target!r}). Choose one by name, hydra/launcher=basic."
         )
 
 
-def _directories(hydra_node: DictConfig) -> list[str]:
+def directory_flags(hydra_node: DictConfig) -> list[str]:
     """Return the flags and overrides that make Hydra read the same further directories again."""
     sources = [source for source in hydra_node.runtime.config_sources if "command-line" in source.provider]
     flags = [part for source in sources if source.schema == "file" for part in ("--config-dir", source.path)]

@@ -43,7 +43,7 @@ def for_hydra(words: Iterable[str], is_group: Callable[[str], bool]) -> list[str
         ConfigError: a word is no override.
     """
     words = list(words)
-    _refuse_split_values(words)
+    refuse_split_values(words)
     rewritten = []
     for word in words:
         override = parsed(word)
@@ -164,8 +164,12 @@ def refuse_values_to_sweep(word: str) -> None:
     raise ConfigError(f"{name}: must be one value (got {value!r}). {fix}")
 
 
-def _refuse_split_values(words: Sequence[str]) -> None:
-    """Raise if a shell has split a value in brackets at its blanks: `times=[0, 100]` without quotes."""
+def refuse_split_values(words: Sequence[str]) -> None:
+    """Raise if a shell has split a value in brackets at its blanks: `times=[0, 100]` without quotes.
+
+    Raises:
+        ConfigError: It has.
+    """
     for place, word in enumerate(words[:-1]):
         if "=" not in word or "'" in word or '"' in word or not _open_brackets(word):
             continue

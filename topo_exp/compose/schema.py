@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import param
 
 from topo_exp.errors import ConfigError, ParameterError, UnknownNameError, nearest
 from topo_exp.runner.options import OPTIONS
+from topo_exp.sweeps.options import SWEEP_OPTIONS
 from topo_exp.typing import Data
 
 GROUPS: Mapping[str, str] = {
@@ -22,7 +24,10 @@ GROUPS: Mapping[str, str] = {
 """Settings that choose a file or a model; the default choices stand in conf/config.yaml."""
 
 
-RESERVED = frozenset({*OPTIONS, *GROUPS, "hydra"})
+SWEEP_NODE = "sweep"
+"""Key of the mapping that describes the space of a sweep, in configuration files and on the command line."""
+
+RESERVED = frozenset({*OPTIONS, *GROUPS, *SWEEP_OPTIONS, SWEEP_NODE, "hydra"})
 """Names that a model's parameter cannot have."""
 
 
@@ -68,10 +73,14 @@ def analysis_functions() -> dict[str, NamedAnalysis]:
 
 def declared(cls: type[param.Parameterized]) -> dict[str, param.Parameter]:
     """List the public parameters of a class, in the order of their declaration."""
+    return {name: cls.param[name] for name in _declared_names(cls)}  # type: ignore[arg-type]  # classes can be hashed
+
+
+@cache
+def _declared_names(cls: type[param.Parameterized]) -> tuple[str, ...]:
     inherited_first = [base for base in reversed(cls.__mro__) if issubclass(base, param.Parameterized)]
     order = {name: None for base in inherited_first for name in vars(base)}
-    public = [name for name in order if name in cls.param and name != "name" and not name.startswith("_")]
-    return {name: cls.param[name] for name in public}
+    return tuple(name for name in order if name in cls.param and name != "name" and not name.startswith("_"))
 
 
 def defaults(declarations: Mapping[str, param.Parameter]) -> dict[str, Data]:

@@ -28,15 +28,13 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from topo_exp.compose.overrides import parsed
+from topo_exp.compose.schema import SWEEP_NODE
 from topo_exp.errors import ConfigError, TopoExpError, UnknownNameError, nearest
 from topo_exp.sweeps.nodes import RESERVED
 from topo_exp.sweeps.ranges import values_of
 from topo_exp.sweeps.sampling import DISTRIBUTIONS, distribution
 from topo_exp.sweeps.space import Sweep
 from topo_exp.sweeps.values import Value, literal, plain
-
-NODE = "sweep"
-"""Key of the mapping that describes a space, in configuration files and on the command line."""
 
 RANGES = ("linspace", "geomspace")
 """Functions for lists of values that Hydra's grammar does not have."""
@@ -145,16 +143,34 @@ def split_words(words: Iterable[str], *, config_loader: ConfigLoader | None = No
     return result
 
 
-def _sort(override: Override, result: SweepWords) -> None:
+def base_words(words: Iterable[str]) -> list[str]:
+    """Return the words that do not vary, as `SweepWords.base` does, without listing the values of the others.
+
+    Raises:
+        ConfigError: A word is not an override.
+        UnknownNameError: A function in a word is unknown.
+    """
+    result = SweepWords({}, {}, [], [])
+    parser = _parser()
+    for word in words:
+        name, _, text = word.lstrip("+").partition("=")
+        if name in _TEXTS:
+            result.node.append(f"{name}={_literal_text(text, parser)}")
+        else:
+            _sort(_parsed(word, parser), result, with_values=False)
+    return result.base
+
+
+def _sort(override: Override, result: SweepWords, *, with_values: bool = True) -> None:
     """Put one word where it belongs."""
     key = override.key_or_group
     name = key if override.package is None else f"{key}@{override.package}"
     varies = override.is_sweep_override() or isinstance(override.value(), Drawn)
-    if key == NODE or key.startswith(f"{NODE}."):
+    if key == SWEEP_NODE or key.startswith(f"{SWEEP_NODE}."):
         if varies:
             raise ConfigError(
                 f"{key}: an entry of the sweep must have one value (got {override.input_line!r}). "
-                f"To vary a setting write it alone, {key.removeprefix(NODE + '.')}=..."
+                f"To vary a setting write it alone, {key.removeprefix(SWEEP_NODE + '.')}=..."
             )
         result.node.append(str(override.input_line).lstrip("+"))
         return
@@ -164,7 +180,7 @@ def _sort(override: Override, result: SweepWords) -> None:
     result.varying.pop(name, None)
     result.constant.pop(name, None)
     if varies:
-        result.varying[name] = _values(override, name)
+        result.varying[name] = _values(override, name) if with_values else None
         return
     try:
         result.constant[name] = _plain(override.value(), name)

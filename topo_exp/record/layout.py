@@ -11,6 +11,8 @@ from topo_exp.errors import RecordError
 
 RUN_YAML = "run.yaml"
 """The description of the run and of how it ended; a directory that contains it is a run directory."""
+SWEEP_YAML = "sweep.yaml"
+"""The description of a sweep; a directory that contains it holds the runs of the sweep."""
 RUN_LOG = "run.log"
 METRICS = "metrics.csv"
 NETWORK = "network.py"

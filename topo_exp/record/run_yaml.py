@@ -146,6 +146,8 @@ class RunData(LaterEntries):
     directory: str
     tag: str | None
     sweep: str | None
+    sweep_point: str | None
+    """Key of the point in sweep.yaml; absent in records of version 0.1.0."""
     experiment: str
     options: dict[str, Data]
     model_source: str | None

@@ -51,6 +51,7 @@ def describe(spec: RunSpec, directory: Path) -> RunData:
         "directory": str(directory),
         "tag": options.tag,
         "sweep": options.sweep_id,
+        "sweep_point": options.sweep_point,
         "experiment": options.experiment_name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or spec.model,
         "options": _data({**recorded_options(options), "before": _names(spec.before), "after": _names(spec.after)}),
         "working_directory": str(Path.cwd()),

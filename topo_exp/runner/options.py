@@ -237,6 +237,17 @@ class RunOptions:
         in_record=False,
     )
 
+    sweep_dir: Path | None = _option(  # noqa: RUF009  it returns a field
+        param.String(default=None, allow_None=True, precedence=-1, doc="Set by multirun: directory of the sweep."),
+        _directory,
+        in_record=False,
+    )
+    sweep_point: str | None = _option(
+        param.String(default=None, allow_None=True, precedence=-1, doc="Set by multirun: key of the run's point."),
+        _optional_text,
+        in_record=False,
+    )
+
     @classmethod
     def read(cls, values: Mapping[str, object]) -> RunOptions:
         """Make options from checked values as the command line has them; absent ones have their defaults.

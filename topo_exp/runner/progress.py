@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
@@ -20,6 +21,25 @@ LOG_EVERY = 30.0
 """Seconds between two lines of progress in the log."""
 
 
+@dataclass(frozen=True)
+class Progress:
+    """State how far a run has come.
+
+    Attributes:
+        time: Simulated time, in iterations.
+        until: Last time of the run.
+        doing: The rate of simulating, or the analysis that is measured.
+    """
+
+    time: float
+    until: float
+    doing: str
+
+
+def ignore_progress(progress: Progress) -> None:
+    """Receive the progress of a run that is not supervised, and do nothing."""
+
+
 class ProgressDisplay:
     """Show how far simulation time and analyses have come.
 
@@ -27,11 +47,16 @@ class ProgressDisplay:
         until: Last time of the run, in iterations.
         live: Whether to show a bar, if the error stream is a terminal.
         label: Text before the bar.
+        listener: Receives each step of progress.
     """
 
-    def __init__(self, until: float, *, live: bool, label: str) -> None:
+    def __init__(
+        self, until: float, *, live: bool, label: str, listener: Callable[[Progress], object] = ignore_progress
+    ) -> None:
         self._until = until
         self._label = label
+        self._listener = listener
+        self._reached = 0.0
         self._stream = sys.stderr
         self._live = live and self._stream.isatty()
         self._bar: _Bar | None = None
@@ -57,6 +82,8 @@ class ProgressDisplay:
             self._simulated += iterations
             self._seconds += seconds
         self._has_begun = self._has_begun or iterations > 0
+        self._reached = time_reached
+        self._listener(Progress(time_reached, self._until, self.rate))
         if self._bar is not None:
             self._bar.show(self.rate, completed=time_reached)
         if self._is_log_due():
@@ -64,6 +91,7 @@ class ProgressDisplay:
 
     def measuring(self, name: str) -> Callable[[Cost], None]:
         """Show that an analysis begins; return a function that receives its progress."""
+        self._listener(Progress(self._reached, self._until, name))
         if self._bar is not None:
             self._bar.show(name)
         return partial(self._measured, name)
@@ -129,6 +157,7 @@ class ProgressDisplay:
             self._bar = None
 
     def _measured(self, name: str, cost: Cost) -> None:
+        self._listener(Progress(self._reached, self._until, f"{name} {cost}"))
         if self._bar is not None:
             self._bar.show(f"{name} {cost}")
         if self._is_log_due():

@@ -126,7 +126,7 @@ def _carry_out(spec: RunSpec, start: Start, directory: Path, data: RunData) -> O
     """
     options = spec.options
     is_new = "resumed" not in data
-    progress = ProgressDisplay(options.times[-1], live=options.progress, label=spec.model)
+    progress = ProgressDisplay(options.times[-1], live=options.progress, label=spec.model, listener=spec.on_progress)
     with (
         Interruptions() as interruptions,
         RunLog(directory / RUN_LOG, command=spec.command, verbose=options.verbose, write=progress.write) as run_log,

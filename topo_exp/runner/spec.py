@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from topo_exp.runner.options import RunOptions
+from topo_exp.runner.progress import Progress, ignore_progress
 from topo_exp.typing import Data
 
 if TYPE_CHECKING:
@@ -73,6 +74,9 @@ class RunSpec:
     """Functions called on the simulation after its last analysis, inside the record."""
     views: tuple[Callable[[], Recorder], ...] = ()
     """Make the recorders that show the run beside its directory; the run continues if one of them fails."""
+
+    on_progress: Callable[[Progress], object] = ignore_progress
+    """Receives the progress of the run, several times a second."""
 
     directory_name: str
     """Name of the run directory, already composed and bounded; `-2`, `-3` ... is appended if it is taken."""

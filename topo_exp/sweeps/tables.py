@@ -10,11 +10,9 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from topo_exp.errors import ConfigError
+from topo_exp.record.layout import SWEEP_YAML
 from topo_exp.sweeps.point import Point
 from topo_exp.sweeps.values import Value, shown
-
-SWEEP_FILE = "sweep.yaml"
-"""Name of the file in the directory of a sweep that describes it."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -127,12 +125,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: It cannot be read, or is not a mapping.
     """
-    file = path / SWEEP_FILE if path.is_dir() else path
+    file = path / SWEEP_YAML if path.is_dir() else path
     try:
         record = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
-            f"{path}: must be a sweep's directory or its {SWEEP_FILE} (got {type(error).__name__}: {error}). "
+            f"{path}: must be a sweep's directory or its {SWEEP_YAML} (got {type(error).__name__}: {error}). "
             "Check the path."
         ) from error
     if not isinstance(record, dict):

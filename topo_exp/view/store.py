@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from topo_exp.errors import RecordError
+from topo_exp.record.layout import SWEEP_YAML
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
@@ -50,6 +51,8 @@ def store_of(directory: Path) -> Store:
         RecordError: SQLAlchemy cannot write the path as an address.
     """
     home = Path(directory).absolute().parent.resolve()
+    if (home / SWEEP_YAML).is_file():  # the runs of a sweep share the store of the runs beside it
+        home = home.parent
     address = os.environ.get("MLFLOW_TRACKING_URI")
     if not address:
         return _sqlite_store(home / DATABASE, is_beside_runs=True)

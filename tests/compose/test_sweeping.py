@@ -1,0 +1,58 @@
+"""Sweeps in Python."""
+
+from pathlib import Path
+
+import pytest
+
+import topo_exp
+from topo_exp import Sweep
+
+QUICK = {"times": [0, 1], "analysis": [], "tracking": "none", "cortex_density": [3, 4]}
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work where nothing is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TOPO_EXP_OUTPUT", raising=False)
+
+
+def test_a_sweep_is_described_run_and_read_again(tmp_path: Path) -> None:
+    """`sweep` checks and writes nothing; `run` makes the runs that it named; `load_sweep` finds them."""
+    planned = topo_exp.sweep("tiny", timestamp="202611221137", n_jobs=2, **QUICK)
+    assert len(planned.space) == 2
+    assert not (tmp_path / "Output").exists()
+    finished = planned.run()
+    assert [run.directory.name for run in finished.runs] == planned.names
+    assert planned.names == ["202611221137_tiny,cortex_density=3", "202611221137_tiny,cortex_density=4"]
+    again = topo_exp.load_sweep(finished.directory)
+    assert [run.parameters["cortex_density"] for run in again.runs] == [3, 4]
+    status = again.status()
+    assert (status.done, status.total, status.is_over) == (2, 2, True)
+
+
+def test_a_space_is_combined_with_the_settings() -> None:
+    """Pairs and other spaces vary beside the settings, and a list of lists varies a setting that takes a list."""
+    planned = topo_exp.sweep(
+        "tiny", space=Sweep.zip(cortex_density=[3, 4], retina_density=[12, 24]), times=[[0, 1], [0, 2]]
+    )
+    assert [(point["times"], point["cortex_density"], point["retina_density"]) for point in planned.space] == [
+        ([0, 1], 3, 12),
+        ([0, 1], 4, 24),
+        ([0, 2], 3, 12),
+        ([0, 2], 4, 24),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"cortex_density": [3, -1]}, "cortex_density=-1; none was started"),
+        ({"cortex_densty": [3]}, "Did you mean 'cortex_density'"),
+        ({"n_jobs": 0}, "n_jobs"),
+    ],
+)
+def test_mistakes_are_refused_before_anything_runs(settings: dict[str, object], message: str) -> None:
+    """All points and the options of the sweep are checked when it is described."""
+    with pytest.raises(topo_exp.TopoExpError, match=message):
+        topo_exp.sweep("tiny", **settings)

@@ -1,0 +1,356 @@
+"""Run the points of a sweep side by side on this machine, each in a process that is supervised."""
+
+import os
+import pickle
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from types import FrameType
+from typing import Literal
+
+from topo_exp.errors import ConfigError, RunError
+from topo_exp.runner.outcome import Outcome
+from topo_exp.runner.progress import Progress
+from topo_exp.sweeps.directory import SweepDirectory
+from topo_exp.sweeps.forkserver import Workers
+from topo_exp.sweeps.ledger import BEAT_EVERY, Lease
+from topo_exp.sweeps.options import SweepOptions
+from topo_exp.sweeps.status import RunningPoint, SweepStatus, seconds_left
+from topo_exp.sweeps.watch import Display
+from topo_exp.sweeps.worker import Message, Stopped, Task
+
+POLLING = 0.2
+"""Longest time, in seconds, until a signal, a timeout or a free core is noticed."""
+GRACE = 10.0
+"""Seconds that a run gets to stop at SIGTERM after its timeout, before it is killed."""
+
+EndState = Literal["done", "failed", "stopped", "elsewhere"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A point to run.
+
+    Attributes:
+        key: Of the point.
+        label: The settings that distinguish it, for messages.
+        make_task: Makes its task when the run is about to start.
+    """
+
+    key: str
+    label: str
+    make_task: Callable[[], Task]
+
+
+@dataclass(frozen=True)
+class JobEnd:
+    """State how a point ended.
+
+    Attributes:
+        job: The point.
+        state: `stopped` by a signal, or never started; `elsewhere`: another process works on it or has finished it.
+        message: The reason of a failure.
+        outcome: As the run returned it; None if its process died, or there was no run.
+    """
+
+    job: Job
+    state: EndState
+    message: str = ""
+    outcome: Outcome | None = None
+
+
+@dataclass
+class _Running:
+    job: Job
+    lease: Lease
+    process: ForkServerProcess
+    connection: Connection
+    output: Path
+    started: float
+    progress: Progress | None = None
+    end: Outcome | Stopped | None = None
+    timed_out_at: float | None = None
+    is_stopping: bool = False
+
+
+@dataclass
+class LocalLauncher:
+    """Supervise the runs of a sweep.
+
+    Attributes:
+        directory: Of the sweep.
+        jobs: Its points.
+        options: Number of jobs, timeout, reaction to failures.
+        workers: Starts the processes.
+        display: Shows how far the sweep has come.
+    """
+
+    directory: SweepDirectory
+    jobs: Sequence[Job]
+    options: SweepOptions
+    workers: Workers
+    display: Display
+    _running: list[_Running] = field(default_factory=list)
+    _ends: dict[str, JobEnd] = field(default_factory=dict)
+    _signals: list[int] = field(default_factory=list)
+    _seconds: list[float] = field(default_factory=list)
+    _last_beat: float = field(default_factory=time.monotonic)
+
+    def run(self) -> list[JobEnd]:
+        """Run all points.
+
+        Returns:
+            How each ended, in the order of the jobs.
+
+        Raises:
+            KeyboardInterrupt, SystemExit: A signal stopped the sweep; its runs have been stopped, and recorded it.
+            ConfigError: A task cannot be sent to another process.
+        """
+        self._queue = deque(self.jobs)
+        try:
+            with self._stop_signals(), self.display:
+                while self._queue or self._running:
+                    self._obey_signals()
+                    while self._may_start():
+                        self._start(self._queue.popleft())
+                    self._receive()
+                    self._supervise()
+                    self.display.show(self.status())
+        finally:
+            for running in self._running:  # an error of this process: nothing may stay behind
+                _kill(running.process)
+        if self._signals:
+            number = self._signals[0]
+            raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+        return [self._ends[job.key] for job in self.jobs]
+
+    def status(self) -> SweepStatus:
+        """Return how far the sweep has come."""
+        now = time.monotonic()
+        running = tuple(
+            RunningPoint(
+                label=each.job.label,
+                seconds=now - each.started,
+                time=each.progress.time if each.progress else None,
+                until=each.progress.until if each.progress else None,
+                doing=each.progress.doing if each.progress else "starting",
+            )
+            for each in self._running
+        )
+        states = [end.state for end in self._ends.values()]
+        waiting = len(self._queue) + states.count("stopped")
+        return SweepStatus(
+            name=self.directory.path.name,
+            done=states.count("done"),
+            failed=states.count("failed"),
+            waiting=waiting,
+            interrupted=0,
+            elsewhere=states.count("elsewhere"),
+            running=running,
+            seconds_left=seconds_left(self._seconds, running, waiting),
+        )
+
+    def _may_start(self) -> bool:
+        return bool(self._queue) and len(self._running) < (self.options.n_jobs or free_cores(len(self._running)))
+
+    def _start(self, job: Job) -> None:
+        is_again = job.key in self._ends
+        lease = self.directory.ledger.acquire([job.key], retry_failed=is_again)
+        if lease is None:
+            self._ends[job.key] = JobEnd(job, "elsewhere")
+            return
+        self._ends.pop(job.key, None)
+        output = self.directory.points / f"{job.key}.{lease.attempt:04d}.output"
+        try:
+            process, connection = self.workers.start(job.make_task(), output)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            lease.interrupt("it could not be sent to another process")
+            raise ConfigError(
+                f"{job.label}: settings must be data that other processes can read (got {error}). "
+                "Name functions by their file, file.py:function."
+            ) from error
+        self._running.append(_Running(job, lease, process, connection, output, time.monotonic()))
+
+    def _receive(self) -> None:
+        """Take the messages that have arrived, and wait for some if there are none."""
+        sources: list[Connection | int] = [each.connection for each in self._running if not each.connection.closed]
+        sources += [each.process.sentinel for each in self._running]
+        if not sources:
+            return
+        wait(sources, POLLING)
+        for running in self._running:
+            for message in _messages(running.connection):
+                if isinstance(message, Progress):
+                    running.progress = message
+                else:
+                    running.end = message
+
+    def _supervise(self) -> None:
+        """Finish what has ended, stop what takes too long, and show that the others are alive."""
+        now = time.monotonic()
+        for running in list(self._running):
+            if not running.process.is_alive():
+                for message in _messages(running.connection):  # sent since they were taken
+                    running.end = running.end if isinstance(message, Progress) else message
+                self._finish(running)
+            elif self.options.timeout is not None and now - running.started > self.options.timeout:
+                if running.timed_out_at is None:
+                    running.timed_out_at = now
+                    _send(running.process, signal.SIGTERM)
+                elif now - running.timed_out_at > GRACE:
+                    _kill(running.process)
+        if now - self._last_beat > BEAT_EVERY:
+            self._last_beat = now
+            for running in self._running:
+                if not running.lease.beat():
+                    _send(running.process, signal.SIGTERM)
+
+    def _finish(self, running: _Running) -> None:
+        """Record how a run has ended, and try it again if the options say so."""
+        self._running.remove(running)
+        running.process.join()
+        end = self._end_of(running)
+        running.process.close()
+        running.connection.close()
+        self._record(running, end)
+        self._ends[running.job.key] = end
+        if end.state == "done":
+            self._seconds.append(time.monotonic() - running.started)
+            assert end.outcome is not None
+            assert end.outcome.directory is not None
+            self.display.write(f"done: {_short(end.outcome.directory)}")
+        elif end.state == "failed":
+            self.display.write(f"failed: {running.job.label}: {first_line(end.message)}")
+            if not self._signals and running.lease.attempt <= self.options.retries:
+                self._queue.append(running.job)
+            elif self.options.stops:
+                self._stop_starting()
+
+    def _end_of(self, running: _Running) -> JobEnd:
+        job, end, code = running.job, running.end, running.process.exitcode
+        if running.timed_out_at is not None and not (isinstance(end, Outcome) and end.status == "done"):
+            return JobEnd(job, "failed", f"it took longer than timeout={self.options.timeout:g} s")
+        if isinstance(end, Outcome):
+            return JobEnd(job, "done" if end.status == "done" else "failed", end.error, end)
+        if self._signals:
+            return JobEnd(job, "stopped", end.reason if end else "killed")
+        if isinstance(end, Stopped):
+            return JobEnd(job, "failed", f"its process was stopped by {end.reason}")
+        reason = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
+        return JobEnd(job, "failed", f"its process ended early, with {reason}. See {running.output}")
+
+    def _record(self, running: _Running, end: JobEnd) -> None:
+        """Write the end into the ledger; what the process printed is kept only if run.log may lack it."""
+        directory = end.outcome.directory if end.outcome else None
+        if end.outcome is not None:
+            running.output.unlink(missing_ok=True)
+        if directory is not None:
+            running.lease.set_run(directory.name)
+        if end.state == "done":
+            assert directory is not None
+            running.lease.finish(directory.name)
+        elif end.state == "stopped":
+            running.lease.interrupt(end.message)
+        else:
+            running.lease.fail(end.message)
+
+    def _stop_starting(self) -> None:
+        while self._queue:
+            job = self._queue.popleft()
+            self._ends.setdefault(job.key, JobEnd(job, "stopped"))
+
+    @contextmanager
+    def _stop_signals(self) -> Iterator[None]:
+        """Handle SIGINT and SIGTERM within the block, if it runs in the main thread, where Python allows that."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self._handle) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._signals.append(number)
+
+    def _obey_signals(self) -> None:
+        """Stop at the first signal as soon as the runs allow it, at the second one at once."""
+        if not self._signals:
+            return
+        self._stop_starting()
+        for running in self._running:
+            if len(self._signals) > 1:
+                _kill(running.process)
+            elif not running.is_stopping:
+                running.is_stopping = True
+                _send(running.process, self._signals[0])
+
+
+def require_success(ends: Sequence[JobEnd]) -> str:
+    """Return one line about a sweep that ended well.
+
+    Raises:
+        RunError: A point failed or was not started.
+    """
+    states = [end.state for end in ends]
+    failed = [f"{end.job.label}: {first_line(end.message)}" for end in ends if end.state == "failed"]
+    if failed or "stopped" in states:
+        listed = "".join(f"\n  {line}" for line in failed)
+        rest = f", {states.count('stopped')} not started" if "stopped" in states else ""
+        raise RunError(f"sweep: every run must end well (got {len(failed)} of {len(ends)} failed{rest}).{listed}")
+    others = f", {states.count('elsewhere')} by other processes" if "elsewhere" in states else ""
+    return f"{states.count('done')} runs done{others}"
+
+
+def free_cores(ours: int) -> int:
+    """Return how many runs this machine can carry, besides what other programs do.
+
+    Args:
+        ours: Number of runs that run already, which are part of the machine's load.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return max(1, cores - round(max(0.0, load - ours)))
+
+
+def first_line(message: str) -> str:
+    """Return the first line of a message."""
+    return next(iter(message.splitlines()), "")
+
+
+def _messages(connection: Connection) -> Iterator[Message]:
+    """Yield the messages that have arrived on a connection."""
+    try:
+        while not connection.closed and connection.poll():
+            yield connection.recv()
+    except (EOFError, OSError):
+        connection.close()  # its process has ended; a message that was cut off is none
+
+
+def _send(process: ForkServerProcess, number: int) -> None:
+    if process.pid is not None and process.is_alive():
+        os.kill(process.pid, number)
+
+
+def _kill(process: ForkServerProcess) -> None:
+    """Kill a worker with everything in its session that has not left it."""
+    if process.pid is None or not process.is_alive():
+        return
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:  # it has not yet made its session
+        process.kill()
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

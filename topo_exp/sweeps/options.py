@@ -1,0 +1,70 @@
+"""The options of a sweep as a whole; each is declared here, once."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import param
+
+from topo_exp.errors import ParameterError
+
+SWEEP_OPTIONS: Mapping[str, param.Parameter] = {
+    "n_jobs": param.Integer(
+        default=None,
+        allow_None=True,
+        bounds=(1, None),
+        doc="Runs of a sweep at a time, each with one thread. Default: as many as there are free cores.",
+    ),
+    "timeout": param.Number(
+        default=None,
+        allow_None=True,
+        bounds=(0, None),
+        inclusive_bounds=(False, True),
+        doc="Seconds after which a run of a sweep is stopped, and counts as failed.",
+    ),
+    "on_error": param.String(
+        default="continue",
+        regex=r"continue|stop|retry:[1-9][0-9]*",
+        doc="After a failed run of a sweep: continue with the others, stop (start no further run), or retry:N, which "
+        "tries each failed run up to N more times.",
+    ),
+}
+"""Declarations by name. A single run ignores them."""
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """Hold the options of a sweep.
+
+    Attributes:
+        n_jobs: Runs at a time; None for as many as there are free cores.
+        timeout: Seconds after which a run is stopped; None for no limit.
+        on_error: `continue`, `stop` or `retry:N`.
+    """
+
+    n_jobs: int | None = None
+    timeout: float | None = None
+    on_error: str = "continue"
+
+    def __post_init__(self) -> None:
+        """Check `on_error`, whose values are a pattern.
+
+        Raises:
+            ParameterError: It is none of its values.
+        """
+        if not re.fullmatch(r"continue|stop|retry:[1-9][0-9]*", self.on_error):
+            raise ParameterError(f"on_error: must be continue, stop or retry:N (got {self.on_error!r}). Use retry:1.")
+
+    @property
+    def retries(self) -> int:
+        """Number of times that a failed run is tried again."""
+        return int(self.on_error.partition(":")[2] or 0)
+
+    @property
+    def stops(self) -> bool:
+        """True if no run is started after one has failed."""
+        return self.on_error == "stop"
+
+
+DEFAULTS = SweepOptions()
+"""The options of a sweep for which none are set."""
