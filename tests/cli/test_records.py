@@ -17,6 +17,7 @@ import yaml
 from tests.cli.conftest import QUICK, Outcome, runs
 from topo_exp.cli.words import COMMANDS
 from topo_exp.record.handle import load_run
+from topo_exp.record.run_yaml import write_record
 from topo_exp.sweeps.values import literal
 
 Program = Callable[..., Outcome]
@@ -79,7 +80,7 @@ def theirs(program: Program, tmp_path: Path) -> tuple[Path, Path]:
     record["analysis"] = {"theirs": {"_target_": f"{run}/provenance/theirs.py:f"}}
     record["options"]["before"] = record["options"]["after"] = [f"{run}/provenance/theirs.py:f"]
     record["parameters"]["size"] = f"__import__('os').mkdir({str(marker)!r})"
-    (run / "run.yaml").write_text(yaml.safe_dump(record))
+    write_record(run, record)
     return run, marker
 
 
