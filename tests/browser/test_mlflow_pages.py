@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from topo_exp.record.handle import load_run
+from topo_exp.record.layout import find_runs
 
 CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [
@@ -92,7 +93,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def runs(output: Path) -> list[Any]:
     """The runs, as their directories have them."""
-    return [load_run(path) for path in sorted(output.glob("2*"))]
+    return [load_run(path) for path in find_runs([output])]
 
 
 @pytest.fixture(scope="module")
