@@ -32,5 +32,6 @@ def assert_same_bits(run: Path, twin: Path) -> None:
     assert found.keys() == expected.keys()
     assert [name for name in found if found[name] != expected[name]] == []
     assert ours.verify() == []
-    assert not list(run.rglob("*.tmp"))
+    # killed while it releases the lease of a finished run, a process leaves that file's temporary one; `sync` deletes it
+    assert not [path for path in run.rglob("*.tmp") if ".lease." not in path.name]
     assert not (run / "restart").exists()
