@@ -1,10 +1,11 @@
 """This checkout against another one, measured in turns.
 
-    python -m benchmarks pair OTHER_CHECKOUT [--rounds 15] [--large]
+    python -m benchmarks pair OTHER_CHECKOUT [--rounds 15] [--processes 1] [--large]
 
 Each checkout runs in a process of its own that keeps its networks. They take turns (A B A B ...), so that a change of
 the machine's load meets both; times are CPU time of the process. For each network the table shows the median of both
-and the median of the ratios of neighbours, this / other: above 1 this checkout is slower.
+and the median of the ratios of neighbours, this / other: above 1 this checkout is slower. All times of a process
+depend on where it lies in memory and on the machine, by half in small networks, so a claim needs several `--processes`.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 NETWORKS = {
     "tiny": ("tiny", {}, 200, 150),
@@ -82,6 +83,24 @@ class Checkout:
         self._process.wait()
 
 
+class Comparison(NamedTuple):
+    """One network in a process of each checkout: medians, CPU seconds."""
+
+    ours: float
+    theirs: float
+    ratio: float
+    first: float
+    other_first: float
+
+    @classmethod
+    def make(cls, this: Checkout, other: Checkout, name: str, *, rounds: int) -> "Comparison":
+        """Measure a network in both checkouts in turns."""
+        first = this.measure(name), other.measure(name)
+        pairs = [(this.measure(name), other.measure(name)) for _ in range(rounds)]
+        ours, theirs = (statistics.median(times) for times in zip(*pairs, strict=True))
+        return cls(ours, theirs, statistics.median(a / b for a, b in pairs), *first)
+
+
 def main(arguments: list[str]) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(
@@ -89,21 +108,22 @@ def main(arguments: list[str]) -> None:
     )
     parser.add_argument("other", type=Path, help="root of the other checkout")
     parser.add_argument("--rounds", type=int, default=15, help="measurements of each network in each checkout")
+    parser.add_argument("--processes", type=int, default=1, help="processes of each checkout, one after another")
     parser.add_argument("--large", action="store_true", help="measure 147 x 147 units too (2 x 2 GB)")
     parser.add_argument("--only", nargs="*", default=[], help="names of networks; all by default")
     options = parser.parse_args(arguments)
     networks = NETWORKS | (LARGE if options.large else {})
     networks = {name: network for name, network in networks.items() if not options.only or name in options.only}
-    this, other = Checkout(Path.cwd(), networks), Checkout(options.other.resolve(), networks)
-    print(f"{'network':<18}{'this':>12}{'other':>12}{'ratio':>8}   first iteration, this and other")
-    for name in networks:
-        first = this.measure(name), other.measure(name)
-        pairs = [(this.measure(name), other.measure(name)) for _ in range(options.rounds)]
-        ours, theirs = (statistics.median(times) for times in zip(*pairs, strict=True))
-        ratio = statistics.median(a / b for a, b in pairs)
-        print(
-            f"{name:<18}{ours * 1e3:>9.3f} ms{theirs * 1e3:>9.3f} ms{ratio:>8.3f}   {first[0]:.2f} s, {first[1]:.2f} s",
-            flush=True,
-        )
-    this.close()
-    other.close()
+    measured: dict[str, list[Comparison]] = {name: [] for name in networks}
+    for _ in range(options.processes):
+        this, other = Checkout(Path.cwd(), networks), Checkout(options.other.resolve(), networks)
+        for name in networks:
+            measured[name].append(Comparison.make(this, other, name, rounds=options.rounds))
+        this.close()
+        other.close()
+    print(f"{'network':<18}{'this':>12}{'other':>12}{'ratio':>8}   of each process, ascending")
+    for name, found in measured.items():
+        ours, theirs, ratio, *firsts = (statistics.median(values) for values in zip(*found, strict=True))
+        ratios = " ".join(f"{each.ratio:.3f}" for each in sorted(found, key=lambda each: each.ratio))
+        print(f"{name:<18}{ours * 1e3:>9.3f} ms{theirs * 1e3:>9.3f} ms{ratio:>8.3f}   {ratios}")
+        print(f"{'':<18}built, first iteration: {firsts[0]:.2f} s, {firsts[1]:.2f} s", flush=True)

@@ -15,7 +15,6 @@ from topo_exp.engine.moment import Moment
 from topo_exp.engine.presentation import Shown
 from topo_exp.engine.projection import CFProjection
 from topo_exp.engine.projection_base import Projection
-from topo_exp.engine.response import Add
 from topo_exp.engine.settling import ACTIVATE, LEARN, ActivateOnce, Settle
 from topo_exp.engine.sheet import Connection, Sheet
 from topo_exp.engine.streams import Real
@@ -106,10 +105,10 @@ class CFSheet(Sheet):
         """Return the input of all projections, combined group by group, (rows, columns), in a new array."""
         total: FloatArray = np.zeros(self.shape)
         for first, *others in self._groups or self._activity_groups():
-            received, combine = first.response, first.combine
+            received, combine = first.response, first.combination
             for other in others:
                 received = received + other.response
-            combined = total + received if behaves_as(combine, Add) else combine(total, received.copy())
+            combined = total + received if first.adds else combine(total, received.copy())
             total = require_shape(combined, total.shape, f"{first.path}.combine", combine)
         return total
 
@@ -228,6 +227,8 @@ class CFSheet(Sheet):
         for fn in self.output_fns:
             if isinstance(fn, Adaptive):
                 fn.refresh()
+        for projection in self.projections.values():
+            projection.refresh()
         self._groups, self._outputs = self._activity_groups(), self._named_outputs()
         functions = [*self.output_fns, *(f for p in self.projections.values() for f, _ in p.functions().values())]
         if len(functions) == len(self._checked) and all(map(operator.is_, functions, self._checked)):

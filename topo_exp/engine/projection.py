@@ -8,13 +8,13 @@ import param
 
 from topo_exp.engine.checks import behaves_as, require_shape
 from topo_exp.engine.coordinates import BoundingBox, Template
-from topo_exp.engine.fields import DenseFields, DenseKernel, Fields, Responder
+from topo_exp.engine.fields import DenseFields, DenseKernel, Fields, LearningFn, Responder
 from topo_exp.engine.learning import DivisiveNormalizeL1, Hebbian, KeepWeights, reciprocal
 from topo_exp.engine.memory import CheckedRule, RuleMemory, declared_memory
 from topo_exp.engine.moment import Moment
 from topo_exp.engine.presentation import Shown
 from topo_exp.engine.projection_base import Projection
-from topo_exp.engine.response import DotProduct, as_sum
+from topo_exp.engine.response import DotProduct, SumOverField, as_sum
 from topo_exp.engine.streams import NumberGenerator, Quantity, Streams
 from topo_exp.engine.weights import cells, draw_weights
 from topo_exp.errors import ParameterError
@@ -56,6 +56,24 @@ class CFProjection(Projection):
         """Whether the weights are as they were drawn."""
         self._joint: FloatArray | None = None
         """Factors (units,) of the first joint normalisation, which is applied when the network is complete."""
+
+        self._sum: SumOverField | None
+        """The response function as a sum over fields, or None if it is none."""
+        self._rule: LearningFn
+        self._rate: float | NumberGenerator
+        self._normalisation: Callable[[FloatArray], FloatArray]
+        self._divides: bool
+        """Whether the normalisation divides by sums."""
+        self._is_single: bool
+        """Whether it adds them up in single precision."""
+
+    def refresh(self) -> None:
+        """Read parameters into plain attributes; called before each run and after each scheduled action."""
+        super().refresh()
+        self._sum = as_sum(self.response_to)
+        self._rule, self._rate, self._normalisation = self.learning_fn, self.learning_rate, self.weights_output_fn
+        self._divides = behaves_as(self._normalisation, DivisiveNormalizeL1)
+        self._is_single = bool(getattr(self._normalisation, "single_precision", False))
 
     def functions(self) -> dict[str, tuple[Callable[..., FloatArray], tuple[str, ...]]]:
         """Return the functions that this projection calls, by parameter, with the arguments that they are given."""
@@ -130,14 +148,13 @@ class CFProjection(Projection):
 
     def respond(self, source: FloatArray | Shown) -> FloatArray:
         """Return the response (rows, columns) to a source activity, without strength."""
-        sum_over_field = as_sum(self.response_fn)
-        if sum_over_field is not None and isinstance(self.fields, DenseFields):
-            return self.fields.respond_by_sums(source, sum_over_field)
+        if self._sum is not None and isinstance(self.fields, DenseFields):
+            return self.fields.respond_by_sums(source, self._sum)
         return self.fields.respond(source, self.checked_response)
 
     def learn(self, activity: FloatArray, moment: Moment) -> None:
         """Change the weights by the learning rule, for the destination's activity and the input that last arrived."""
-        rate, learning_fn = self.present_rate(moment), self.learning_fn
+        rate, learning_fn = self.present_rate(moment), self._rule
         if self.input is None or rate == 0:
             return
         if not getattr(learning_fn, "rate_of_whole_field", False):
@@ -152,7 +169,7 @@ class CFProjection(Projection):
         Raises:
             ParameterError: If a negative rate was drawn.
         """
-        value = self.learning_rate
+        value = self._rate
         is_varying = isinstance(value, NumberGenerator)
         rate = moment.of(self.path).number("learning_rate", value) if is_varying else float(value)
         if rate < 0:
@@ -164,17 +181,17 @@ class CFProjection(Projection):
 
     def totals(self, units: IntArray) -> FloatArray:
         """Return the sums of absolute weights by which the given units are to be divided."""
-        if getattr(self.weights_output_fn, "single_precision", False) and isinstance(self.fields, DenseFields):
+        if self._is_single and isinstance(self.fields, DenseFields):
             return self.fields.cropped_totals(units)
         return self.fields.totals(units)
 
     def normalize(self, units: IntArray) -> None:
         """Apply the weights' output function to the given units, each projection for itself."""
-        normalisation = self.weights_output_fn
+        normalisation = self._normalisation
         if behaves_as(normalisation, KeepWeights):
             return
         self.record_undo()
-        if behaves_as(normalisation, DivisiveNormalizeL1):
+        if self._divides:
             self.scale(units, reciprocal(self.totals(units)))
         else:
             weights = self.fields.weights()

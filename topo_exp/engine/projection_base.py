@@ -7,23 +7,26 @@ A projection type of a user's own is one class derived from `Projection` or `CFP
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import param
 
-from topo_exp.engine.checks import require_shape, require_signature
+from topo_exp.engine.checks import behaves_as, require_shape, require_signature
 from topo_exp.engine.coordinates import BoundingBox, FieldGeometry, Template, machine_memory
 from topo_exp.engine.mapping import Identity, mapped
 from topo_exp.engine.moment import Moment
 from topo_exp.engine.patterns import Constant, Pattern
 from topo_exp.engine.presentation import Shown, pack_activity, unpack_activity
-from topo_exp.engine.response import Add, DotProduct
+from topo_exp.engine.response import Add, DotProduct, ResponseFn
 from topo_exp.engine.sheet import Sheet
 from topo_exp.engine.streams import Real, Streams
 from topo_exp.engine.weights import mask_of_shape
 from topo_exp.errors import GeometryError, ModelError
 from topo_exp.typing import BoolArray, FloatArray, IntArray, State, read_only, read_only_copy
+
+Combine: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
+"""f(activity, contribution) -> activity."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,13 @@ class Projection(param.Parameterized):
         """The array that holds `activity`; the compiled implementation reuses it, so users are given copies."""
         self.input: FloatArray | Shown | None = None
         """The activity of the source that last arrived, (rows, columns), read-only; None before the first arrival."""
+        self.response_to: ResponseFn
+        """`response_fn`, as `refresh` found it."""
+        self.combination: Combine
+        """`combine`, likewise."""
+        self.adds: bool
+        """Whether `combination` is the sum."""
+        self._factor: float
         self._undo: list[State | None] = []
         """For each frozen block that is open: the weights as they were at its begin, None while they are unchanged."""
 
@@ -142,7 +152,16 @@ class Projection(param.Parameterized):
         self._lay_out(self.nominal_bounds)
         self._check_memory(bytes_of_others)
         self.check_functions()
+        self.refresh()
         self.draw_initial(streams)
+
+    def refresh(self) -> None:
+        """Read parameters into plain attributes; called before each run and after each scheduled action.
+
+        Reading a declared parameter takes half a microsecond, which counts in networks of few units.
+        """
+        self._factor, self.response_to, self.combination = self.strength, self.response_fn, self.combine
+        self.adds = behaves_as(self.combination, Add)
 
     def _lay_out(self, bounds: BoundingBox) -> None:
         """Lay fields of these bounds: where each lies on the source sheet, and which cells of it have connections."""
@@ -207,9 +226,8 @@ class Projection(param.Parameterized):
 
     def checked_response(self, inputs: FloatArray, weights: FloatArray) -> FloatArray:
         """Return the response function's result, which must be one number for each unit."""
-        response_fn = self.response_fn
-        response = response_fn(inputs, weights)
-        return require_shape(response, (len(weights),), f"{self.path}.response_fn", response_fn)
+        response = self.response_to(inputs, weights)
+        return require_shape(response, (len(weights),), f"{self.path}.response_fn", self.response_to)
 
     # --- running ----------------------------------------------------------------------------------------------------
 
@@ -221,7 +239,7 @@ class Projection(param.Parameterized):
             mask: The units of the destination that respond, (rows, columns); None for all.
         """
         self.input = activity
-        self.response = self.strength * self.respond(activity)
+        self.response = self._factor * self.respond(activity)
         if mask is not None:
             self.response = np.where(mask, self.response, 0)
 

@@ -220,7 +220,7 @@ class RunLoop:
         elif not self._dense.is_complete:
             self._dense.add_total(seconds)
             if self._dense.is_complete and (report := self._dense.report()):
-                log.warning("%s", report)
+                log.info("%s", report)
 
     def _diagnose(self, sim: Simulation) -> None:
         """Raise if a number is not finite, and log each new finding of the simulation's diagnostics."""
