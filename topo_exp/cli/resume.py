@@ -57,36 +57,16 @@ def continued(run: RunHandle, *, force: bool, trust: bool, times: Sequence[float
         ConfigError: Code must be trusted, or code or versions have changed.
         RecordError: Another process is running it.
     """
-    from topo_exp.compose.resumption import differences, recorded_code, recorded_spec
-    from topo_exp.runner.continuing import Continuation
-    from topo_exp.runner.measuring import Measuring
-    from topo_exp.runner.run import continue_run
+    from topo_exp.compose.resumption import continue_as, recorded_code, recorded_spec, require_same_code
 
     _require_no_process(run)
-    found = differences(run)
-    if found and not force:
-        raise ConfigError(
-            f"{run.directory.name}: must be continued by the code that began it (got {'; '.join(found)}). "
-            "Go back to that code, or add --force; results may then differ from those of a run without a break."
-        )
+    require_same_code(run, force=force)
     if not trust and (code := recorded_code(run, may_differ=force)):
         raise ConfigError(
             f"{run.directory.name}: code of the record must be trusted before it is run (got {', '.join(code)}). "
             "Read it, then add --trust."
         )
-    spec = recorded_spec(run, times=times)
-    continuation = Continuation(
-        directory=run.directory,
-        times=spec.options.times,
-        analyses=Measuring(spec.analyses, fail=_raise).names_at,
-        differences=found,
-        is_extension=times is not None,
-    )
-    return continue_run(spec, continuation)
-
-
-def _raise(error: TopoExpError) -> None:
-    raise error
+    return continue_as(recorded_spec(run, times=times), run, force=force, is_extension=times is not None)
 
 
 def _require_no_process(run: RunHandle) -> None:

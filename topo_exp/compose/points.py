@@ -1,6 +1,7 @@
 """The settings of each point of a sweep, composed once for each choice of configuration files, and checked."""
 
 import copy
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -11,19 +12,26 @@ from typing import TypeAlias
 
 from omegaconf import DictConfig, OmegaConf
 
-from topo_exp.about import VERSION
 from topo_exp.compose.bridge import Settings, make_spec, run_date
 from topo_exp.compose.composition import directory_flags, run_command
 from topo_exp.compose.mistakes import composition_errors
 from topo_exp.compose.naming import fingerprint, sanitised
 from topo_exp.compose.overrides import as_written, for_hydra, names_set, written_settings
+from topo_exp.compose.resumption import continue_as
 from topo_exp.compose.schema import GROUPS, SWEEP_NODE, checked
 from topo_exp.errors import ConfigError, TopoExpError
-from topo_exp.record.run_yaml import dump_yaml, now
+from topo_exp.record.files import delete_leftovers
+from topo_exp.record.handle import RunHandle
+from topo_exp.record.layout import RUN_YAML
+from topo_exp.record.lease import is_leased
+from topo_exp.record.run_yaml import dump_yaml
+from topo_exp.runner.describe import installed_versions, source_checksums
 from topo_exp.runner.options import RunOptions
 from topo_exp.runner.outcome import Outcome
 from topo_exp.runner.progress import Progress
+from topo_exp.runner.spec import RunSpec
 from topo_exp.sweeps.directory import SweepDirectory
+from topo_exp.sweeps.ledger import Lease
 from topo_exp.sweeps.local import Job
 from topo_exp.sweeps.manifest import Manifest
 from topo_exp.sweeps.options import DEFAULTS, SWEEP_OPTIONS, SweepOptions
@@ -38,6 +46,9 @@ Compose: TypeAlias = Callable[[Sequence[str]], DictConfig]
 
 PRELOAD = "topo_exp.compose.loaded"
 """Module that loads everything that `run_point` needs."""
+
+PATIENCE_WITH_PREVIOUS = 30.0
+"""Seconds to wait until the process of an earlier attempt has stopped."""
 
 COMMON = ("output_dir", "name_time_format", "timestamp", "dirname_prefix", "max_name_length")
 """Options that must be equal in all points: they name and place the directory of the sweep."""
@@ -72,6 +83,7 @@ class CheckedPoint:
         directory_name: Name that its run directory will have, unless that is taken.
         options: Of its run.
         parameters: Of its model.
+        sources: Checksums of the code on which its results depend, by place.
     """
 
     point: Point
@@ -79,6 +91,7 @@ class CheckedPoint:
     directory_name: str
     options: RunOptions
     parameters: Mapping[str, Data]
+    sources: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -106,6 +119,7 @@ class PointComposer:
         compose: Composes words.
         is_group: Returns True for a key that is a group of configuration files.
         others: Further words, for all points: deletions, and values that refer to other settings.
+        config_dirs: Directories with configuration files of the user's own.
         identity: Of the sweep.
     """
 
@@ -113,11 +127,13 @@ class PointComposer:
     compose: Compose
     is_group: Callable[[str], bool]
     others: Sequence[str] = ()
+    config_dirs: Sequence[Path] = ()
     identity: SweepIdentity = field(default_factory=SweepIdentity.new)
 
     def __post_init__(self) -> None:
         """Start with nothing composed."""
         self._compositions: dict[tuple[str, ...], _Composition] = {}
+        self._sources: dict[object, dict[str, str]] = {}
 
     def words(self, point: Point) -> list[str]:
         """Return the words of a run, as a user would write them."""
@@ -187,7 +203,11 @@ class PointComposer:
         except TopoExpError as error:
             label = self.space.label(point)
             raise type(error)(f"{error} In the run with {label}; none was started." if label else str(error)) from error
-        return CheckedPoint(point, spec.model, spec.directory_name, spec.options, spec.parameters)
+        code = (spec.model_source, repr(spec.analysis_config), spec.before, spec.after)
+        if code not in self._sources:
+            self._sources[code] = source_checksums(spec)
+        sources = self._sources[code]
+        return CheckedPoint(point, spec.model, spec.directory_name, spec.options, spec.parameters, sources)
 
     def _given(self, point: Point) -> dict[str, Data]:
         """Return what `written_settings` reads from the words of a point, without parsing them."""
@@ -227,11 +247,16 @@ class PointComposer:
         return self._compositions[key]
 
 
-def run_point(settings: Settings, report: Callable[[Progress], object]) -> Outcome:
+def run_point(
+    settings: Settings, lease: Lease, previous: Path | None, *, force: bool, report: Callable[[Progress], object]
+) -> Outcome:
     """Carry out the run of a point, in whichever process.
 
     Args:
         settings: Of the point, as `PointComposer.settings` makes them for a sweep's directory.
+        lease: The right to work on it; it is told the run directory.
+        previous: Directory of the run that an earlier attempt has left, which is continued; None to begin.
+        force: Whether to continue it although code or versions have changed.
         report: Receives the progress of the run.
 
     Returns:
@@ -240,9 +265,43 @@ def run_point(settings: Settings, report: Callable[[Progress], object]) -> Outco
     from topo_exp.runner.run import execute
 
     try:
-        return execute(replace(make_spec(settings), on_progress=report))
+        spec = make_spec(settings)
+        spec = replace(spec, on_progress=report, on_directory=lambda directory: lease.set_run(directory.name))
+        return execute(spec) if previous is None else continue_point(spec, previous, force=force)
     except TopoExpError as error:
         return Outcome.of_error(error)
+
+
+def continue_point(spec: RunSpec, previous: Path, *, force: bool) -> Outcome:
+    """Continue the run that an earlier attempt at a point has left.
+
+    Its process may still be writing its last restart point, if it was stopped a moment ago.
+
+    Args:
+        spec: The run.
+        previous: Its directory.
+        force: Whether to continue it although code or versions have changed.
+
+    Raises:
+        ConfigError: Code or versions have changed.
+        RecordError: Another process runs it, or its directory cannot be read.
+    """
+    until = time.monotonic() + PATIENCE_WITH_PREVIOUS
+    while is_leased(previous) and time.monotonic() < until:
+        time.sleep(0.1)
+    run = RunHandle(previous)
+    if run.status == "done":  # its attempt was killed before it could say so
+        delete_leftovers(previous)
+        return Outcome("done", previous)
+    return continue_as(spec, run, force=force)
+
+
+def previous_run(directory: SweepDirectory, lease: Lease) -> Path | None:
+    """Return the directory of the run that the attempts before a lease have left; None if there is none to continue."""
+    if lease.attempt == 1:
+        return None
+    places = (directory.path / name for name in directory.ledger.runs(lease.key))
+    return next((place for place in places if (place / RUN_YAML).is_file()), None)
 
 
 def read_sweep_options(given: Mapping[str, object]) -> SweepOptions:
@@ -255,16 +314,30 @@ def read_sweep_options(given: Mapping[str, object]) -> SweepOptions:
     return SweepOptions(**checked(SWEEP_OPTIONS, given))
 
 
-def local_jobs(composer: PointComposer, directory: SweepDirectory) -> list[Job]:
-    """Return the points of a sweep as jobs for the local launcher."""
+def local_jobs(composer: PointComposer, directory: SweepDirectory, *, force: bool = False) -> list[Job]:
+    """Return the points of a sweep as jobs for the local launcher.
+
+    Args:
+        composer: The points.
+        directory: Of the sweep.
+        force: Whether to continue runs although code or versions have changed.
+    """
 
     def job(point: Point) -> Job:
-        def make_task() -> Task:
-            return partial(run_point, composer.settings(point, directory.path))
+        def make_task(lease: Lease) -> Task:
+            settings, previous = composer.settings(point, directory.path), previous_run(directory, lease)
+            return partial(_task, settings, lease, previous, force)
 
         return Job(point.key, composer.space.label(point), make_task)
 
     return [job(point) for point in composer.space]
+
+
+def _task(
+    settings: Settings, lease: Lease, previous: Path | None, force: bool, report: Callable[[Progress], object]
+) -> Outcome:
+    """Call `run_point` with its arguments in order, as a task of the local launcher."""
+    return run_point(settings, lease, previous, force=force, report=report)
 
 
 def make_sweep(
@@ -284,12 +357,23 @@ def make_sweep(
     manifest = Manifest(
         space=composer.space,
         command=command,
-        created=now(),
+        created=composer.identity.time.isoformat(timespec="seconds"),
+        id=composer.identity.id,
+        others=tuple(composer.others),
+        config_dirs=[str(path.absolute()) for path in composer.config_dirs],
+        working_directory=str(Path.cwd()),
         options={name: value for name, value in asdict(options).items() if value is not None},
-        code={"topo-exp": VERSION, "sweep": composer.identity.id},
+        code=code_of(points),
     )
     name = sweep_directory_name(points, composer.space)
     return SweepDirectory.make(points[0].options.output_dir, name, manifest)
+
+
+def code_of(points: Sequence[CheckedPoint]) -> dict[str, Value]:
+    """Return checksums of all code on which the results of some points depend, and versions of libraries."""
+    sources: dict[str, Value] = {place: checksum for point in points for place, checksum in point.sources.items()}
+    versions: dict[str, Value] = {**installed_versions()}
+    return {"sources": sources, "versions": versions}
 
 
 def sweep_directory_name(points: Sequence[CheckedPoint], space: Sweep) -> str:

@@ -15,11 +15,12 @@ from topo_exp.compose.bridge import Settings, make_spec
 from topo_exp.compose.loading import model_names
 from topo_exp.compose.overrides import written_settings
 from topo_exp.compose.shell import quoted
-from topo_exp.errors import ConfigError, RecordError
+from topo_exp.errors import ConfigError, RecordError, TopoExpError
 from topo_exp.record.checked import file_sha256
 from topo_exp.record.handle import RunHandle
 from topo_exp.record.layout import HYDRA, PROVENANCE
 from topo_exp.runner.describe import installed_versions, package_checksums
+from topo_exp.runner.outcome import Outcome
 from topo_exp.runner.spec import RunSpec
 from topo_exp.runner.times import analysis_times
 from topo_exp.sweeps.values import literal
@@ -95,31 +96,97 @@ def recorded_spec(run: RunHandle, *, times: Sequence[float] | None = None) -> Ru
     return replace(spec, model=str(run.metadata["model"]))
 
 
-def differences(run: RunHandle) -> list[str]:
-    """List the differences of code and versions between a recorded run and this program; nothing is executed."""
-    present = package_checksums()
-    found = []
-    for name, checksum in sorted(run.metadata.get("sources", {}).items()):
-        if name.startswith("topo_exp."):
-            if present.get(name) != checksum:
-                found.append(f"{name}: changed")
-        elif Path(name).is_file():
-            if file_sha256(Path(name)) != checksum:
-                found.append(f"{name}: changed")
-        elif name != run.metadata["model_source"] or not _has_copy(run, checksum):
-            found.append(f"{name}: missing")
-    versions = installed_versions()
-    for name in COMPARED_VERSIONS:
-        before = run.metadata["versions"].get(name)
-        if before is not None and before != versions[name]:
-            found.append(f"{name}: version {before} in the record, {versions[name]} here")
+def continue_as(spec: RunSpec, run: RunHandle, *, force: bool, is_extension: bool = False) -> Outcome:
+    """Continue a recorded run, whose code is trusted.
+
+    Args:
+        spec: The run, described again, with the analysis times from now on.
+        run: The record.
+        force: Whether changed code and versions are accepted.
+        is_extension: Whether a finished run is continued to later times.
+
+    Raises:
+        ConfigError: Code or versions have changed, and `force` is not set.
+        RecordError: Another process is running it.
+    """
+    from topo_exp.runner.continuing import Continuation
+    from topo_exp.runner.measuring import Measuring
+    from topo_exp.runner.run import continue_run
+
+    found = require_same_code(run, force=force)
+    continuation = Continuation(
+        directory=run.directory,
+        times=spec.options.times,
+        analyses=Measuring(spec.analyses, fail=_raise).names_at,
+        differences=found,
+        is_extension=is_extension,
+    )
+    return continue_run(spec, continuation)
+
+
+def _raise(error: TopoExpError) -> None:
+    raise error
+
+
+def require_same_code(run: RunHandle, *, force: bool) -> list[str]:
+    """Return the differences of code and versions between a recorded run and this program.
+
+    Args:
+        run: The recorded run.
+        force: Whether differences are accepted.
+
+    Raises:
+        ConfigError: There are some, and they are not accepted.
+    """
+    found = differences(run)
+    if found and not force:
+        raise ConfigError(
+            f"{run.directory.name}: must be continued by the code that began it (got {'; '.join(found)}). "
+            "Go back to that code, or add --force; results may then differ from those of a run without a break."
+        )
     return found
 
 
-def _has_copy(run: RunHandle, checksum: str) -> bool:
+def differences(run: RunHandle) -> list[str]:
+    """List the differences of code and versions between a recorded run and this program; nothing is executed."""
+    kept = {str(run.metadata["model_source"])}
+    return [
+        found
+        for found in code_differences(run.metadata.get("sources", {}), run.metadata["versions"])
+        if not (found.endswith(": missing") and found.removesuffix(": missing") in kept and _has_copy(run))
+    ]
+
+
+def code_differences(sources: Mapping[str, object], versions: Mapping[str, object]) -> list[str]:
+    """List the differences between recorded code and the present one; nothing is executed.
+
+    Args:
+        sources: Recorded checksums: of rooms of this package by name, of files by path.
+        versions: Recorded versions by name.
+    """
+    present = package_checksums()
+    found = []
+    for name, checksum in sorted(sources.items()):
+        if name.startswith("topo_exp."):
+            if present.get(name) != checksum:
+                found.append(f"{name}: changed")
+        elif not Path(name).is_file():
+            found.append(f"{name}: missing")
+        elif file_sha256(Path(name)) != checksum:
+            found.append(f"{name}: changed")
+    here = installed_versions()
+    for name in COMPARED_VERSIONS:
+        before = versions.get(name)
+        if before is not None and before != here[name]:
+            found.append(f"{name}: version {before} in the record, {here[name]} here")
+    return found
+
+
+def _has_copy(run: RunHandle) -> bool:
     """Return True if the run directory has the recorded copy of the model's file."""
-    copy = run.directory / PROVENANCE / Path(str(run.metadata["model_source"])).name
-    return copy.is_file() and file_sha256(copy) == checksum
+    source = str(run.metadata["model_source"])
+    copy = run.directory / PROVENANCE / Path(source).name
+    return copy.is_file() and file_sha256(copy) == run.metadata.get("sources", {}).get(source)
 
 
 def extended_times(run: RunHandle, times: object) -> tuple[float, ...]:

@@ -59,6 +59,7 @@ def execute(spec: RunSpec, start: Start = ZERO) -> Outcome:
         outcome = Outcome.of_error(error)
     else:
         with _exits(), leased(directory):
+            spec.on_directory(directory)
             outcome = _carry_out(spec, start, directory, describe(spec, directory))
     if outcome.status == "refused":
         for path in made:
@@ -84,6 +85,7 @@ def continue_run(spec: RunSpec, continuation: Continuation) -> Outcome:
     _make_metadata_directory(spec.options)
     directory = continuation.directory
     with _exits(), leased(directory):
+        spec.on_directory(directory)
         start, data = continuation.prepare()
         data["command"] = spec.command
         if "times" in data.get("settings", {}):

@@ -77,6 +77,8 @@ class RunSpec:
 
     on_progress: Callable[[Progress], object] = ignore_progress
     """Receives the progress of the run, several times a second."""
+    on_directory: Callable[[Path], object] = lambda directory: None
+    """Receives the run directory before anything is written into it."""
 
     directory_name: str
     """Name of the run directory, already composed and bounded; `-2`, `-3` ... is appended if it is taken."""

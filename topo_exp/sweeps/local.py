@@ -1,11 +1,14 @@
 """Run the points of a sweep side by side on this machine, each in a process that is supervised."""
 
+import math
 import os
 import pickle
+import shlex
 import signal
+import sys
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
+from topo_exp.about import PROGRAM
 from topo_exp.errors import ConfigError, RunError
 from topo_exp.runner.outcome import Outcome
 from topo_exp.runner.progress import Progress
@@ -26,6 +30,8 @@ from topo_exp.sweeps.status import RunningPoint, SweepStatus, seconds_left
 from topo_exp.sweeps.watch import Display
 from topo_exp.sweeps.worker import Message, Stopped, Task
 
+ELSEWHERE_POLLING = 1.0
+"""Seconds between two looks at the points on which other processes work."""
 POLLING = 0.2
 """Longest time, in seconds, until a signal, a timeout or a free core is noticed."""
 GRACE = 10.0
@@ -41,12 +47,12 @@ class Job:
     Attributes:
         key: Of the point.
         label: The settings that distinguish it, for messages.
-        make_task: Makes its task when the run is about to start.
+        make_task: Makes its task for an attempt when that is about to start.
     """
 
     key: str
     label: str
-    make_task: Callable[[], Task]
+    make_task: Callable[[Lease], Task]
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,7 @@ class LocalLauncher:
         options: Number of jobs, timeout, reaction to failures.
         workers: Starts the processes.
         display: Shows how far the sweep has come.
+        retries_failed: Whether points that failed before this launcher began are tried again.
     """
 
     directory: SweepDirectory
@@ -97,14 +104,19 @@ class LocalLauncher:
     options: SweepOptions
     workers: Workers
     display: Display
+    retries_failed: bool = False
     _running: list[_Running] = field(default_factory=list)
     _ends: dict[str, JobEnd] = field(default_factory=dict)
     _signals: list[int] = field(default_factory=list)
     _seconds: list[float] = field(default_factory=list)
+    _elsewhere: dict[str, Job] = field(default_factory=dict)
+    """Points on which other processes work."""
+    _tries: Counter[str] = field(default_factory=Counter)
+    _last_look: float = -math.inf
     _last_beat: float = field(default_factory=time.monotonic)
 
     def run(self) -> list[JobEnd]:
-        """Run all points.
+        """Run all points, and wait for those on which other processes work, which are taken over if these die.
 
         Returns:
             How each ended, in the order of the jobs.
@@ -116,8 +128,9 @@ class LocalLauncher:
         self._queue = deque(self.jobs)
         try:
             with self._stop_signals(), self.display:
-                while self._queue or self._running:
+                while self._queue or self._running or self._elsewhere:
                     self._obey_signals()
+                    self._look_elsewhere()
                     while self._may_start():
                         self._start(self._queue.popleft())
                     self._receive()
@@ -128,6 +141,7 @@ class LocalLauncher:
                 _kill(running.process)
         if self._signals:
             number = self._signals[0]
+            sys.stderr.write(f"topo_exp: {self._stop_text(number)}\n")
             raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
         return [self._ends[job.key] for job in self.jobs]
 
@@ -152,7 +166,7 @@ class LocalLauncher:
             failed=states.count("failed"),
             waiting=waiting,
             interrupted=0,
-            elsewhere=states.count("elsewhere"),
+            elsewhere=states.count("elsewhere") + len(self._elsewhere),
             running=running,
             seconds_left=seconds_left(self._seconds, running, waiting),
         )
@@ -161,15 +175,16 @@ class LocalLauncher:
         return bool(self._queue) and len(self._running) < (self.options.n_jobs or free_cores(len(self._running)))
 
     def _start(self, job: Job) -> None:
-        is_again = job.key in self._ends
-        lease = self.directory.ledger.acquire([job.key], retry_failed=is_again)
+        is_again = self._tries[job.key] > 0
+        lease = self.directory.ledger.acquire([job.key], retry_failed=is_again or self.retries_failed)
         if lease is None:
-            self._ends[job.key] = JobEnd(job, "elsewhere")
+            self._elsewhere[job.key] = job
             return
+        self._tries[job.key] += 1
         self._ends.pop(job.key, None)
         output = self.directory.points / f"{job.key}.{lease.attempt:04d}.output"
         try:
-            process, connection = self.workers.start(job.make_task(), output)
+            process, connection = self.workers.start(job.make_task(lease), output)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             lease.interrupt("it could not be sent to another process")
             raise ConfigError(
@@ -183,6 +198,7 @@ class LocalLauncher:
         sources: list[Connection | int] = [each.connection for each in self._running if not each.connection.closed]
         sources += [each.process.sentinel for each in self._running]
         if not sources:
+            time.sleep(POLLING if self._elsewhere else 0)
             return
         wait(sources, POLLING)
         for running in self._running:
@@ -228,7 +244,7 @@ class LocalLauncher:
             self.display.write(f"done: {_short(end.outcome.directory)}")
         elif end.state == "failed":
             self.display.write(f"failed: {running.job.label}: {first_line(end.message)}")
-            if not self._signals and running.lease.attempt <= self.options.retries:
+            if not self._signals and self._tries[running.job.key] <= self.options.retries:
                 self._queue.append(running.job)
             elif self.options.stops:
                 self._stop_starting()
@@ -261,7 +277,37 @@ class LocalLauncher:
         else:
             running.lease.fail(end.message)
 
+    def _look_elsewhere(self) -> None:
+        """Take note of points that other processes have finished, and queue those that they have abandoned."""
+        now = time.monotonic()
+        if not self._elsewhere or now - self._last_look < ELSEWHERE_POLLING:
+            return
+        self._last_look = now
+        for key, state in self.directory.ledger.states(self._elsewhere).items():
+            if state.state == "running":
+                continue
+            job = self._elsewhere.pop(key)
+            if state.state == "done":
+                self._ends[key] = JobEnd(job, "elsewhere")
+            elif state.state == "failed":
+                self._ends[key] = JobEnd(job, "failed", state.message)
+            else:
+                self._queue.append(job)
+
+    def _stop_text(self, number: int) -> str:
+        """Return one line about a sweep that a signal has stopped: how many points are done, stopped, left."""
+        states = [end.state for end in self._ends.values()]
+        started = sum(end.state == "stopped" and self._tries[key] > 0 for key, end in self._ends.items())
+        left = len(self.jobs) - states.count("done") - states.count("failed") - states.count("elsewhere") - started
+        failed = f"{states.count('failed')} failed, " if "failed" in states else ""
+        command = shlex.join([*PROGRAM.split(), "resume", str(self.directory.path)])
+        return (
+            f"{self.directory.path}: stopped by {signal.Signals(number).name}: {states.count('done')} done, {failed}"
+            f"{started} stopped, {left} left. To continue: {command}"
+        )
+
     def _stop_starting(self) -> None:
+        self._elsewhere.clear()
         while self._queue:
             job = self._queue.popleft()
             self._ends.setdefault(job.key, JobEnd(job, "stopped"))

@@ -1,6 +1,6 @@
 """sweep.yaml: what a sweep is, written before its first run starts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,13 +25,21 @@ class Manifest:
         created: When it was made, in ISO 8601.
         options: How it is run: launcher, number of jobs, reaction to errors ...
         budget: Largest time and disk space it may use.
-        code: Version, commit and further facts about the program.
+        code: Checksums of the code on which results depend, and versions; see `Code`.
         description: The space as it was described, in the grammar of `sweep:`; that of `space` if empty.
+        id: Shared by all of its runs.
+        others: Words for all points besides their settings, such as deletions.
+        config_dirs: Directories with configuration files of the user's own.
+        working_directory: From which it was started; relative paths in settings refer to it.
     """
 
     space: Sweep
     command: str
     created: str
+    id: str = ""
+    others: Sequence[str] = ()
+    config_dirs: Sequence[str] = ()
+    working_directory: str = ""
     options: Mapping[str, Value] = field(default_factory=dict)
     budget: Mapping[str, Value] = field(default_factory=dict)
     code: Mapping[str, Value] = field(default_factory=dict)
@@ -50,6 +58,10 @@ class Manifest:
             "command": self.command,
             "runs": len(self.space),
             "key": self.space.key,
+            "id": self.id,
+            "working_directory": self.working_directory,
+            "config_dirs": list(self.config_dirs),
+            "others": list(self.others),
             "constant": plain(constant, "constant"),
             "varying": {name: list(values) for name, values in varying.items()},
             "space": plain(self.description, "space") or self.space.data(),
@@ -91,6 +103,10 @@ class Manifest:
             space=space,
             command=str(record.get("command", "")),
             created=str(record.get("created", "")),
+            id=str(record.get("id", "")),
+            others=[str(word) for word in record.get("others") or []],
+            config_dirs=[str(path) for path in record.get("config_dirs") or []],
+            working_directory=str(record.get("working_directory", "")),
             options=record.get("options", {}),
             budget=record.get("budget", {}),
             code=record.get("code", {}),
