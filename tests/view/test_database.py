@@ -16,10 +16,11 @@ import pytest
 from tests.doubles import ROOT, finished_run, numbers, script
 from topo_exp.errors import RecordError
 from topo_exp.record.archive import archive
+from topo_exp.record.files import file_lock
 from topo_exp.record.handle import load_run
 from topo_exp.testing import run_spec
 from topo_exp.view.database import prepare_database, require_database
-from topo_exp.view.store import file_lock, prepare_environment, sqlite_address, store_of
+from topo_exp.view.store import prepare_environment, sqlite_address, store_of
 from topo_exp.view.sync import require_sync, sync_runs
 
 # libraries below MLflow, and its own modules, warn about each other as they are loaded
@@ -132,7 +133,8 @@ MAKE = """if True:
     import sys
     from pathlib import Path
     from topo_exp.view.database import prepare_database
-    from topo_exp.view.store import file_lock, store_of
+    from topo_exp.record.files import file_lock
+    from topo_exp.view.store import store_of
     store = store_of(Path(sys.argv[1]) / "run")
     with file_lock(store.lock):
         prepare_database(store)

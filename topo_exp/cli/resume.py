@@ -1,47 +1,156 @@
 """The command `resume`."""
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import chdir
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
 
-from topo_exp.cli.commands import PATHS, runs_below
+from topo_exp.cli.commands import runs_below
 from topo_exp.cli.words import COMMANDS, DONE, FAILED
+from topo_exp.compose.points import read_sweep_options
 from topo_exp.errors import ConfigError, RecordError, TopoExpError
+from topo_exp.record.files import delete_leftovers
 from topo_exp.record.handle import RunHandle
+from topo_exp.record.layout import find_runs
+from topo_exp.record.lease import is_leased
+from topo_exp.runner.options import output_directory
 from topo_exp.runner.outcome import Outcome
+from topo_exp.sweeps.directory import SweepDirectory, find_sweeps
+from topo_exp.sweeps.options import SWEEP_OPTIONS
 
 FORCE = click.option("--force", is_flag=True, help="Continue although code or versions have changed.")
 TRUST = click.option("--trust", is_flag=True, help="Run the model files and functions that the records name.")
 
 
 @click.command("resume", short_help=COMMANDS["resume"])
-@PATHS
+@click.argument("words", nargs=-1)
 @FORCE
 @TRUST
-@click.option("--skip-failed", is_flag=True, help="Leave failed runs as they are.")
-def command(paths: Sequence[Path], force: bool, trust: bool, skip_failed: bool) -> int:
-    """Continue the runs at or below PATHS that are not done, each from its last restart point.
+def command(words: Sequence[str], force: bool, trust: bool) -> int:
+    """Continue the runs and sweeps at or below the paths among WORDS that are not done.
 
-    A continued run has the same results, to the last bit, as one without a break. Finished runs are skipped. A run is
-    refused if its code or the versions of its libraries have changed, unless --force is given.
+    A run continues from its last restart point, and has the same results, to the last bit, as one without a break.
+    What is done is skipped. Of a sweep, everything else runs, as many runs at a time as the sweep's own options say, or
+    n_jobs=..., timeout=..., on_error=... among WORDS. failed=skip leaves failed runs as they are.
+
+    A run or sweep is refused if its code or the versions of its libraries have changed, unless --force is given.
     """
+    chosen = _Chosen.read(words)
     failures = 0
-    for directory in runs_below(paths):
-        run = RunHandle(directory)
-        if run.status == "done" or (run.status == "failed" and skip_failed):
-            print(f"{directory.name}: {run.status}, not resumed", flush=True)
-            continue
-        try:
-            outcome = continued(run, force=force, trust=trust)
-            outcome.raise_error()
-        except TopoExpError as error:
-            failures += 1
-            print(f"topo_exp: {error}", file=sys.stderr, flush=True)
-        else:
-            print(f"{directory.name}: {outcome.status}", flush=True)
+    sweeps = find_sweeps(chosen.paths)
+    for path in sweeps:
+        failures += _report(partial(resume_sweep, path, chosen, force=force, trust=trust))
+    runs = [run for run in find_runs(chosen.paths) if not any(sweep in run.parents for sweep in sweeps)]
+    if not runs and not sweeps:
+        runs_below(chosen.paths)  # raises
+    for directory in runs:
+        failures += _report(partial(_resume_run, directory, chosen, force=force, trust=trust))
     return FAILED if failures else DONE
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The words of the command.
+
+    Args:
+        paths: To look at and below.
+        options: Options of sweeps that are set.
+        skips_failed: Whether failed runs are left as they are.
+    """
+
+    paths: Sequence[Path]
+    options: Mapping[str, object]
+    skips_failed: bool
+
+    @classmethod
+    def read(cls, words: Sequence[str]) -> "_Chosen":
+        """Tell paths from settings.
+
+        Raises:
+            ConfigError, UnknownNameError: A word is neither.
+        """
+        from topo_exp.compose.overrides import parsed
+
+        settings = [word for word in words if re.match(r"[a-z_]+=", word) and not Path(word).exists()]
+        given = {word.partition("=")[0]: parsed(word).value() for word in settings}
+        failed = given.pop("failed", "retry")
+        if failed not in ("retry", "skip"):
+            raise ConfigError(f"failed: must be retry or skip (got {failed!r}). Write failed=skip.")
+        read_sweep_options(given)
+        paths = [Path(word) for word in words if word not in settings] or [output_directory()]
+        missing = [path for path in paths if not path.exists()]
+        if missing:
+            raise ConfigError(f"resume: must be given paths that exist (got {missing[0]}). Check the path.")
+        return cls(paths, given, failed == "skip")
+
+
+def _report(resume: Callable[[], None]) -> int:
+    """Resume something; return 1 if it failed, after having said so."""
+    try:
+        resume()
+    except TopoExpError as error:
+        print(f"topo_exp: {error}", file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+def _resume_run(directory: Path, chosen: _Chosen, *, force: bool, trust: bool) -> None:
+    run = RunHandle(directory)
+    if run.status == "done" or (run.status == "failed" and chosen.skips_failed):
+        if not is_leased(directory):
+            delete_leftovers(directory)  # of a kill between its last status and its end
+        print(f"{directory.name}: {run.status}, not resumed", flush=True)
+        return
+    outcome = continued(run, force=force, trust=trust)
+    outcome.raise_error()
+    print(f"{directory.name}: {outcome.status}", flush=True)
+
+
+def resume_sweep(path: Path, chosen: _Chosen, *, force: bool, trust: bool) -> None:
+    """Run the points of a sweep that are not done.
+
+    Args:
+        path: Directory of the sweep.
+        chosen: Options of the command.
+        force: Whether changed code and versions are accepted.
+        trust: Whether code that may be another user's is executed.
+
+    Raises:
+        ConfigError, RecordError: The sweep cannot be continued; nothing was started.
+        RunError: A point failed.
+    """
+    from topo_exp.compose.joining import open_sweep
+    from topo_exp.compose.points import PRELOAD, local_jobs
+    from topo_exp.sweeps.forkserver import Workers
+    from topo_exp.sweeps.local import LocalLauncher, require_success
+    from topo_exp.sweeps.watch import Display
+
+    sweep = SweepDirectory.open(path)
+    states = sweep.ledger.states([point.key for point in sweep.manifest.space]).values()
+    if all(state.state == "done" or (state.state == "failed" and chosen.skips_failed) for state in states):
+        for run in find_runs([path]):
+            if not is_leased(run):
+                delete_leftovers(run)
+        print(f"{path.name}: nothing to resume", flush=True)
+        return
+    recorded = {name: value for name, value in sweep.manifest.options.items() if name in SWEEP_OPTIONS}
+    options = read_sweep_options({**recorded, **chosen.options})
+    with chdir(sweep.manifest.working_directory if Path(sweep.manifest.working_directory).is_dir() else "."):
+        directory, composer = open_sweep(path, force=force, trust=trust)
+        launcher = LocalLauncher(
+            directory,
+            local_jobs(composer, directory, force=force),
+            options,
+            Workers(PRELOAD),
+            Display(),
+            retries_failed=not chosen.skips_failed,
+        )
+        print(f"{path.name}: {require_success(launcher.run())}", flush=True)
 
 
 def continued(run: RunHandle, *, force: bool, trust: bool, times: Sequence[float] | None = None) -> Outcome:

@@ -20,6 +20,7 @@ from topo_exp.compose.bridge import make_spec
 from topo_exp.compose.composition import CONFIG_NAME, compose, hydra_loader, settings_of
 from topo_exp.compose.mistakes import composition_errors
 from topo_exp.compose.overrides import refuse_split_values
+from topo_exp.compose.points import previous_run, run_leased_spec
 from topo_exp.compose.schema import SWEEP_NODE
 from topo_exp.compose.space import base_words
 from topo_exp.errors import ConfigError, TopoExpError
@@ -102,7 +103,8 @@ def run_job(config: DictConfig) -> Outcome:
         spec = make_spec(settings_of(config, HydraConfig.get()))
         directory, point = spec.options.sweep_dir, spec.options.sweep_point
         if directory is not None and point is not None:
-            outcome = run_leased(SweepDirectory.open(directory), point, lambda: execute(spec))
+            sweep = SweepDirectory.open(directory)
+            outcome = run_leased(sweep, point, lambda lease: run_leased_spec(spec, lease, previous_run(sweep, lease)))
         else:
             outcome = execute(spec)
     except TopoExpError as error:

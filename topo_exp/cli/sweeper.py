@@ -15,9 +15,10 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from topo_exp.compose.composition import compose_point, directory_flags, group_test, plain_mapping
+from topo_exp.compose.joining import choose_sweep
 from topo_exp.compose.mistakes import composition_errors
 from topo_exp.compose.overrides import as_written
-from topo_exp.compose.points import PRELOAD, PointComposer, local_jobs, make_sweep, read_sweep_options
+from topo_exp.compose.points import PRELOAD, PointComposer, local_jobs, read_sweep_options
 from topo_exp.compose.schema import SWEEP_NODE
 from topo_exp.compose.shell import command_line
 from topo_exp.compose.space import split_words
@@ -114,10 +115,20 @@ class Points(Sweeper):
         options = self.options()
         composer = self.composer(arguments)
         checked = composer.check()
-        directory = make_sweep(composer, checked, command=self._command(arguments), options=options)
+        chosen = choose_sweep(composer, checked, command=self._command(arguments), options=options)
+        if chosen.note:
+            print(chosen.note, file=sys.stderr, flush=True)
+        directory = chosen.directory
         if workers is not None:
             display = Display(live=all(point.options.progress for point in checked))
-            launcher = LocalLauncher(directory, local_jobs(composer, directory), options, workers, display)
+            launcher = LocalLauncher(
+                directory,
+                local_jobs(composer, directory),
+                options,
+                workers,
+                display,
+                retries_failed=chosen.retries_failed,
+            )
             print(require_success(launcher.run()), file=sys.stderr)
             return []
         batch = [composer.job_words(point, directory.path) for point in composer.space]
@@ -163,6 +174,7 @@ class Points(Sweeper):
             compose=lambda overrides: compose_point(loader, config, overrides)[0],
             is_group=group_test([Path(source.path) for source in sources if source.schema == "file"]),
             others=[word for word in sorted_words.others if not word.startswith("hydra")],
+            config_dirs=[Path(source.path) for source in sources if "command-line" in source.provider],
         )
 
     def _command(self, arguments: list[str]) -> str:

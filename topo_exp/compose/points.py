@@ -197,6 +197,16 @@ class PointComposer:
                 raise ConfigError(f"{name}: must be the same in all runs of a sweep (got several). Give one value.")
         return [self._checked(point) for point in self.space]
 
+    def configurations(self) -> dict[str, Value]:
+        """Return a checksum of what the files give for each choice of files that was composed so far, by its words."""
+        found: dict[str, Value] = {}
+        for words, composition in self._compositions.items():
+            task = OmegaConf.to_container(composition.task, resolve=False)
+            assert isinstance(task, dict)
+            kept = {str(name): value for name, value in task.items() if name not in {SWEEP_NODE, *SWEEP_OPTIONS}}
+            found[" ".join(words)] = fingerprint(kept)
+        return found
+
     def _checked(self, point: Point) -> CheckedPoint:
         try:
             spec = make_spec(self.settings(point))
@@ -262,14 +272,22 @@ def run_point(
     Returns:
         How the run ended.
     """
-    from topo_exp.runner.run import execute
-
     try:
-        spec = make_spec(settings)
-        spec = replace(spec, on_progress=report, on_directory=lambda directory: lease.set_run(directory.name))
-        return execute(spec) if previous is None else continue_point(spec, previous, force=force)
+        return run_leased_spec(replace(make_spec(settings), on_progress=report), lease, previous, force=force)
     except TopoExpError as error:
         return Outcome.of_error(error)
+
+
+def run_leased_spec(spec: RunSpec, lease: Lease, previous: Path | None, *, force: bool = False) -> Outcome:
+    """Carry out a run as the holder of a point's lease; see `run_point`.
+
+    Raises:
+        ConfigError, RecordError: The run of an earlier attempt cannot be continued.
+    """
+    from topo_exp.runner.run import execute
+
+    spec = replace(spec, on_directory=lambda directory: lease.set_run(directory.name))
+    return execute(spec) if previous is None else continue_point(spec, previous, force=force)
 
 
 def continue_point(spec: RunSpec, previous: Path, *, force: bool) -> Outcome:
@@ -363,17 +381,22 @@ def make_sweep(
         config_dirs=[str(path.absolute()) for path in composer.config_dirs],
         working_directory=str(Path.cwd()),
         options={name: value for name, value in asdict(options).items() if value is not None},
-        code=code_of(points),
+        code=code_of(composer, points),
     )
     name = sweep_directory_name(points, composer.space)
     return SweepDirectory.make(points[0].options.output_dir, name, manifest)
 
 
-def code_of(points: Sequence[CheckedPoint]) -> dict[str, Value]:
-    """Return checksums of all code on which the results of some points depend, and versions of libraries."""
+def code_of(composer: PointComposer, points: Sequence[CheckedPoint]) -> dict[str, Value]:
+    """Return checksums of all code and configuration on which the results of some points depend, and versions.
+
+    Args:
+        composer: The points.
+        points: The same, checked.
+    """
     sources: dict[str, Value] = {place: checksum for point in points for place, checksum in point.sources.items()}
     versions: dict[str, Value] = {**installed_versions()}
-    return {"sources": sources, "versions": versions}
+    return {"sources": sources, "versions": versions, "configuration": composer.configurations()}
 
 
 def sweep_directory_name(points: Sequence[CheckedPoint], space: Sweep) -> str:
@@ -385,15 +408,28 @@ def sweep_directory_name(points: Sequence[CheckedPoint], space: Sweep) -> str:
     """
     options = points[0].options
     date = run_date(options.timestamp, options.sweep_time).strftime(options.name_time_format)
+    return f"{sanitised(f'{options.dirname_prefix}{date}')}{name_without_date(points, space)}"
+
+
+def name_without_date(points: Sequence[CheckedPoint], space: Sweep) -> str:
+    """Compose the part of a sweep's name that follows the date, bounded in length.
+
+    Args:
+        points: The points.
+        space: Their space.
+    """
+    options = points[0].options
+    head_length = len(sanitised(options.dirname_prefix + datetime.now().strftime(options.name_time_format)))
     models = "+".join(dict.fromkeys(each.model for each in points))
     tags = {each.options.tag for each in points}
     tag = options.tag if len(tags) == 1 else None
-    head = sanitised(f"{options.dirname_prefix}{date}_{models}" + (f"_{tag}" if tag else "")) + "_sweep"
+    head = sanitised(f"_{models}" + (f"_{tag}" if tag else "")) + "_sweep"
     name = ",".join([head, *(sanitised(varied) for varied in space.varying)])
-    if len(name) <= options.max_name_length:
+    most = options.max_name_length - head_length
+    if len(name) <= most:
         return name
     digest = fingerprint([models, tag, list(space.varying)])
-    return f"{name[: options.max_name_length - len(digest) - 1]}~{digest}"
+    return f"{name[: most - len(digest) - 1]}~{digest}"
 
 
 def _applied(composition: _Composition, settings: Mapping[str, Data]) -> dict[str, Data]:

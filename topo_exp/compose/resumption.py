@@ -253,11 +253,24 @@ def _model(run: RunHandle) -> str:
 
 
 def _is_own(run: RunHandle, name: str, sources: Mapping[str, str] | None) -> bool:
-    path = Path(name)
-    if not path.is_absolute() or not path.is_file() or run.directory in path.resolve().parents:
+    if sources is not None and name not in sources:
         return False
-    is_users = path.stat().st_uid == run.directory.stat().st_uid == _user()
-    return is_users and (sources is None or file_sha256(path) == sources.get(name))
+    return is_own_file(run.directory, name, None if sources is None else sources[name])
+
+
+def is_own_file(directory: Path, name: str, checksum: str | None) -> bool:
+    """Return True if a file of code that a record names is known to be the user's own.
+
+    Args:
+        directory: Of the record.
+        name: The file.
+        checksum: The recorded one; None if the file may have changed.
+    """
+    path = Path(name)
+    if not path.is_absolute() or not path.is_file() or directory in path.resolve().parents:
+        return False
+    is_users = path.stat().st_uid == directory.stat().st_uid == _user()
+    return is_users and (checksum is None or file_sha256(path) == checksum)
 
 
 def _user() -> int:

@@ -1,5 +1,6 @@
 """Sweeps in Python: the same as on the command line, for notebooks and scripts."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import param
 from omegaconf import DictConfig
 
 from topo_exp.compose.composition import compose, group_test, hydra_loader
+from topo_exp.compose.joining import choose_sweep
 from topo_exp.compose.loading import load_model
-from topo_exp.compose.points import PRELOAD, PointComposer, local_jobs, make_sweep, read_sweep_options
+from topo_exp.compose.points import PRELOAD, PointComposer, local_jobs, read_sweep_options
 from topo_exp.compose.schema import declared
 from topo_exp.compose.shell import command_line
 from topo_exp.compose.space import space_of
@@ -106,10 +108,16 @@ class PlannedSweep:
             KeyboardInterrupt: The sweep was stopped.
         """
         workers = Workers(PRELOAD)
-        sweep = make_sweep(self._composer, self._checked, command=self._command, options=self._options)
+        chosen = choose_sweep(self._composer, self._checked, command=self._command, options=self._options)
+        if chosen.note:
+            sys.stderr.write(f"{chosen.note}\n")
+        jobs = local_jobs(self._composer, chosen.directory)
         display = Display(live=all(each.options.progress for each in self._checked))
-        require_success(LocalLauncher(sweep, local_jobs(self._composer, sweep), self._options, workers, display).run())
-        return StartedSweep(sweep.path)
+        launcher = LocalLauncher(
+            chosen.directory, jobs, self._options, workers, display, retries_failed=chosen.retries_failed
+        )
+        require_success(launcher.run())
+        return StartedSweep(chosen.directory.path)
 
 
 def sweep(
@@ -151,7 +159,7 @@ def sweep(
         with hydra_loader() as loader:
             return compose(overrides, directories, loader)
 
-    composer = PointComposer(space=whole, compose=composed, is_group=group_test(directories))
+    composer = PointComposer(space=whole, compose=composed, is_group=group_test(directories), config_dirs=directories)
     return PlannedSweep(composer, options, _command(whole))
 
 

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from topo_exp.errors import RecordError
 from topo_exp.record.processes import process_start
@@ -133,11 +134,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[bool]:
-    """Hold the exclusive lock on the directory of an ended run.
+def locked(directory: Path, *, waits: bool = False) -> Iterator[bool]:
+    """Hold the exclusive lock on a directory, such as that of an ended run.
 
     Args:
-        directory: Of the run.
+        directory: To lock; no file in it is made.
+        waits: Whether to wait until no other process holds it.
 
     Yields:
         True if this process holds the lock, or if the system has no such locks; False if another process holds it.
@@ -151,7 +153,7 @@ def locked(directory: Path) -> Iterator[bool]:
         return
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
         except BlockingIOError:
             yield False
             return
@@ -202,3 +204,23 @@ def _sync(path: Path) -> None:
             raise
     finally:
         os.close(handle)
+
+
+@contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a file, which is made if missing; other processes wait."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as file:
+        _lock(file)
+        yield  # closing the file releases it
+
+
+def _lock(file: IO[bytes]) -> None:
+    try:
+        import fcntl
+    except ImportError:
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
+        return
+    fcntl.flock(file.fileno(), fcntl.LOCK_EX)

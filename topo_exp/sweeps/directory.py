@@ -57,8 +57,9 @@ class SweepDirectory:
         Raises:
             RecordError: It cannot be made or written.
         """
+        text = manifest.text()
         path = make_directory(output_dir, name)
-        write_text(path / SWEEP_YAML, manifest.text())
+        write_text(path / SWEEP_YAML, text)
         return cls(path, manifest)
 
     @classmethod
@@ -71,6 +72,15 @@ class SweepDirectory:
         """
         absolute = Path(path).absolute()
         return cls(absolute, Manifest.read(absolute))
+
+    def rewritten(self, manifest: Manifest) -> "SweepDirectory":
+        """Replace the description, for points that were added.
+
+        Raises:
+            RecordError: It cannot be written.
+        """
+        write_text(self.path / SWEEP_YAML, manifest.text())
+        return SweepDirectory(self.path, manifest)
 
     @property
     def points(self) -> Path:

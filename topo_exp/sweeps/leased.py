@@ -5,9 +5,10 @@ from collections.abc import Callable
 from topo_exp.errors import RunError
 from topo_exp.runner.outcome import Outcome
 from topo_exp.sweeps.directory import SweepDirectory
+from topo_exp.sweeps.ledger import Lease
 
 
-def run_leased(sweep: SweepDirectory, key: str, run: Callable[[], Outcome]) -> Outcome:
+def run_leased(sweep: SweepDirectory, key: str, run: Callable[[Lease], Outcome]) -> Outcome:
     """Run a point, and record in the sweep's directory that it is running and how it ended.
 
     A queue may start a job a second time: a point that is finished is not run again.
@@ -32,7 +33,7 @@ def run_leased(sweep: SweepDirectory, key: str, run: Callable[[], Outcome]) -> O
         return Outcome.of_error(RunError(error))
     try:
         with lease.beating():
-            outcome = run()
+            outcome = run(lease)
     except BaseException as error:
         lease.interrupt(f"stopped by {type(error).__name__}")
         raise

@@ -354,7 +354,7 @@ def require_success(ends: Sequence[JobEnd]) -> str:
         listed = "".join(f"\n  {line}" for line in failed)
         rest = f", {states.count('stopped')} not started" if "stopped" in states else ""
         raise RunError(f"sweep: every run must end well (got {len(failed)} of {len(ends)} failed{rest}).{listed}")
-    others = f", {states.count('elsewhere')} by other processes" if "elsewhere" in states else ""
+    others = f", {states.count('elsewhere')} before or by other processes" if "elsewhere" in states else ""
     return f"{states.count('done')} runs done{others}"
 
 

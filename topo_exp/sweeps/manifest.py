@@ -67,7 +67,7 @@ class Manifest:
             "space": plain(self.description, "space") or self.space.data(),
             "options": plain(self.options, "options"),
             "budget": plain(self.budget, "budget"),
-            "code": plain(self.code, "code"),
+            "code": dict(self.code),
             "order": list(self.space.names),
             "points": [{"key": point.key, "settings": dict(point.only(varying.keys()))} for point in self.space.points],
         }

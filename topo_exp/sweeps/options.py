@@ -28,6 +28,11 @@ SWEEP_OPTIONS: Mapping[str, param.Parameter] = {
         doc="After a failed run of a sweep: continue with the others, stop (start no further run), or retry:N, which "
         "tries each failed run up to N more times.",
     ),
+    "join": param.Boolean(
+        default=True,
+        doc="Continue the unfinished sweep of the same command, if there is one in output_dir; "
+        "false starts another sweep.",
+    ),
 }
 """Declarations by name. A single run ignores them."""
 
@@ -40,11 +45,13 @@ class SweepOptions:
         n_jobs: Runs at a time; None for as many as there are free cores.
         timeout: Seconds after which a run is stopped; None for no limit.
         on_error: `continue`, `stop` or `retry:N`.
+        join: Whether an unfinished sweep of the same command is continued.
     """
 
     n_jobs: int | None = None
     timeout: float | None = None
     on_error: str = "continue"
+    join: bool = True
 
     def __post_init__(self) -> None:
         """Check `on_error`, whose values are a pattern.

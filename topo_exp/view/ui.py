@@ -21,11 +21,12 @@ from types import FrameType
 from typing import IO
 
 from topo_exp.errors import ParameterError, RecordError
+from topo_exp.record.files import file_lock
 from topo_exp.record.processes import start_beside
 from topo_exp.view.database import prepare_database, require_database
 from topo_exp.view.saved import ViewLink, links_of
 from topo_exp.view.server import STOP_SECONDS
-from topo_exp.view.store import Store, file_lock, prepare_environment, store_of
+from topo_exp.view.store import Store, prepare_environment, store_of
 
 LOOPBACK = "127.0.0.1"
 LARGEST_PORT = 65535

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from topo_exp.errors import RecordError
+from topo_exp.record.files import file_lock
 from topo_exp.record.layout import METRICS, NETWORK, RUN_LOG, RUN_YAML
 from topo_exp.record.metrics import MetricRow
 from topo_exp.record.pictures import picture_name
 from topo_exp.record.run_yaml import RunData, actual_status, milliseconds, read_record
 from topo_exp.view import entries, images, saved
 from topo_exp.view.database import prepare_database
-from topo_exp.view.store import Store, file_lock
+from topo_exp.view.store import Store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
