@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from topo_exp.analysis.result import Result, of_maps, over_time
+from topo_exp.record.files import delete_leftovers
 from topo_exp.record.handle import RunHandle
 from topo_exp.runner.continuing import Continuation
 from topo_exp.runner.measuring import Measuring
@@ -64,6 +65,7 @@ def started_or_continued(spec: RunSpec, *, is_extension: bool = False) -> Outcom
             directory.rename(directory.with_name(f"{directory.name}.never"))
         return execute(spec)
     if RunHandle(directory).status == "done" and not is_extension:
+        delete_leftovers(directory)  # as `resume` does
         return Outcome("done", directory)
     names = Measuring(spec.analyses, fail=print).names_at
     return continue_run(spec, Continuation(directory, spec.options.times, names, is_extension=is_extension))

@@ -3,7 +3,6 @@
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import chdir
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,8 +19,7 @@ from topo_exp.record.layout import find_runs
 from topo_exp.record.lease import is_leased
 from topo_exp.runner.options import output_directory
 from topo_exp.runner.outcome import Outcome
-from topo_exp.sweeps.directory import SweepDirectory, find_sweeps
-from topo_exp.sweeps.options import SWEEP_OPTIONS
+from topo_exp.sweeps.directory import find_sweeps
 
 FORCE = click.option("--force", is_flag=True, help="Continue although code or versions have changed.")
 TRUST = click.option("--trust", is_flag=True, help="Run the model files and functions that the records name.")
@@ -44,7 +42,7 @@ def command(words: Sequence[str], force: bool, trust: bool) -> int:
     failures = 0
     sweeps = find_sweeps(chosen.paths)
     for path in sweeps:
-        failures += _report(partial(resume_sweep, path, chosen, force=force, trust=trust))
+        failures += _report(partial(_resume_sweep, path, chosen, force=force, trust=trust))
     runs = [run for run in find_runs(chosen.paths) if not any(sweep in run.parents for sweep in sweeps)]
     if not runs and not sweeps:
         runs_below(chosen.paths)  # raises
@@ -111,46 +109,11 @@ def _resume_run(directory: Path, chosen: _Chosen, *, force: bool, trust: bool) -
     print(f"{directory.name}: {outcome.status}", flush=True)
 
 
-def resume_sweep(path: Path, chosen: _Chosen, *, force: bool, trust: bool) -> None:
-    """Run the points of a sweep that are not done.
+def _resume_sweep(path: Path, chosen: _Chosen, *, force: bool, trust: bool) -> None:
+    from topo_exp.compose.joining import resume_sweep
 
-    Args:
-        path: Directory of the sweep.
-        chosen: Options of the command.
-        force: Whether changed code and versions are accepted.
-        trust: Whether code that may be another user's is executed.
-
-    Raises:
-        ConfigError, RecordError: The sweep cannot be continued; nothing was started.
-        RunError: A point failed.
-    """
-    from topo_exp.compose.joining import open_sweep
-    from topo_exp.compose.points import PRELOAD, local_jobs
-    from topo_exp.sweeps.forkserver import Workers
-    from topo_exp.sweeps.local import LocalLauncher, require_success
-    from topo_exp.sweeps.watch import Display
-
-    sweep = SweepDirectory.open(path)
-    states = sweep.ledger.states([point.key for point in sweep.manifest.space]).values()
-    if all(state.state == "done" or (state.state == "failed" and chosen.skips_failed) for state in states):
-        for run in find_runs([path]):
-            if not is_leased(run):
-                delete_leftovers(run)
-        print(f"{path.name}: nothing to resume", flush=True)
-        return
-    recorded = {name: value for name, value in sweep.manifest.options.items() if name in SWEEP_OPTIONS}
-    options = read_sweep_options({**recorded, **chosen.options})
-    with chdir(sweep.manifest.working_directory if Path(sweep.manifest.working_directory).is_dir() else "."):
-        directory, composer = open_sweep(path, force=force, trust=trust)
-        launcher = LocalLauncher(
-            directory,
-            local_jobs(composer, directory, force=force),
-            options,
-            Workers(PRELOAD),
-            Display(),
-            retries_failed=not chosen.skips_failed,
-        )
-        print(f"{path.name}: {require_success(launcher.run())}", flush=True)
+    text = resume_sweep(path, chosen.options, force=force, trust=trust, skips_failed=chosen.skips_failed)
+    print(f"{path.name}: {text}", flush=True)
 
 
 def continued(run: RunHandle, *, force: bool, trust: bool, times: Sequence[float] | None = None) -> Outcome:

@@ -18,9 +18,9 @@ from topo_exp.cli.line import CommandLine
 from topo_exp.cli.sweeper import register_sweeper
 from topo_exp.compose.bridge import make_spec
 from topo_exp.compose.composition import CONFIG_NAME, compose, hydra_loader, settings_of
+from topo_exp.compose.launching import previous_run, run_leased_spec
 from topo_exp.compose.mistakes import composition_errors
 from topo_exp.compose.overrides import refuse_split_values
-from topo_exp.compose.points import previous_run, run_leased_spec
 from topo_exp.compose.schema import SWEEP_NODE
 from topo_exp.compose.space import base_words
 from topo_exp.errors import ConfigError, TopoExpError

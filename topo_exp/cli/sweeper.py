@@ -16,18 +16,17 @@ from omegaconf import DictConfig
 
 from topo_exp.compose.composition import compose_point, directory_flags, group_test, plain_mapping
 from topo_exp.compose.joining import choose_sweep
+from topo_exp.compose.launching import PRELOAD, run_locally
 from topo_exp.compose.mistakes import composition_errors
 from topo_exp.compose.overrides import as_written
-from topo_exp.compose.points import PRELOAD, PointComposer, local_jobs, read_sweep_options
+from topo_exp.compose.points import PointComposer, read_sweep_options
 from topo_exp.compose.schema import SWEEP_NODE
 from topo_exp.compose.shell import command_line
 from topo_exp.compose.space import split_words
 from topo_exp.errors import ConfigError, RunError
 from topo_exp.runner.outcome import Outcome
 from topo_exp.sweeps.forkserver import Workers
-from topo_exp.sweeps.local import LocalLauncher, require_success
 from topo_exp.sweeps.options import SWEEP_OPTIONS, SweepOptions
-from topo_exp.sweeps.watch import Display
 
 PLUGIN_MODULE = "hydra_plugins.topo_exp"
 """Module in which Hydra finds this sweeper; Hydra accepts only modules below `hydra_plugins`."""
@@ -120,16 +119,9 @@ class Points(Sweeper):
             print(chosen.note, file=sys.stderr, flush=True)
         directory = chosen.directory
         if workers is not None:
-            display = Display(live=all(point.options.progress for point in checked))
-            launcher = LocalLauncher(
-                directory,
-                local_jobs(composer, directory),
-                options,
-                workers,
-                display,
-                retries_failed=chosen.retries_failed,
-            )
-            print(require_success(launcher.run()), file=sys.stderr)
+            retries = chosen.retries_failed
+            text = run_locally(composer, checked, directory, options, workers, retries_failed=retries)
+            print(text, file=sys.stderr)
             return []
         batch = [composer.job_words(point, directory.path) for point in composer.space]
         # `return_value` raises any exception of a job other than the errors that an Outcome describes

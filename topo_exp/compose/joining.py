@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import chdir
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from topo_exp.compose.composition import compose, group_test, hydra_loader
+from topo_exp.compose.launching import PRELOAD, run_locally
 from topo_exp.compose.points import (
     CheckedPoint,
     PointComposer,
@@ -16,14 +18,18 @@ from topo_exp.compose.points import (
     code_of,
     make_sweep,
     name_without_date,
+    read_sweep_options,
 )
 from topo_exp.compose.resumption import code_differences, is_own_file
 from topo_exp.errors import ConfigError, TopoExpError
-from topo_exp.record.files import locked, path_errors
-from topo_exp.record.layout import SWEEP_YAML
+from topo_exp.record.files import delete_leftovers, locked, path_errors
+from topo_exp.record.layout import SWEEP_YAML, find_runs
+from topo_exp.record.lease import is_leased
 from topo_exp.sweeps.directory import SweepDirectory
+from topo_exp.sweeps.forkserver import Workers
 from topo_exp.sweeps.manifest import Manifest
-from topo_exp.sweeps.options import DEFAULTS, SweepOptions
+from topo_exp.sweeps.options import DEFAULTS, SWEEP_OPTIONS, SweepOptions
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -125,7 +131,7 @@ def identity_of(manifest: Manifest) -> SweepIdentity:
     return SweepIdentity(manifest.id, datetime.fromisoformat(manifest.created))
 
 
-def open_sweep(path: Path, *, force: bool, trust: bool) -> tuple[SweepDirectory, PointComposer]:
+def open_sweep(path: Path, *, force: bool, trust: bool) -> tuple[SweepDirectory, PointComposer, list[CheckedPoint]]:
     """Read a sweep from its directory, so that its points can be run; relative paths start where it was started.
 
     Args:
@@ -169,10 +175,11 @@ def open_sweep(path: Path, *, force: bool, trust: bool) -> tuple[SweepDirectory,
         config_dirs=directories,
         identity=identity_of(manifest),
     )
-    changed = code_of(composer, composer.check())["configuration"]
+    points = composer.check()
+    changed = code_of(composer, points)["configuration"]
     if changed != manifest.code.get("configuration") and not force:
         raise _changed(path, ["configuration files: changed"])
-    return directory, composer
+    return directory, composer, points
 
 
 def _changed(path: Path, found: Sequence[str]) -> ConfigError:
@@ -180,3 +187,38 @@ def _changed(path: Path, found: Sequence[str]) -> ConfigError:
         f"{path.name}: must be continued by the code that began it (got {'; '.join(found)}). "
         "Go back to that code, or add --force; results may then differ between runs."
     )
+
+
+def resume_sweep(
+    path: Path, given: Mapping[str, object] | None = None, *, force: bool, trust: bool, skips_failed: bool
+) -> str:
+    """Run the points of a sweep that are not done, on this machine.
+
+    Args:
+        path: Directory of the sweep.
+        given: Options of the sweep that replace the recorded ones.
+        force: Whether code, versions and configuration files may have changed.
+        trust: Whether code that may be another user's is executed.
+        skips_failed: Whether failed points are left as they are.
+
+    Returns:
+        One line about the end.
+
+    Raises:
+        ConfigError, RecordError: The sweep cannot be continued; nothing was started.
+        RunError: A point failed.
+    """
+    sweep = SweepDirectory.open(path)
+    manifest = sweep.manifest
+    states = sweep.ledger.states([point.key for point in manifest.space]).values()
+    if all(state.state == "done" or (state.state == "failed" and skips_failed) for state in states):
+        for run in find_runs([path]):
+            if not is_leased(run):
+                delete_leftovers(run)  # of a kill between the last status and the end of a run
+        return "nothing to resume"
+    recorded = {name: value for name, value in manifest.options.items() if name in SWEEP_OPTIONS}
+    options = read_sweep_options({**recorded, **(given or {})})
+    with chdir(manifest.working_directory if Path(manifest.working_directory).is_dir() else "."):
+        workers = Workers(PRELOAD)
+        directory, composer, points = open_sweep(path, force=force, trust=trust)
+        return run_locally(composer, points, directory, options, workers, retries_failed=not skips_failed, force=force)

@@ -9,8 +9,9 @@ from omegaconf import DictConfig
 
 from topo_exp.compose.composition import compose, group_test, hydra_loader
 from topo_exp.compose.joining import choose_sweep
+from topo_exp.compose.launching import PRELOAD, run_locally
 from topo_exp.compose.loading import load_model
-from topo_exp.compose.points import PRELOAD, PointComposer, local_jobs, read_sweep_options
+from topo_exp.compose.points import PointComposer, read_sweep_options
 from topo_exp.compose.schema import declared
 from topo_exp.compose.shell import command_line
 from topo_exp.compose.space import space_of
@@ -18,12 +19,10 @@ from topo_exp.record.handle import RunHandle
 from topo_exp.runner.options import OPTIONS
 from topo_exp.sweeps.directory import SweepDirectory
 from topo_exp.sweeps.forkserver import Workers
-from topo_exp.sweeps.local import LocalLauncher, require_success
 from topo_exp.sweeps.options import SWEEP_OPTIONS, SweepOptions
 from topo_exp.sweeps.space import Sweep
 from topo_exp.sweeps.status import SweepStatus, read_status
 from topo_exp.sweeps.values import Value, literal
-from topo_exp.sweeps.watch import Display
 
 
 class StartedSweep:
@@ -111,12 +110,14 @@ class PlannedSweep:
         chosen = choose_sweep(self._composer, self._checked, command=self._command, options=self._options)
         if chosen.note:
             sys.stderr.write(f"{chosen.note}\n")
-        jobs = local_jobs(self._composer, chosen.directory)
-        display = Display(live=all(each.options.progress for each in self._checked))
-        launcher = LocalLauncher(
-            chosen.directory, jobs, self._options, workers, display, retries_failed=chosen.retries_failed
+        run_locally(
+            self._composer,
+            self._checked,
+            chosen.directory,
+            self._options,
+            workers,
+            retries_failed=chosen.retries_failed,
         )
-        require_success(launcher.run())
         return StartedSweep(chosen.directory.path)
 
 

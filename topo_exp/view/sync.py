@@ -7,6 +7,7 @@ from pathlib import Path
 
 from topo_exp.errors import RecordError
 from topo_exp.record.files import delete_leftovers, locked
+from topo_exp.record.layout import SWEEP_YAML
 from topo_exp.record.lease import is_leased
 from topo_exp.view.follow import write_saved_views
 from topo_exp.view.store import Store, prepare_environment, store_of
@@ -25,6 +26,7 @@ def sync_runs(directories: Iterable[Path]) -> Iterator[tuple[Path, Added | Excep
     """
     prepare_environment()
     views: dict[Store, MlflowView] = {}
+    synced: list[Path] = []
     for directory in directories:
         with locked(directory) as mine:
             if not mine:
@@ -36,8 +38,14 @@ def sync_runs(directories: Iterable[Path]) -> Iterator[tuple[Path, Added | Excep
                 store = store_of(directory)
                 view = views.setdefault(store, MlflowView(store))
                 yield directory, view.update(directory)
+                synced.append(directory)
             except Exception as error:  # noqa: BLE001  returned for this run; the others are tried as well
                 yield directory, error
+    for directory in dict.fromkeys(each.parent for each in synced if (each.parent / SWEEP_YAML).is_file()):
+        try:
+            views[store_of(directory / "run")].update_sweep(directory)
+        except Exception as error:  # noqa: BLE001  returned, as for a run
+            yield directory, error
     for view in views.values():
         write_saved_views(view)
 

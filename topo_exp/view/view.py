@@ -24,6 +24,7 @@ from topo_exp.record.run_yaml import RunData, actual_status, milliseconds, read_
 from topo_exp.view import entries, images, saved
 from topo_exp.view.database import prepare_database
 from topo_exp.view.store import Store
+from topo_exp.view.sweep_entry import SWEEP_ENTRY, SweepEntry
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -128,6 +129,33 @@ class MlflowView:
             self._log_tags(self._view_tags(directory, known), known, added)
             self._mark_outdated(known, record)
         return added
+
+    def update_sweep(self, directory: Path) -> None:
+        """Show a sweep as a run of its own, beside its runs: its settings, and its page if there is one.
+
+        Args:
+            directory: Of the sweep, one of whose runs, at least, is shown.
+
+        Raises:
+            RecordError: The sweep, or the store, cannot be used.
+        """
+        directory = Path(directory).absolute().resolve()
+        sweep = SweepEntry.read(directory)
+        if sweep is None:
+            return
+        client, experiment = self.client, self._experiment(sweep.experiment)
+        with file_lock(self._store.lock):
+            found = client.search_runs([experiment], f"tags.`{SWEEP_ENTRY}` = '{sweep.id}'", max_results=1)
+            run = found[0] if found else client.create_run(experiment, run_name=sweep.name, tags=sweep.tags)
+        for name, value in sweep.parameters.items():
+            if name not in run.data.params:
+                client.log_param(run.info.run_id, name, value)
+        files = self._repository(run)
+        for path in sweep.files:
+            files.log_artifact(str(path))
+        wanted = "FINISHED" if sweep.is_over else "RUNNING"
+        if run.info.status != wanted:
+            client.update_run(run.info.run_id, status=wanted)
 
     def write_saved_views(self) -> None:
         """Write the saved views of the experiments and sweeps whose runs may have changed since the last call."""
