@@ -8,7 +8,7 @@ import param
 from omegaconf import DictConfig
 
 from topo_exp.compose.composition import compose, group_test, hydra_loader
-from topo_exp.compose.joining import choose_sweep
+from topo_exp.compose.joining import choose_sweep, resume_sweep
 from topo_exp.compose.launching import PRELOAD, run_locally
 from topo_exp.compose.loading import load_model
 from topo_exp.compose.points import PointComposer, read_sweep_options
@@ -64,6 +64,27 @@ class StartedSweep:
     def status(self) -> SweepStatus:
         """Read how far the sweep has come."""
         return read_status(self.directory)
+
+    def resume(
+        self, *, force: bool = False, trust: bool = False, skip_failed: bool = False, **options: object
+    ) -> "StartedSweep":
+        """Run the points that are not done, each from its last restart point, and wait for them.
+
+        Args:
+            force: Whether code, versions and configuration files may have changed.
+            trust: Whether code that may be another user's is executed.
+            skip_failed: Whether failed points are left as they are.
+            **options: `n_jobs`, `timeout`, `on_error`, in place of those of the sweep.
+
+        Returns:
+            The sweep.
+
+        Raises:
+            ConfigError, RecordError: The sweep cannot be continued; nothing was started.
+            RunError: A run failed.
+        """
+        resume_sweep(self.directory, options, force=force, trust=trust, skips_failed=skip_failed)
+        return StartedSweep(self.directory)
 
 
 class PlannedSweep:
