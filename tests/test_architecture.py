@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "view": {"record", "analysis", *BASE},
     "runner": {"record", "analysis", "engine", *BASE},
     "sweeps": {"runner", "view", "record", *BASE},
-    "after": {"runner", "view", "record", "analysis", "engine", *BASE},
+    "after": {"sweeps", "runner", "view", "record", "analysis", "engine", *BASE},
     "compose": {"sweeps", "after", "runner", "view", "record", "models", "analysis", "engine", *BASE},
     "cli": {"compose", "sweeps", "after", "runner", "view", "record", "analysis", "engine", *BASE},
     "__main__": {"cli", *BASE},

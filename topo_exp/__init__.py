@@ -17,6 +17,8 @@ from topo_exp.errors import TopoExpError, nearest
 
 if TYPE_CHECKING:
     from topo_exp import analysis
+    from topo_exp.after.collate import collate
+    from topo_exp.after.figures import plot_sweep
     from topo_exp.analysis.result import Result
     from topo_exp.compose.interface import build, run
     from topo_exp.compose.sweeping import load_sweep, sweep
@@ -32,8 +34,10 @@ __all__ = [
     "TopoExpError",
     "analysis",
     "build",
+    "collate",
     "load_run",
     "load_sweep",
+    "plot_sweep",
     "run",
     "sweep",
 ]
@@ -45,8 +49,10 @@ _WHERE = {
     "Simulation": "topo_exp.engine.simulation",
     "Sweep": "topo_exp.sweeps.space",
     "build": "topo_exp.compose.interface",
+    "collate": "topo_exp.after.collate",
     "load_run": "topo_exp.record.handle",
     "load_sweep": "topo_exp.compose.sweeping",
+    "plot_sweep": "topo_exp.after.figures",
     "run": "topo_exp.compose.interface",
     "sweep": "topo_exp.compose.sweeping",
 }

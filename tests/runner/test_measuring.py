@@ -171,3 +171,11 @@ def test_progress_is_given_to_whoever_takes_it(tmp_path):
 
     finished_run(spec(tmp_path, times=(0.0,), analyses={"measure": measure, "other": other}))
     assert given == [0.5]
+
+
+def test_no_formats_draw_no_pictures(tmp_path):
+    """With figure_formats=[] a run records everything but pictures."""
+    run = finished_run(run_spec(tmp_path, analyses={"activity": fake_analysis}, figure_formats=()))
+    assert run.status == "done"
+    assert not run.figures
+    assert list(run.maps)

@@ -21,6 +21,8 @@ COMMANDS = {
     "resume": "Continue runs and sweeps that are not done, from their last restart points.",
     "extend": "Continue finished runs to later analysis times.",
     "verify": "Check that the files of runs are unchanged since the runs ended.",
+    "collate": "Make one table of the settings and metrics of many runs.",
+    "plot": "Draw a metric of many runs against a setting or over time.",
     "analyse": "Apply analyses to the stored states of finished runs.",
 }
 """The commands beside running; the module `topo_exp.cli.NAME` has a click command for each."""

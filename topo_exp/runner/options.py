@@ -160,7 +160,7 @@ class RunOptions:
         param.ListSelector(
             default=["png"],
             objects=["png", "pdf", "svg", "eps", "tif", "jpg", "webp"],
-            doc="File formats of pictures: figure_formats=[png,pdf].",
+            doc="File formats of pictures: figure_formats=[png,pdf]; [] draws none.",
         ),
         _texts,
     )

@@ -67,7 +67,7 @@ class ResultStore:
             AnalysisError: Another analysis has a picture of the same name.
         """
         orders = []
-        for figure, function in result.figures.items():
+        for figure, function in result.figures.items() if self._formats else ():
             paths = tuple(picture_path(self._directory, figure, time, suffix) for suffix in self._formats)
             self._claim("plot file", paths[0].stem, time, name)
             cell = cell_of(paths[0])
