@@ -1,5 +1,6 @@
 """Sweeps from the command line and from files: their points, their directory, and that mistakes start nothing."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -170,3 +171,41 @@ def test_the_status_of_sweeps_is_printed(program: Program, tmp_path: Path) -> No
     assert outcome.out == f"{sweep_in(tmp_path / 'Output').name}: 2 runs: 2 done\n"
     (tmp_path / "empty").mkdir()
     assert program("status", "empty").code == 2
+
+
+def test_a_plan_counts_names_and_estimates_and_leaves_nothing(program: Program, tmp_path: Path) -> None:
+    """The command prints the runs and an estimate; no directory is made."""
+    outcome = program("plan", "-m", "cortex_density=3,4", *QUICK)
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.startswith("2 runs, in ")
+    assert "varying   cortex_density: 3, 4 (2 values)" in outcome.out
+    assert "from 2 of 2 kinds of runs" in outcome.out
+    assert "wall time" in outcome.out
+    assert not (tmp_path / "Output").exists()
+
+
+def test_a_plan_knows_what_is_done(program: Program) -> None:
+    """Points of the sweep that the command would join are not counted again."""
+    assert program("-m", "cortex_density=3,4", *QUICK).code == 0
+    outcome = program("plan", "-m", "cortex_density=3,4,5", *QUICK)
+    assert outcome.out.startswith("3 runs, 2 of them done already, in ")
+    assert "estimate for 1 runs" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("budget={hours:1e-9}", "budget: must hold the whole sweep"),
+        ("budget={days:1}", "budget: must have numbers > 0 for hours or gb"),
+        ("review=true", "review: must be answered on a terminal"),
+    ],
+)
+def test_a_sweep_beyond_its_budget_or_without_review_is_not_started(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, text: str
+) -> None:
+    """It is refused with exit code 2, and nothing is made."""
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    outcome = program("-m", "cortex_density=3,4", word, *QUICK)
+    assert outcome.code == 2
+    assert text in outcome.err
+    assert not (tmp_path / "Output").exists()

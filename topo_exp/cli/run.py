@@ -11,11 +11,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.utils import configure_log
 from hydra.core.utils import run_job as run_hydra_job
+from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
 from topo_exp.cli.line import CommandLine
-from topo_exp.cli.sweeper import register_sweeper
+from topo_exp.cli.sweeper import Points, register_sweeper
 from topo_exp.compose.bridge import make_spec
 from topo_exp.compose.composition import CONFIG_NAME, compose, hydra_loader, settings_of
 from topo_exp.compose.launching import previous_run, run_leased_spec
@@ -27,6 +28,7 @@ from topo_exp.errors import ConfigError, TopoExpError
 from topo_exp.runner.outcome import Outcome
 from topo_exp.sweeps.directory import SweepDirectory
 from topo_exp.sweeps.leased import run_leased
+from topo_exp.sweeps.plan import Plan
 from topo_exp.sweeps.values import literal
 
 
@@ -65,6 +67,29 @@ def run_models(words: list[str]) -> int:
     for outcome in outcomes:
         outcome.raise_error()
     return 0
+
+
+def plan_models(words: list[str]) -> Plan:
+    """Plan the sweep that the words describe; nothing is started.
+
+    Args:
+        words: Flags and settings, as for `run_models`; `-m` may be left out.
+
+    Raises:
+        TopoExpError: The words describe no sweep, or a point cannot be run.
+    """
+    line = CommandLine.read(words)
+    if line.has("--cfg", "--info", "--hydra-help", "--shell-completion"):
+        raise ConfigError("plan: must be followed by the words of a sweep (got a flag that prints something else).")
+    with hydra_loader() as loader:
+        register_sweeper()
+        chosen = _words_of_sweep(line.overrides)
+        name = line.flags.get("--config-name", CONFIG_NAME)
+        composed = compose(chosen, line.directories, loader, is_sweep=True, config_name=name)
+        sweeper, _ = _sweeper(composed, loader)
+        if not isinstance(sweeper, Points):
+            raise ConfigError("hydra/sweeper: must be points to plan a sweep (got another one). Leave it out.")
+        return sweeper.plan(list(composed.hydra.overrides.task))
 
 
 def _words_of_sweep(words: Sequence[str]) -> list[str]:
@@ -137,6 +162,14 @@ def _run_single(composed: DictConfig, loader: ConfigLoader) -> Outcome:
 def _run_sweep(composed: DictConfig, loader: ConfigLoader) -> list[Outcome]:
     """Pass the sweep to the sweeper, which reports its outcomes and raises if one of them is a failure."""
     name = composed.hydra.job.config_name
+    sweeper, callbacks = _sweeper(composed, loader)
+    callbacks.on_multirun_start(config=composed, config_name=name)
+    sweeper.sweep(arguments=list(composed.hydra.overrides.task))
+    callbacks.on_multirun_end(config=composed, config_name=name)
+    return []
+
+
+def _sweeper(composed: DictConfig, loader: ConfigLoader) -> tuple[Sweeper, Callbacks]:
     with composition_errors():
         configure_log(composed.hydra.hydra_logging, composed.hydra.verbose)
         callbacks = Callbacks(composed)
@@ -145,10 +178,7 @@ def _run_sweep(composed: DictConfig, loader: ConfigLoader) -> list[Outcome]:
             hydra_context=HydraContext(config_loader=loader, callbacks=callbacks),
             task_function=run_job,
         )
-    callbacks.on_multirun_start(config=composed, config_name=name)
-    sweeper.sweep(arguments=list(composed.hydra.overrides.task))
-    callbacks.on_multirun_end(config=composed, config_name=name)
-    return []
+    return sweeper, callbacks
 
 
 def _short(path: Path) -> str:

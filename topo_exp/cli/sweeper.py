@@ -19,6 +19,7 @@ from topo_exp.compose.joining import choose_sweep
 from topo_exp.compose.launching import PRELOAD, run_locally
 from topo_exp.compose.mistakes import composition_errors
 from topo_exp.compose.overrides import as_written
+from topo_exp.compose.planning import make_plan
 from topo_exp.compose.points import PointComposer, read_sweep_options
 from topo_exp.compose.schema import SWEEP_NODE
 from topo_exp.compose.shell import command_line
@@ -27,6 +28,7 @@ from topo_exp.errors import ConfigError, RunError
 from topo_exp.runner.outcome import Outcome
 from topo_exp.sweeps.forkserver import Workers
 from topo_exp.sweeps.options import SWEEP_OPTIONS, SweepOptions
+from topo_exp.sweeps.plan import Plan
 
 PLUGIN_MODULE = "hydra_plugins.topo_exp"
 """Module in which Hydra finds this sweeper; Hydra accepts only modules below `hydra_plugins`."""
@@ -114,6 +116,8 @@ class Points(Sweeper):
         options = self.options()
         composer = self.composer(arguments)
         checked = composer.check()
+        if options.review or options.budget:
+            review_sweep(make_plan(composer, checked, options), options)
         chosen = choose_sweep(composer, checked, command=self._command(arguments), options=options)
         if chosen.note:
             print(chosen.note, file=sys.stderr, flush=True)
@@ -129,6 +133,18 @@ class Points(Sweeper):
         _report(outcomes, [composer.space.label(point) for point in composer.space])
         return outcomes
 
+    def plan(self, arguments: list[str]) -> Plan:
+        """Check all points, and estimate the cost of the sweep; nothing is started.
+
+        Args:
+            arguments: As for `sweep`.
+
+        Raises:
+            ConfigError, UnknownNameError, ParameterError, ModelError: A point cannot be run.
+        """
+        composer = self.composer(arguments)
+        return make_plan(composer, composer.check(), self.options())
+
     def options(self) -> SweepOptions:
         """Read the options of the sweep from the composed configuration.
 
@@ -137,7 +153,9 @@ class Points(Sweeper):
         """
         assert self.config is not None
         given = {name: self.config[name] for name in SWEEP_OPTIONS if name in self.config}
-        return read_sweep_options(given)
+        return read_sweep_options(
+            {name: plain_mapping(value) if isinstance(value, DictConfig) else value for name, value in given.items()}
+        )
 
     def composer(self, arguments: list[str]) -> PointComposer:
         """Read the words as a space, without checking its points.
@@ -173,6 +191,30 @@ class Points(Sweeper):
         assert self.config is not None
         given = arguments if self.words is None else self.words
         return command_line([*directory_flags(self.config.hydra), "-m", *as_written(given)])
+
+
+def review_sweep(plan: Plan, options: SweepOptions) -> None:
+    """Print a plan, check the budget, and ask whether to start, if that is wanted.
+
+    Args:
+        plan: Of the sweep.
+        options: Of the sweep.
+
+    Raises:
+        ConfigError: The budget is too small, nobody can be asked, or the answer is no.
+    """
+    print("\n".join(plan.lines()), file=sys.stderr, flush=True)
+    plan.require_within(options.budget)
+    if not options.review:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            "review: must be answered on a terminal (got none). Use the command plan, then start without review=true."
+        )
+    sys.stderr.write("Start? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise ConfigError("review: must be answered with yes to start the sweep (got no). Nothing was started.")
 
 
 def _report(outcomes: Sequence[Outcome], labels: Sequence[str]) -> None:

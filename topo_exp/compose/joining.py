@@ -91,6 +91,13 @@ def choose_sweep(
     return Chosen(found, is_joined=True, retries_failed="running" not in states, note=note)
 
 
+def sweep_to_join(
+    composer: PointComposer, points: Sequence[CheckedPoint], options: SweepOptions
+) -> SweepDirectory | None:
+    """Return the sweep that `choose_sweep` would join; None if it would make a new one. Nothing is changed."""
+    return _latest(composer, points, code_of(composer, points)) if options.join else None
+
+
 def _latest(
     composer: PointComposer, points: Sequence[CheckedPoint], code: Mapping[str, object]
 ) -> SweepDirectory | None:

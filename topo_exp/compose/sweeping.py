@@ -11,6 +11,7 @@ from topo_exp.compose.composition import compose, group_test, hydra_loader
 from topo_exp.compose.joining import choose_sweep, resume_sweep
 from topo_exp.compose.launching import PRELOAD, run_locally
 from topo_exp.compose.loading import load_model
+from topo_exp.compose.planning import make_plan
 from topo_exp.compose.points import PointComposer, read_sweep_options
 from topo_exp.compose.schema import declared
 from topo_exp.compose.shell import command_line
@@ -20,6 +21,7 @@ from topo_exp.runner.options import OPTIONS
 from topo_exp.sweeps.directory import SweepDirectory
 from topo_exp.sweeps.forkserver import Workers
 from topo_exp.sweeps.options import SWEEP_OPTIONS, SweepOptions
+from topo_exp.sweeps.plan import Plan
 from topo_exp.sweeps.space import Sweep
 from topo_exp.sweeps.status import SweepStatus, read_status
 from topo_exp.sweeps.values import Value, literal
@@ -116,6 +118,10 @@ class PlannedSweep:
     def names(self) -> list[str]:
         """Names of the run directories, in the order of the points."""
         return [each.directory_name for each in self._checked]
+
+    def plan(self) -> Plan:
+        """Estimate what the sweep costs, from brief trials of each kind of run; `print` shows it by its `lines`."""
+        return make_plan(self._composer, self._checked, self._options)
 
     def run(self) -> StartedSweep:
         """Run all points side by side, each in a process of its own, and wait for them.
