@@ -7,7 +7,7 @@ from tests.contracts import functions
 from tests.contracts.members import assert_declared, members, missing
 from tests.contracts.networks import CONTRACTS, differences, network, spot
 from topo_exp.engine import actions
-from topo_exp.engine.actions import ChangeBounds, SetParameter, ShowPattern
+from topo_exp.engine.actions import ChangeBounds, SetParameter, SetRatePerConnection, ShowPattern
 from topo_exp.engine.coordinates import BoundingBox
 from topo_exp.engine.patterns import Gaussian, UniformNoise
 from topo_exp.engine.response import EuclideanSimilarity
@@ -17,6 +17,7 @@ from topo_exp.errors import ModelError, UnknownNameError
 EXAMPLES = {
     "SetParameter": lambda: SetParameter(path="V1/Inhibition", parameter="strength", value=-0.2),
     "ChangeBounds": lambda: ChangeBounds(path="V1/Inhibition", bounds=BoundingBox(radius=0.15)),
+    "SetRatePerConnection": lambda: SetRatePerConnection(path="V1/Inhibition", rate=0.01),
     "ShowPattern": lambda: ShowPattern(sheet="Retina", pattern=spot(seed=40, scale=0.7)),
 }
 OTHERS = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.golden.networks import hierarchical, lissom_or
+from tests.golden.networks import lissom_or_with_mask
 from topo_exp.engine.actions import SetParameter, ShowPattern
 from topo_exp.engine.coordinates import BoundingBox
 from topo_exp.engine.cortex import CFSheet
@@ -17,6 +17,8 @@ from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
 from topo_exp.errors import ModelError, NumericalError, ParameterError, StateError, UnknownNameError
 from topo_exp.models.gcal import Gcal
+from topo_exp.models.hierarchical import Hierarchical
+from topo_exp.models.lissom_or import LissomOr
 from topo_exp.models.som_retinotopy import SomRetinotopy
 from topo_exp.models.tiny import Tiny
 
@@ -28,9 +30,9 @@ BUILDERS = {
     "gcal waves": lambda: Gcal(cortex_density=12, contrast=60, retinal_waves=3).build(),
     "gcal L": lambda: Gcal(cortex_density=12, gain_control=False, homeostasis=False).build(),
     "gcal images": lambda: Gcal(cortex_density=12, dataset="images", image_folder=str(IMAGES)).build(),
-    "lissom": lambda: lissom_or(cortex_density=16),
-    "lissom with masks": lambda: lissom_or(cortex_density=16, neighborhood_mask=True),
-    "hierarchical": hierarchical,
+    "lissom": lambda: LissomOr(cortex_density=16).build(),
+    "lissom with masks": lambda: lissom_or_with_mask(cortex_density=16),
+    "hierarchical": lambda: Hierarchical().build(),
 }
 
 
@@ -284,7 +286,7 @@ def test_a_connection_field_is_its_part_of_the_weights():
 
 def test_bounds_larger_than_before_change_nothing():
     """Fields can only shrink: other bounds leave the projection as it is."""
-    sim = lissom_or(cortex_density=24)
+    sim = LissomOr(cortex_density=24).build()
     projection = sim["V1"].projections["LateralExcitatory"]
     weights = projection.weights
     assert not projection.change_bounds(BoundingBox(radius=0.3))

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from tests.golden.conftest import differing, error
-from tests.golden.networks import hierarchical, lissom_or
 from topo_exp.engine.simulation import Simulation
 from topo_exp.models.gcal import Gcal
 from topo_exp.models.gcal_oo_or import GcalOoOr
+from topo_exp.models.hierarchical import Hierarchical
+from topo_exp.models.lissom_oo_or import LissomOoOr
+from topo_exp.models.lissom_or import LissomOr
 from topo_exp.models.som_retinotopy import SomRetinotopy
 from topo_exp.models.tiny import Tiny
 
@@ -106,7 +108,7 @@ def test_gcal_settles_as_recorded_and_keeps_every_bit_of_its_weights(golden):
         for name in ("LGNOn", "LGNOff", "V1"):
             assert error(sim[name].activity, recording[f"{name}__activity"][k - 1]) < ROUNDING
         assert error(sim["V1"].threshold, recording["V1__threshold"][k - 1]) < ROUNDING
-        assert_weights_exact(sim, recording, k)
+    assert_weights_exact(sim, recording, 10)
 
 
 @pytest.mark.parametrize("k", [100, pytest.param(1000, marks=pytest.mark.slow)])
@@ -132,35 +134,44 @@ def test_models_of_2013_start_as_recorded(golden, variant):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_models_of_2013_keep_every_bit_where_rounding_would_grow(golden, variant):
-    """After 100 iterations, past the point where rounding has grown to the size of the activity, weights are exact."""
+def test_models_of_2013_agree_where_rounding_would_grow(golden, variant):
+    """After 100 iterations, past the point where rounding has grown to the size of the activity, activity agrees.
+
+    So weights were rounded exactly as the reference rounds them; where weights are recorded, they are compared.
+    """
     recording = golden(f"gcal_{variant}_s20")
     sim = reference(gcal(recording))
     sim.run(until=100)
     assert error(sim["V1"].activity, recording["V1__activity_100"]) < ROUNDING
     assert error(sim["V1"].threshold, recording["V1__threshold_100"]) < ROUNDING
-    assert_weights_exact(sim, recording, 100)
+    if variant in ("L_c100", "GCAL_c100"):
+        assert_weights_exact(sim, recording, 100)
 
 
-def test_lissom_follows_its_scheduled_changes(golden):
+LISSOM = {
+    "lissom_or_cd32": lambda: LissomOr(cortex_density=32),
+    "lissom_oo_or_cd24": lambda: LissomOoOr(cortex_density=24),
+}
+"""The LISSOM models of the recordings, by name."""
+
+
+@pytest.mark.parametrize("name", LISSOM)
+def test_lissom_follows_its_scheduled_changes(golden, name):
     """A network with rejected inputs, shrinking fields and changing rates is exact across the first change."""
-    recording = golden("lissom_or_cd32")
-    sim = reference(lissom_or())
-    follow_lissom(sim, recording, 110)
+    follow_lissom(reference(LISSOM[name]().build()), golden(name), 110)
 
 
 @pytest.mark.slow
-def test_lissom_follows_all_scheduled_changes(golden):
-    """The same across every change up to iteration 600."""
-    recording = golden("lissom_or_cd32")
-    sim = reference(lissom_or())
-    follow_lissom(sim, recording, 600)
+@pytest.mark.parametrize(("name", "last"), [("lissom_or_cd32", 600), ("lissom_oo_or_cd24", 1001)])
+def test_lissom_follows_all_scheduled_changes(golden, name, last):
+    """The same across every change up to iteration 600 or 1000, after which V1 settles longer."""
+    follow_lissom(reference(LISSOM[name]().build()), golden(name), last)
 
 
 def test_hierarchy_with_feedback_follows_the_recording(golden):
     """Three areas with feedback, half-iteration delays and a shrinking field agree to rounding for 250 iterations."""
     recording = golden("hierarchical")
-    sim = reference(hierarchical())
+    sim = reference(Hierarchical().build())
     for k in [*range(1, 13), 100, 101, 250]:
         sim.run(until=k)
         for name, sheet in sim.sheets.items():
@@ -172,20 +183,27 @@ def test_hierarchy_with_feedback_follows_the_recording(golden):
 def follow_lissom(sim: Simulation, recording: dict[str, np.ndarray], last: int) -> None:
     compared = 0
     for k in range(1, last + 1):
-        if k == 100:
+        if k == 100 and "V1.LateralExcitatory__weights_100pre" in recording:
             sim.run(until=99.95)
             excitatory = sim["V1"].projections["LateralExcitatory"]
             assert differing(excitatory.weights, recording["V1.LateralExcitatory__weights_100pre"]) == 0
         if f"V1__activity_{k}" in recording:
             sim.run(until=k)
-            assert error(sim["Retina"].activity, recording[f"Retina__activity_{k}"]) < ROUNDING
+            if f"Retina__activity_{k}" in recording:
+                assert error(sim["Retina"].activity, recording[f"Retina__activity_{k}"]) < ROUNDING
             assert error(sim["V1"].activity, recording[f"V1__activity_{k}"]) < ROUNDING
             compared += 1
+        if any(name.endswith(f"__weights_{k}") for name in recording):
+            sim.run(until=k)
+            assert_weights_exact(sim, recording, k)
     assert compared >= 13
 
 
 def assert_weights_exact(sim: Simulation, recording: dict[str, np.ndarray], k: int) -> None:
+    compared = 0
     for projection in sim["V1"].projections.values():
         recorded = recording.get(f"V1.{projection.name}__weights_{k}")
         if recorded is not None:
-            assert differing(projection.weights, recorded) == 0
+            assert differing(projection.weights, recorded) == 0, projection.path
+            compared += 1
+    assert compared

@@ -4,6 +4,8 @@ Tolerances are max |found - recorded| / max |recorded|. An independent engine in
 2.4e-6 and 5.4e-6 in activity, and 2.7e-7, 4.6e-7 and 1.3e-6 in weights, after 10, 100 and 1000 iterations.
 """
 
+import re
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,8 @@ from tests.golden.test_reference_precision import VARIANTS, gcal
 from topo_exp.engine.fields import DenseFields
 from topo_exp.engine.simulation import Simulation
 from topo_exp.models.gcal_oo_or import GcalOoOr
+from topo_exp.models.lissom_oo_or import LissomOoOr
+from topo_exp.models.lissom_or import LissomOr
 
 ACTIVITY = {10: 5e-6, 100: 1e-5, 1000: 5e-5}
 WEIGHTS = {0: 0.0, 10: 1e-6, 100: 2e-6, 1000: 1e-5}
@@ -70,6 +74,28 @@ def test_models_of_2013_keep_to_their_recordings(golden, variant):
     if variant not in CHAOTIC:
         sim.run(until=100)
         assert error(sim["V1"].activity, recording["V1__activity_100"]) < ACTIVITY[100]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "model", "last"),
+    [
+        pytest.param("lissom_or_cd32", LissomOr(cortex_density=32), 501, id="lissom_or"),
+        pytest.param("lissom_oo_or_cd24", LissomOoOr(cortex_density=24), 1001, id="lissom_oo_or"),
+    ],
+)
+def test_lissom_keeps_to_the_recording_across_all_changes(golden, recorded, model, last):
+    """V1 stays within 1e-6 and weights within 1e-6 while fields shrink, and every projection stays compiled."""
+    recording = golden(recorded)
+    sim = model.build()
+    times = sorted(int(name.rpartition("_")[2]) for name in recording if re.fullmatch(r"V1__activity_\d+", name))
+    for k in [time for time in times if time <= last]:
+        sim.run(until=k)
+        assert error(sim["V1"].activity, recording[f"V1__activity_{k}"]) < 1e-6
+        for projection in sim["V1"].projections.values():
+            stored = recording.get(f"V1.{projection.name}__weights_{k}")
+            if stored is not None:
+                assert error(projection.weights, stored) < 1e-6, projection.path
+    assert {row.form for row in sim.explain()} == {"compiled"}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from topo_exp.engine.patterns import Pattern
 from topo_exp.engine.projection import CFProjection
 from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
+from topo_exp.engine.streams import Real
 from topo_exp.errors import ModelError, UnknownNameError, nearest
 
 FIXED = {
@@ -79,6 +80,30 @@ class ChangeBounds(param.Parameterized):
 
     def redo(self, sim: Simulation) -> None:
         """Do nothing: stored weights have their bounds with them."""
+
+
+class SetRatePerConnection(param.Parameterized):
+    """Sets the learning rate of a projection so that each connection of the present fields has the given one.
+
+    A projection's learning rate is that of a whole field; where fields shrink at the same time, schedule this action
+    after `ChangeBounds`. The rate does not follow fields that shrink later. Like a function of a user's own, this
+    action cannot be repeated when a state is restored, since the fields may have changed: the state's parameters are
+    taken.
+    """
+
+    path = param.String("", doc='"Sheet/Projection".')
+    rate = Real(0.0, bounds=(0, None), doc="Learning rate of one connection.")
+
+    def __call__(self, sim: Simulation) -> None:
+        """Set the learning rate.
+
+        Raises:
+            ModelError: If the path does not name a CFProjection.
+        """
+        projection = sim.network.find(self.path)
+        if not isinstance(projection, CFProjection):
+            raise ModelError(f"SetRatePerConnection.path: must name a CFProjection (got {self.path!r}). Name one.")
+        sim.replace_parameter(self.path, "learning_rate", self.rate * projection.n_units)
 
 
 class ShowPattern(param.Parameterized):
