@@ -8,7 +8,10 @@ import topo_exp.runner.run
 import topo_exp.sweeps.worker
 from topo_exp.engine.compiled.cache import kernels
 from topo_exp.engine.simulation import Simulation
+from topo_exp.runner.describe import installed_versions, package_checksums
+from topo_exp.runner.provenance import installed_packages
 
-kernels()
+for read_once in (kernels, installed_packages, installed_versions, package_checksums):
+    read_once()
 
 __all__ = ["Simulation", "kernels", "topo_exp"]

@@ -10,6 +10,7 @@ import socket
 import sys
 import uuid
 from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def describe(spec: RunSpec, directory: Path) -> RunData:
         "recorded": [],
         "process": this_process(),
         "host": _host(),
-        "versions": installed_versions(),
+        "versions": dict(installed_versions()),
         "code": {},
         "size": {},  # type: ignore[typeddict-item]  # filled in when the simulation is built
         "seconds": {},
@@ -94,13 +95,19 @@ def source_checksums(spec: RunSpec) -> dict[str, str]:
     files = {path for path in (spec.model_source, *map(_file_of, functions)) if path is not None}
     own = {path for path in files if package not in path.parents}
     folders = {path.parent for path in own}
-    modules = [getattr(module, "__file__", None) for name, module in list(sys.modules.items()) if name != "__main__"]
-    beside = {path for path in (Path(str(file)).resolve() for file in modules if file) if path.parent in folders}
+    beside = _imported_from(folders) if folders else set()
     return {**package_checksums(), **{str(path): file_sha256(path) for path in sorted(own | beside) if path.is_file()}}
 
 
-def package_checksums() -> dict[str, str]:
-    """Return a checksum of each room of this package that computes results."""
+def _imported_from(folders: set[Path]) -> set[Path]:
+    """Return the files directly in some folders that have been imported."""
+    modules = [getattr(module, "__file__", None) for name, module in list(sys.modules.items()) if name != "__main__"]
+    return {path for path in (Path(str(file)).resolve() for file in modules if file) if path.parent in folders}
+
+
+@cache
+def package_checksums() -> Mapping[str, str]:
+    """Return a checksum of each room of this package that computes results, as they were at the first call."""
     package = Path(__file__).parents[1]
     return {f"topo_exp.{name}": _folder_sha256(package / name) for name in ("engine", "models", "analysis")}
 
@@ -151,8 +158,12 @@ def _memory_mb() -> int | None:
         return None
 
 
-def installed_versions() -> dict[str, str]:
-    """Return the versions of Python, of this package and of the libraries that results depend on."""
+@cache
+def installed_versions() -> Mapping[str, str]:
+    """Return the versions of Python, of this package and of the libraries that results depend on.
+
+    They are read once in a process: those of libraries that are loaded do not change.
+    """
     versions = {"python": platform.python_version()}
     for package in ("topo-exp", *REPORTED_PACKAGES):
         try:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -73,7 +74,7 @@ class ProvenanceThread(Provenance):
     def run(self) -> None:
         """Write `provenance/`, and the entry `code` of run.yaml."""
         try:
-            write_text(self._folder / "packages.txt", _installed_packages())
+            write_text(self._folder / "packages.txt", installed_packages())
             self._record.update({"code": self._describe_code()})
         except Exception:  # logged and counted as an error; the results matter more than their provenance
             log.exception("provenance: could not be written completely")
@@ -162,6 +163,8 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return answer.stdout.decode("utf-8", "surrogateescape") if answer.returncode == 0 else None
 
 
-def _installed_packages() -> str:
+@cache
+def installed_packages() -> str:
+    """Return name and version of each installed package, one on each line; read once in a process."""
     versions = {found.metadata["Name"]: found.version for found in metadata.distributions() if found.metadata["Name"]}
     return "".join(f"{name}=={versions[name]}\n" for name in sorted(versions, key=str.lower))
