@@ -75,7 +75,7 @@ def test_examples_in_the_help_are_quoted(program: Program) -> None:
     text = program("--help").out
     assert "'times=[0,100,1000]'" in text
     assert "'param_names={cortex_density:cd,area:a}'" in text
-    assert not re.search(r"(?<!['\w])[a-z_.]+=[\[{]", text)
+    assert not re.search(r"(?<!['\"\w])[a-z_.]+=[\[{]", text)
 
 
 def test_help_for_an_experiment_has_the_parameters_of_its_model(program: Program, tmp_path: Path) -> None:

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.doubles import finished_run
 from topo_exp.analysis.figure_style import FigureStyle
 from topo_exp.analysis.pictures import picture
 from topo_exp.record.pictures import picture_name
 from topo_exp.runner.drawing import FigureWriter, PictureOrder, save_figure
-from topo_exp.testing import draw_matrix
+from topo_exp.testing import draw_matrix, fake_analysis, run_spec
 
 
 def opened(path):
@@ -253,3 +254,14 @@ def test_waiting_for_pictures_ends_when_drawing_is_stopped(tmp_path):
         time.sleep(0.3)
         writer.stop()
         finished.result(timeout=5)
+
+
+def test_pictures_of_a_run_have_the_chosen_style(tmp_path):
+    """Twice the resolution gives twice the pixels."""
+    widths = []
+    for dpi in (75, 150):
+        spec = run_spec(tmp_path, analyses={"activity": fake_analysis}, figure=FigureStyle(dpi=dpi))
+        ((path, *_), *_) = [list(at.values()) for at in finished_run(spec).figures.values()]
+        with Image.open(path) as drawn:
+            widths.append(drawn.width)
+    assert widths[1] == pytest.approx(2 * widths[0], abs=1)

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.doubles import finished_run, numbers
+from topo_exp.analysis.figure_style import FigureStyle
+from topo_exp.errors import ParameterError, UnknownNameError
 from topo_exp.runner.options import HIDDEN_OPTIONS, OPTIONS, RunOptions, recorded_options
 from topo_exp.testing import run_spec
 
@@ -42,3 +44,20 @@ def test_values_are_read_into_their_types(monkeypatch):
     assert options.metadata_dir == Path("/home/me/kept")
     assert options.figure_formats == ("pdf",)
     assert options.times[-1] == 1000.0
+
+
+def test_the_style_of_pictures_is_read_and_recorded():
+    """Options of the style become a FigureStyle, and run.yaml lists them so that they make the same style again."""
+    options = RunOptions.read({"figure": {"dpi": 300, "width": "6cm"}})
+    assert options.figure == FigureStyle(dpi=300, width=60)
+    assert FigureStyle.from_options(recorded_options(options)["figure"]) == options.figure
+
+
+@pytest.mark.parametrize(
+    ("style", "error", "text"),
+    [({"dip": 300}, UnknownNameError, "Did you mean 'dpi'"), ({"width": "wide"}, ParameterError, "must be a length")],
+)
+def test_a_wrong_style_is_refused(style, error, text):
+    """An unknown option of the style gets a suggestion, a wrong value its rule."""
+    with pytest.raises(error, match=text):
+        RunOptions.read({"figure": style})

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from topo_exp.analysis.figure_style import FigureStyle
 from topo_exp.errors import AnalysisError, RecordError, StateError
 from topo_exp.record.checksums import write_checksums
 from topo_exp.record.files import locked
@@ -53,6 +54,7 @@ def analyse_runs(
     build: Callable[[RunHandle], Simulation],
     analysis_config: Mapping[str, Data] | None = None,
     figure_formats: Sequence[str] = ("png",),
+    style: FigureStyle | None = None,
     on_analysis_error: Literal["fail", "continue"] = "fail",
     progress: bool = False,
 ) -> Iterator[Addition]:
@@ -67,6 +69,7 @@ def analyse_runs(
         build: Builds the simulation of a run, at time 0, from its record.
         analysis_config: The analyses and their options as plain data, for the record.
         figure_formats: File formats of the pictures.
+        style: Size, resolution and font of the pictures.
         on_analysis_error: Whether a failing analysis ends everything, or is counted and the rest continues.
         progress: Whether a live bar is shown on a terminal.
 
@@ -97,7 +100,8 @@ def analyse_runs(
                     f"{run.directory.name}: must be free (got another process at work on it). Wait for it."
                 )
             display = ProgressDisplay(max(run.times, default=0.0), live=progress, label=run.metadata["model"])
-            work = _RunAnalysis(run, analyses, display, figure_formats, on_analysis_error)
+            store = ResultStore(run.directory, figure_formats=figure_formats, style=style or FigureStyle())
+            work = _RunAnalysis(run, analyses, display, store, on_analysis_error)
             display.start()
             try:
                 addition = work.apply(build, config)
@@ -114,7 +118,7 @@ class _RunAnalysis:
         run: RunHandle,
         analyses: Mapping[str, Analysis],
         display: ProgressDisplay,
-        figure_formats: Sequence[str],
+        store: ResultStore,
         on_analysis_error: Literal["fail", "continue"],
     ) -> None:
         self._run = run
@@ -124,7 +128,7 @@ class _RunAnalysis:
         self._rows: list[MetricRow] = []
         self._measuring = Measuring(analyses, fail=self._fail, begin=display.measuring)
         self._figures = FigureWriter(self._picture_done)
-        self._store = ResultStore(run.directory, figure_formats=figure_formats)
+        self._store = store
 
     def apply(self, build: Callable[[RunHandle], Simulation], config: Mapping[str, Data]) -> Addition:
         """Apply the analyses at all times, and write the results.

@@ -78,6 +78,10 @@ class FigureStyle:
                 raise UnknownNameError(f"figure: has no option of that name (got {name!r}). {nearest(name, known)}")
         return cls(**options)  # type: ignore[arg-type]  # the constructor checks each value
 
+    def as_options(self) -> dict[str, float | str]:
+        """Return the options from which `from_options` makes this style."""
+        return {"dpi": self.dpi, "width": self.width, "font": self.font, "font_size": self.font_size}
+
     @property
     def column(self) -> float:
         """Width of one column, inches."""

@@ -51,6 +51,7 @@ def command(words: Sequence[str], config_dir: Path | None, trust: bool) -> int:
         build=partial(build_again, report=partial(print, file=sys.stderr)),
         analysis_config=analysis_record(chosen),
         figure_formats=options.figure_formats,
+        style=options.figure,
         on_analysis_error=options.on_analysis_error,
         progress=options.progress,
     ):

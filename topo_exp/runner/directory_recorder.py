@@ -83,7 +83,9 @@ class DirectoryRecorder:
         """Write an empty metrics.csv, unless the run is continued."""
         self._record = record
         self._failed_pictures = read_failed_pictures(record.directory)
-        self._store = ResultStore(record.directory, figure_formats=self._options.figure_formats)
+        self._store = ResultStore(
+            record.directory, figure_formats=self._options.figure_formats, style=self._options.figure
+        )
         if not (record.directory / METRICS).exists():
             create_metrics(record.directory / METRICS)
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import param
 
+from topo_exp.analysis.figure_style import BASE_FONT_SIZE, FigureStyle
 from topo_exp.errors import ConfigError
 from topo_exp.runner.times import STANDARD_TIMES, analysis_times
 
@@ -164,6 +165,14 @@ class RunOptions:
         ),
         _texts,
     )
+    figure: FigureStyle = _option(  # noqa: RUF009  it returns a field
+        param.Dict(
+            default={"dpi": 150.0, "width": 85.0, "font": "DejaVu Sans", "font_size": BASE_FONT_SIZE},
+            doc="Style of the pictures: figure.dpi=300, figure.width=85mm (of one column), figure.font=Arial, "
+            "figure.font_size=7 (points).",
+        ),
+        FigureStyle.from_options,
+    )
     metadata_dir: Path | None = _option(  # noqa: RUF009  it returns a field
         param.String(default=None, allow_None=True, doc="Put a copy of the finished run directory here."),
         _directory,
@@ -267,4 +276,5 @@ HIDDEN_OPTIONS = frozenset(name for name, declaration in OPTIONS.items() if (dec
 
 def recorded_options(options: RunOptions) -> dict[str, object]:
     """Return the options that run.yaml lists, by name."""
-    return {each.name: getattr(options, each.name) for each in fields(options) if each.metadata["in_record"]}
+    values = {each.name: getattr(options, each.name) for each in fields(options) if each.metadata["in_record"]}
+    return {**values, "figure": options.figure.as_options()}

@@ -14,6 +14,7 @@ from topo_exp.record.pictures import cell_of
 from topo_exp.runner.drawing import PictureOrder
 
 if TYPE_CHECKING:
+    from topo_exp.analysis.figure_style import FigureStyle
     from topo_exp.analysis.result import Result
 
 
@@ -25,10 +26,12 @@ class ResultStore:
     Args:
         directory: Of the run.
         figure_formats: File formats of the pictures, as suffixes.
+        style: Size, resolution and font of the pictures.
     """
 
-    def __init__(self, directory: Path, *, figure_formats: Sequence[str]) -> None:
+    def __init__(self, directory: Path, *, figure_formats: Sequence[str], style: FigureStyle) -> None:
         self._directory = directory
+        self._style = style
         self._formats = tuple(figure_formats)
         self._owners: dict[tuple[str, float, str], str] = {}
 
@@ -71,7 +74,8 @@ class ResultStore:
             paths = tuple(picture_path(self._directory, figure, time, suffix) for suffix in self._formats)
             self._claim("plot file", paths[0].stem, time, name)
             cell = cell_of(paths[0])
-            orders.append(PictureOrder(figure, function, paths, source=f"{name}, time {time:g}", cell=cell))
+            source = f"{name}, time {time:g}"
+            orders.append(PictureOrder(figure, function, paths, source=source, style=self._style, cell=cell))
         return orders
 
     def _claim(self, kind: str, name: str, time: float, analysis: str) -> None:
