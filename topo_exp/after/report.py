@@ -143,9 +143,9 @@ def page_of(found: Collected, *, title: str) -> str:
         constant=[(name, json.dumps(value) if not isinstance(value, str) else value) for name, value in found.constant],
         docs=found.docs,
         # the package's own files, and JSON in which no character can end its element
-        style=Markup(style),  # noqa: S704
-        script=Markup(script),  # noqa: S704
-        data=Markup(_safe_json(data)),  # noqa: S704
+        style=Markup(style),
+        script=Markup(script),
+        data=Markup(_safe_json(data)),
         style_hash=_hash(style),
         script_hash=_hash(script),
     )
@@ -219,7 +219,7 @@ def _heading(found: Collected) -> str:
     """Return the models, and what varies."""
     models = sorted({run.metadata["model"] for run in found.handles.values()})
     varying = [name for name in found.varying if name != "model"]
-    return f"{', '.join(models)}: {' × '.join(varying)}" if varying else ", ".join(models)
+    return f"{', '.join(models)}: {' x '.join(varying)}" if varying else ", ".join(models)
 
 
 def _summary(found: Collected) -> str:

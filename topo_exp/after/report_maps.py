@@ -56,9 +56,9 @@ def find_map(datasets: Mapping[str, xr.Dataset], picture: str) -> tuple[str, str
         for analysis in datasets:
             dataset = datasets[analysis]
             for variable, is_named in ((f"{sheet}_{wanted}", True), (wanted, dataset.attrs.get("sheet") == sheet)):
-                if is_named and variable in dataset and dataset[variable].ndim == 2:
-                    if dataset[variable].dtype.kind in "fiu":
-                        return analysis, variable
+                found = dataset.get(variable) if is_named else None
+                if found is not None and found.ndim == 2 and found.dtype.kind in "fiu":
+                    return analysis, variable
     return None
 
 

@@ -1,7 +1,7 @@
 // Metrics as curves: mean and confidence interval over the runs that agree in all that is drawn apart.
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d3b"];
 const SHOWN = 9;
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [360, 210, 48, 10, 10, 34];
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [360, 210, 48, 20, 10, 34];
 
 function hueOf(run) {
   if (chosen.hue === RUN) return label(run);
