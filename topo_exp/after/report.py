@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,11 +21,13 @@ from topo_exp.about import PROGRAM
 from topo_exp.after.report_maps import maps_of_runs
 from topo_exp.after.report_pictures import PictureSet, encode_pictures
 from topo_exp.after.report_runs import Collected, collect
-from topo_exp.errors import ConfigError, RecordError
+from topo_exp.errors import ConfigError, RecordError, TopoExpError
 from topo_exp.record.files import write_text
-from topo_exp.record.layout import REPORT
-from topo_exp.sweeps.directory import find_sweeps
+from topo_exp.record.layout import REPORT, RUN_YAML
+from topo_exp.sweeps.directory import SweepDirectory, find_sweeps
 from topo_exp.typing import Data
+
+log = logging.getLogger(__name__)
 
 SCRIPTS = ("base.js", "maps.js", "grid.js", "curves.js", "runs.js", "page.js")
 """Parts of the page's JavaScript, in order."""
@@ -63,6 +66,51 @@ def write_report(sweep_directory: Path) -> Path:
         RecordError: The page cannot be written.
     """
     return make_report([sweep_directory]).path
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """The outcome of writing the page of a sweep as a part of other work.
+
+    Attributes:
+        path: Of the page.
+        failure: Why it was not written; empty if it was.
+    """
+
+    path: Path
+    failure: str = ""
+
+    def __str__(self) -> str:
+        """Write it on one line."""
+        if self.failure:
+            return f"{self.path}: not written (got {self.failure}). Write it later: python -m topo_exp report"
+        return f"report: {self.path}"
+
+
+def refresh_report(sweep_directory: Path) -> Refreshed:
+    """Write the page of a sweep as a part of other work, which goes on if that fails.
+
+    Args:
+        sweep_directory: Directory of the sweep.
+    """
+    path = sweep_directory / REPORT
+    try:
+        return Refreshed(write_report(sweep_directory))
+    except Exception as error:  # said by the caller; the runs are complete, and a page can be made at any time
+        log.debug("no page of %s", sweep_directory.name, exc_info=True)
+        return Refreshed(path, next(iter(str(error).splitlines()), type(error).__name__))
+
+
+def is_outdated(sweep_directory: Path) -> bool:
+    """Return True if a sweep should have a page, and a run of it has changed since its page was written."""
+    try:
+        if SweepDirectory.open(sweep_directory).manifest.options.get("report", True) is False:
+            return False
+    except TopoExpError:
+        return False
+    page, runs = sweep_directory / REPORT, list(sweep_directory.glob(f"*/{RUN_YAML}"))
+    written = page.stat().st_mtime_ns if page.is_file() else 0
+    return any(run.stat().st_mtime_ns > written for run in runs)
 
 
 def make_report(paths: Iterable[Path | str] | Path | str, output: Path | None = None) -> Report:
@@ -138,7 +186,7 @@ def page_of(found: Collected, *, title: str) -> str:
         heading=_heading(found),
         summary=_summary(found),
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        program=PROGRAM,
+        program=PROGRAM.rpartition(" ")[2],
         notes=found.notes,
         constant=[(name, json.dumps(value) if not isinstance(value, str) else value) for name, value in found.constant],
         docs=found.docs,
