@@ -23,6 +23,7 @@ COMMANDS = {
     "extend": "Continue finished runs to later analysis times.",
     "verify": "Check that the files of runs are unchanged since the runs ended.",
     "collate": "Make one table of the settings and metrics of many runs.",
+    "report": "Write one page with the maps, curves and settings of many runs.",
     "plot": "Draw a metric of many runs against a setting or over time.",
     "analyse": "Apply analyses to the stored states of finished runs.",
 }

@@ -1,6 +1,7 @@
 """Sweeps that exist already: found for an equal command, opened again from their directories, extended by points."""
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import chdir
 from dataclasses import dataclass, replace
@@ -196,6 +197,13 @@ def _changed(path: Path, found: Sequence[str]) -> ConfigError:
     )
 
 
+def _refresh_page(path: Path) -> None:
+    from topo_exp.after.report import is_outdated, refresh_report
+
+    if is_outdated(path) and (page := refresh_report(path)).failure:
+        print(page, file=sys.stderr, flush=True)  # noqa: T201  for the user who waits
+
+
 def resume_sweep(
     path: Path, given: Mapping[str, object] | None = None, *, force: bool, trust: bool, skips_failed: bool
 ) -> str:
@@ -222,6 +230,7 @@ def resume_sweep(
         for run in find_runs([path]):
             if not is_leased(run):
                 delete_leftovers(run)  # of a kill between the last status and the end of a run
+        _refresh_page(path)
         return "nothing to resume"
     recorded = {name: value for name, value in manifest.options.items() if name in SWEEP_OPTIONS}
     options = read_sweep_options({**recorded, **(given or {})})

@@ -1,5 +1,6 @@
 """Carry out the points of a sweep: in processes on this machine, or as the job of another launcher."""
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -73,7 +74,19 @@ def run_locally(
     )
     is_shown = any(point.options.tracking == "mlflow" for point in points)
     with shown_in_mlflow(directory.path, runs=len(points)) if is_shown else nullcontext():
-        return require_success(launcher.run())
+        ends = launcher.run()
+        if options.report:
+            _write_page(directory, is_silent=not any(point.options.progress for point in points))
+        return require_success(ends)
+
+
+def _write_page(directory: SweepDirectory, *, is_silent: bool) -> None:
+    """Write the page of a sweep, before MLflow is shown its last state; say where it is, or why there is none."""
+    from topo_exp.after.report import refresh_report
+
+    page = refresh_report(directory.path)
+    if page.failure or not is_silent:
+        print(page, file=sys.stderr, flush=True)  # noqa: T201  for the user who waits for the sweep
 
 
 def local_jobs(composer: PointComposer, directory: SweepDirectory, *, force: bool = False) -> list[Job]:

@@ -41,6 +41,10 @@ SWEEP_OPTIONS: Mapping[str, param.Parameter] = {
         doc="Continue the unfinished sweep of the same command, if there is one in output_dir; "
         "false starts another sweep.",
     ),
+    "report": param.Boolean(
+        default=True,
+        doc="Write report.html into the sweep's directory at its end: maps, curves and settings of all runs.",
+    ),
 }
 """Declarations by name. A single run ignores them."""
 
@@ -56,6 +60,7 @@ class SweepOptions:
         budget: Wall time in `hours` and disk space in `gb` that it may need; what is absent has no limit.
         review: Whether to show the plan and ask before it starts.
         join: Whether an unfinished sweep of the same command is continued.
+        report: Whether the page of the sweep is written at its end.
     """
 
     n_jobs: int | None = None
@@ -64,6 +69,7 @@ class SweepOptions:
     budget: Mapping[str, float] = field(default_factory=dict)
     review: bool = False
     join: bool = True
+    report: bool = True
 
     def __post_init__(self) -> None:
         """Check `on_error`, whose values are a pattern, and `budget`.
