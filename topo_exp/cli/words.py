@@ -25,6 +25,7 @@ COMMANDS = {
     "collate": "Make one table of the settings and metrics of many runs.",
     "report": "Write one page with the maps, curves and settings of many runs.",
     "plot": "Draw a metric of many runs against a setting or over time.",
+    "archive": "Pack runs and sweeps into one file, or unpack such a file.",
     "analyse": "Apply analyses to the stored states of finished runs.",
 }
 """The commands beside running; the module `topo_exp.cli.NAME` has a click command for each."""
