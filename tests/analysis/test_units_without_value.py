@@ -266,12 +266,12 @@ def test_quality_counts_all_units_where_it_is_asked_to():
     expected = quality(filled, np.ones((N, N)), X, Y)
     silent = quality(filled, np.where(HOLE, 0.0, 1.0), X, Y, units="all")
     for name in ("pinwheels", "pinwheels_by_winding", "orientation_bias", "hypercolumn_distance", "pinwheel_density"):
-        assert silent[name] == pytest.approx(expected[name]), name
+        assert silent[name] == pytest.approx(expected[name], rel=1e-4), name  # the spectrum is fitted iteratively
     assert silent["pinwheels"] > 0
     assert silent["responding_fraction"] == pytest.approx(1 - HOLE.mean())
     assert silent["map_selectivity_mean"] == pytest.approx(1 - HOLE.mean())
     for name in ("hypercolumn_distance_2013", "pinwheel_density_2013", "pinwheel_quality_2013"):
-        assert masked(HOLE)[name] == pytest.approx(expected[name], nan_ok=True), name
+        assert masked(HOLE)[name] == pytest.approx(expected[name], rel=1e-4, nan_ok=True), name
     with pytest.raises(ParameterError, match="'responding' or 'all'"):
         quality(STRIPES, STRIPES, X, Y, units="some")
 

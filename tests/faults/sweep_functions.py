@@ -1,6 +1,8 @@
 """Functions for runs of a sweep, named on its command line by this file."""
 
+import os
 import time
+from pathlib import Path
 
 from topo_exp.analysis.result import Result
 
@@ -11,7 +13,8 @@ def measure(sim):
 
 
 def wait(sim):
-    """Wait until the process is killed: signals are handled later."""
+    """Wait until the process is killed, and ignore everything else; a file says that it has begun."""
+    Path(os.environ["TOPO_EXP_OUTPUT"], "waiting").touch()
     until = time.monotonic() + 1000
     while time.monotonic() < until:
         try:

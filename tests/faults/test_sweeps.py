@@ -124,7 +124,7 @@ def test_a_second_signal_stops_a_sweep_at_once(tmp_path: Path) -> None:
         [*WORDS[:2], "times=[0,100]", "analysis=[]", "tracking=none", f"before=[{FUNCTIONS}:wait]", "n_jobs=1"],
         tmp_path,
     )
-    wait_until(lambda: bool(list(tmp_path.glob("*/*/run.yaml"))), 60)
+    wait_until((tmp_path / "waiting").exists, 60)
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)

@@ -14,6 +14,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from topo_exp.cli.launchers import PLUGIN_MODULE, JobLauncher, Slurm, refuse_jobs
 from topo_exp.compose.composition import compose_point, directory_flags, group_test, plain_mapping
 from topo_exp.compose.joining import choose_sweep
 from topo_exp.compose.launching import PRELOAD, run_locally
@@ -30,9 +31,6 @@ from topo_exp.sweeps.forkserver import Workers
 from topo_exp.sweeps.options import SWEEP_OPTIONS, SweepOptions
 from topo_exp.sweeps.plan import Plan
 
-PLUGIN_MODULE = "hydra_plugins.topo_exp"
-"""Module in which Hydra finds this sweeper; Hydra accepts only modules below `hydra_plugins`."""
-
 
 def register_sweeper() -> None:
     """Register the sweeper with Hydra in this process; a second call changes nothing.
@@ -44,7 +42,7 @@ def register_sweeper() -> None:
     package, _, name = PLUGIN_MODULE.partition(".")
     module = sys.modules.setdefault(PLUGIN_MODULE, ModuleType(PLUGIN_MODULE))
     setattr(sys.modules.setdefault(package, ModuleType(package)), name, module)
-    for plugin in (Points, Local):
+    for plugin in (Points, Local, Slurm):
         setattr(module, plugin.__name__, plugin)
         plugins.register(plugin)
 
@@ -58,15 +56,8 @@ class Local(Launcher):
         """Receive Hydra's objects, which are not needed."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Refuse the jobs of another sweeper.
-
-        Raises:
-            ConfigError: Always.
-        """
-        raise ConfigError(
-            "hydra/launcher: local must be used with hydra/sweeper=points (got another sweeper). "
-            "Choose hydra/launcher=basic with it."
-        )
+        """Refuse the jobs of another sweeper."""
+        refuse_jobs("local")
 
 
 class Points(Sweeper):
@@ -113,6 +104,8 @@ class Points(Sweeper):
         """
         assert self.launcher is not None
         workers = Workers(PRELOAD) if isinstance(self.launcher, Local) else None  # loads while the points are checked
+        if isinstance(self.launcher, JobLauncher):
+            self.launcher.check()
         options = self.options()
         composer = self.composer(arguments)
         checked = composer.check()
@@ -126,6 +119,9 @@ class Points(Sweeper):
             retries = chosen.retries_failed
             text = run_locally(composer, checked, directory, options, workers, retries_failed=retries)
             print(text, file=sys.stderr)
+            return []
+        if isinstance(self.launcher, JobLauncher):
+            self.launcher.launch_points(composer, directory, options)
             return []
         batch = [composer.job_words(point, directory.path) for point in composer.space]
         # `return_value` raises any exception of a job other than the errors that an Outcome describes

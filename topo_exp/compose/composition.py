@@ -36,8 +36,8 @@ VERSION_BASE = "1.3"
 CONFIG_NAME = "config"
 SWEEPER = "hydra_plugins.topo_exp.Points"
 """The sweeper of this program; others do not report failed runs."""
-LOCAL_LAUNCHER = "hydra_plugins.topo_exp.Local"
-"""The launcher of this program, which is registered with Hydra only where sweeps are run by a command."""
+OWN_LAUNCHERS = frozenset(f"hydra_plugins.topo_exp.{name}" for name in ("Local", "Slurm", "Dask"))
+"""The launchers of this program, which are registered with Hydra only where sweeps are run by a command."""
 ADDED_BY_SWEEP = HIDDEN_OPTIONS
 """Settings that a multirun adds to each of its runs; they are no part of a command that repeats the run."""
 
@@ -254,7 +254,7 @@ def _check_hydra(composed: DictConfig) -> None:
         raise ConfigError(f"hydra/sweeper: must be points (got {target!r}). Leave it out.")
     launchers = {f"{cls.__module__}.{cls.__name__}" for cls in Plugins.instance().discover(Launcher)}
     target = node.launcher.get("_target_") if node.launcher is not None else None
-    if target not in {*launchers, LOCAL_LAUNCHER}:
+    if target not in {*launchers, *OWN_LAUNCHERS}:
         raise ConfigError(
             f"hydra.launcher: must be an installed launcher (got {target!r}). Choose one by name, hydra/launcher=basic."
         )

@@ -100,12 +100,17 @@ def local_jobs(composer: PointComposer, directory: SweepDirectory, *, force: boo
 
     def job(point: Point) -> Job:
         def make_task(lease: Lease) -> Task:
-            settings, previous = composer.settings(point, directory.path), previous_run(directory, lease)
-            return partial(_task, settings, lease, previous, force)
+            settings = composer.settings(point, directory.path)
+            return point_task(settings, lease, previous_run(directory, lease), force=force)
 
         return Job(point.key, composer.space.label(point), make_task)
 
     return [job(point) for point in composer.space]
+
+
+def point_task(settings: Settings, lease: Lease, previous: Path | None, *, force: bool = False) -> Task:
+    """Return the task of a worker that carries out a point; the arguments are those of `run_point`."""
+    return partial(_task, settings, lease, previous, force)
 
 
 def _task(

@@ -3,6 +3,8 @@
 Only the process from which the runs of a sweep are forked imports it, so that each run starts with all of it in memory.
 """
 
+import signal
+
 import topo_exp.compose.points
 import topo_exp.runner.run
 import topo_exp.sweeps.worker
@@ -13,5 +15,9 @@ from topo_exp.runner.provenance import installed_packages
 
 for read_once in (kernels, installed_packages, installed_versions, package_checksums):
     read_once()
+
+# A batch system sends SIGTERM to all processes of a job. This one must outlive the runs that it has forked, to report
+# their ends; it ends with the process that started it. `worker.work` undoes this in each run.
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 __all__ = ["Simulation", "kernels", "topo_exp"]

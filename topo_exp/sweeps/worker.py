@@ -45,6 +45,7 @@ def work(connection: Connection, task: Task, output: Path, environment: Mapping[
         environment: Of the supervisor; that of this process is older.
     """
     os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the process from which this one was forked ignores it
     os.environ.clear()
     os.environ.update(environment)
     _print_to(output)
