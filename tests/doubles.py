@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from topo_exp.analysis.result import Result
 from topo_exp.record.handle import RunHandle
 from topo_exp.runner.run import execute
@@ -43,3 +45,8 @@ def ended(processes: Sequence[subprocess.Popen[str]], timeout: float = 120) -> l
         output, errors = process.communicate(timeout=timeout)
         outcomes.append((process.returncode, output, errors))
     return outcomes
+
+
+def slow(*cases):
+    """Return cases of a parametrised test that only `-m slow` runs: repetitions of what another case shows."""
+    return [pytest.param(case, marks=pytest.mark.slow) for case in cases]

@@ -90,7 +90,8 @@ def test_a_documented_command_is_accepted(
     program_of_a_reader: Callable[..., Outcome], document: str, command: str
 ) -> None:
     """Each command of the documents passes all checks that come before a run; of a sweep, its first and last run."""
-    words = [word for word in shlex.split(command) if not word.startswith("hydra/launcher=")]  # needs its plugin
+    launcher = ("hydra/launcher=", "hydra.launcher.")  # needs its plugin, or Slurm
+    words = [word for word in shlex.split(command) if not word.startswith(launcher)]
     if words and "=" not in words[0] and not words[0].startswith("-"):  # a command beside running, on a directory
         assert program_of_a_reader(words[0], "--help").code == 0
         if words[0] in ("collate", "plot"):  # their words are no settings of a run

@@ -14,6 +14,7 @@ import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
 from tests.cli.conftest import QUICK, Outcome, runs
+from tests.doubles import slow
 from topo_exp.compose.loading import load_model
 
 Program = Callable[..., Outcome]
@@ -98,7 +99,7 @@ def test_one_failing_run_of_a_sweep_does_not_stop_the_others(program: Program, t
     assert outcome.out.count("done: ") == 2
 
 
-@pytest.mark.parametrize("path", ["mine.py", "./mine.py", "{here}/mine.py", "{here}/a b (c).py"])
+@pytest.mark.parametrize("path", ["mine.py", "{here}/a b (c).py", *slow("./mine.py", "{here}/mine.py")])
 def test_a_users_model_runs_by_its_path(program: Program, tmp_path: Path, path: str) -> None:
     """Relative, absolute, with blanks and parentheses: its parameters stand on the command line."""
     (tmp_path / "a b (c).py").write_text((tmp_path / "mine.py").read_text())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles import ROOT
+from tests.doubles import ROOT, slow
 from tests.faults.twins import assert_same_bits
 from tests.faults.worker import TIMES, described, started_or_continued
 from topo_exp.record.handle import load_run
@@ -44,7 +44,7 @@ def finish(process: subprocess.Popen[str]) -> int:
     return process.returncode
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *slow(2, 3)])
 def test_kills_while_files_are_written_change_no_bit(tmp_path, twin, seed):
     """Killed before random changes on the disk, again and again, a run ends with the bits of its twin."""
     draw = random.Random(seed)
@@ -57,7 +57,7 @@ def test_kills_while_files_are_written_change_no_bit(tmp_path, twin, seed):
     assert_same_bits(tmp_path / "run", twin)
 
 
-@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize("seed", [11, *slow(12)])
 def test_kills_at_random_instants_change_no_bit(tmp_path, twin, seed):
     """Killed at random times, a run ends with the bits of its twin, and loses no time that was recorded."""
     draw = random.Random(seed)
@@ -79,7 +79,7 @@ def test_kills_at_random_instants_change_no_bit(tmp_path, twin, seed):
     assert_same_bits(tmp_path / "run", twin)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGXCPU])
+@pytest.mark.parametrize("number", [signal.SIGTERM, *slow(signal.SIGUSR1, signal.SIGXCPU)])
 def test_a_signal_leaves_a_restart_point_within_seconds(tmp_path, twin, number):
     """A stopped run says killed, where it stands, and continues from there with the same bits."""
     process = worker(tmp_path)
@@ -109,7 +109,7 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("damaged", [1, 2])
+@pytest.mark.parametrize("damaged", [1, *slow(2)])
 def test_a_damaged_restart_point_is_not_used(tmp_path, twin, damaged):
     """The restart point before a damaged one is used, and the beginning of the run if there is none."""
     process = worker(tmp_path)

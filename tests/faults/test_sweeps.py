@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_runs import ROOT, wait_until
+from tests.doubles import slow
 from tests.faults.twins import assert_same_bits
 from topo_exp.record.run_yaml import read_record
 from topo_exp.sweeps.directory import SweepDirectory, find_sweeps
@@ -77,7 +78,7 @@ def assert_equal_sweeps(output: Path, twin: dict[str, Path]) -> None:
         assert_same_bits(directory, twin[name])
 
 
-@pytest.mark.parametrize("again", ["command", "resume"])
+@pytest.mark.parametrize("again", ["command", *slow("resume")])
 def test_a_killed_sweep_is_finished_by_the_same_command_or_by_resume(
     tmp_path: Path, twin: dict[str, Path], again: str
 ) -> None:
@@ -105,7 +106,7 @@ def with_kill(pid: int) -> None:
         return
 
 
-@pytest.mark.parametrize("trial", [0, *(pytest.param(i, marks=pytest.mark.slow) for i in range(1, 20))])
+@pytest.mark.parametrize("trial", [0, *slow(*range(1, 20))])
 def test_two_shells_share_a_sweep_and_one_of_them_is_killed(tmp_path: Path, twin: dict[str, Path], trial: int) -> None:
     """Of two equal commands one joins the other; if one is killed, the other does each point that is left, once."""
     first, second = launch(tmp_path, "n_jobs=1"), launch(tmp_path, "n_jobs=1")

@@ -11,12 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from topo_exp.about import PROGRAM
 from topo_exp.compose.points import PointComposer
-from topo_exp.compose.schema import checked
 from topo_exp.compose.shell import quoted
-from topo_exp.compose.stored import store_points
+from topo_exp.compose.stored import read_slurm_options, store_points
 from topo_exp.errors import ConfigError
 from topo_exp.sweeps.directory import SweepDirectory
-from topo_exp.sweeps.launch.slurm import SLURM_OPTIONS, SlurmOptions, require_slurm, submit
+from topo_exp.sweeps.launch.slurm import require_slurm, submit
 from topo_exp.sweeps.options import SweepOptions
 
 PLUGIN_MODULE = "hydra_plugins.topo_exp"
@@ -74,7 +73,7 @@ class Slurm(JobLauncher):
 
     def __init__(self, **settings: object) -> None:
         """Check the settings."""
-        self.settings = SlurmOptions(**checked(SLURM_OPTIONS, _plain(settings, ("time", "mem")), where="slurm"))
+        self.settings = read_slurm_options(_plain(settings, ("time", "mem")))
 
     def check(self) -> None:
         """Raise if Slurm is not there."""

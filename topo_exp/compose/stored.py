@@ -13,10 +13,12 @@ from pathlib import Path
 from topo_exp.compose.bridge import Settings
 from topo_exp.compose.launching import point_task, previous_run
 from topo_exp.compose.points import PointComposer, read_sweep_options
+from topo_exp.compose.schema import checked
 from topo_exp.compose.snapshot import CodeSnapshot
 from topo_exp.errors import ConfigError
 from topo_exp.record.checked import read_checked, write_checked
 from topo_exp.sweeps.directory import SweepDirectory
+from topo_exp.sweeps.launch.slurm import SLURM_OPTIONS, SlurmOptions
 from topo_exp.sweeps.ledger import Lease
 from topo_exp.sweeps.local import Job
 from topo_exp.sweeps.options import SWEEP_OPTIONS, SweepOptions
@@ -90,6 +92,16 @@ def stored_options(sweep: SweepDirectory, *, jobs: int) -> SweepOptions:
     """
     given = {name: value for name, value in sweep.manifest.options.items() if name in SWEEP_OPTIONS}
     return replace(read_sweep_options(given), n_jobs=jobs)
+
+
+def read_slurm_options(given: Mapping[str, object]) -> SlurmOptions:
+    """Check the settings of the launcher `slurm`.
+
+    Raises:
+        ParameterError: A value is of the wrong kind or outside its bounds.
+        UnknownNameError: There is no such setting.
+    """
+    return SlurmOptions(**checked(SLURM_OPTIONS, given, where="slurm"))
 
 
 def stored_tracking(sweep: SweepDirectory) -> str:
