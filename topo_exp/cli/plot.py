@@ -50,7 +50,7 @@ def command(words: Sequence[str], query: str | None, output: Path | None) -> Non
 
 
 def _read(words: Sequence[str]) -> tuple[list[Path], dict[str, object], dict[str, object]]:
-    """Tell paths, settings, and options of the style apart.
+    """Separate paths, settings and options of the style.
 
     Raises:
         ConfigError, UnknownNameError: A word is none of these.

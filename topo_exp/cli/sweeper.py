@@ -197,7 +197,7 @@ def review_sweep(plan: Plan, options: SweepOptions) -> None:
         options: Of the sweep.
 
     Raises:
-        ConfigError: The budget is too small, nobody can be asked, or the answer is no.
+        ConfigError: The budget is too small, there is no terminal to ask on, or the answer is no.
     """
     print("\n".join(plan.lines()), file=sys.stderr, flush=True)
     plan.require_within(options.budget)

@@ -19,7 +19,7 @@ COMMANDS = {
     "ui": "Open MLflow's pages in a browser, on this machine only.",
     "status": "Show how far sweeps have come, from their directories alone.",
     "work": "Run free points of a sweep, as a job of a batch system.",
-    "plan": "Show what a sweep would do, and estimate its time, memory and disk space.",
+    "plan": "Show the runs of a sweep, and estimate their time, memory and disk space.",
     "resume": "Continue runs and sweeps that are not done, from their last restart points.",
     "extend": "Continue finished runs to later analysis times.",
     "verify": "Check that the files of runs are unchanged since the runs ended.",

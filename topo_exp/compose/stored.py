@@ -1,6 +1,6 @@
 """The settings of the points of a sweep, stored in its directory, so that jobs on other machines can run them.
 
-    settings/KEY.json    what the run of one point is: plain data, with a checksum
+    settings/KEY.json    the settings of one point: plain data, with a checksum
     code/                copies of the program and of the user's own files, see `snapshot`
 
 A job reads its points from there. It composes nothing, so that configuration files and code may change while it waits.

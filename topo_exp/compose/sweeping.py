@@ -120,7 +120,7 @@ class PlannedSweep:
         return [each.directory_name for each in self._checked]
 
     def plan(self) -> Plan:
-        """Estimate what the sweep costs, from brief trials of each kind of run; `print` shows it by its `lines`."""
+        """Estimate the cost of the sweep from brief trials of each kind of run; its `lines` are the text to print."""
         return make_plan(self._composer, self._checked, self._options)
 
     def run(self) -> StartedSweep:

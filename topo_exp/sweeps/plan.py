@@ -1,4 +1,4 @@
-"""A sweep before it starts: how many runs, which settings, which names, and an estimate of what they cost."""
+"""A sweep before it starts: how many runs, which settings, which names, and an estimate of their cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LISTED_NAMES = 20
 
 @dataclass(frozen=True)
 class Cost:
-    """Estimate of what one run costs.
+    """Estimate of the cost of one run.
 
     Attributes:
         main: CPU seconds of its process.
@@ -32,7 +32,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sweep will do.
+    """The runs of a sweep that is about to start, and their cost.
 
     Attributes:
         varying: Settings that vary, with their values.

@@ -44,7 +44,7 @@ def work_on(
         jobs: All of its points, in order.
         options: Of the sweep, with the number of points at a time in this job.
         workers: Starts the processes.
-        share: What the job takes.
+        share: The points that the job may take.
 
     Returns:
         How the points that were run in this job have ended.
@@ -107,7 +107,7 @@ def program(sweep: Path, *, python: str, jobs: int, share: Share) -> list[str]:
         sweep: Directory of the sweep.
         python: The interpreter.
         jobs: Points at a time.
-        share: What the job takes.
+        share: The points that the job may take.
     """
     words = [python, "-P", "-u", "-m", "topo_exp", "work", str(sweep), f"--jobs={jobs}"]
     if share.limit is not None:
