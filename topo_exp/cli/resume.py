@@ -33,7 +33,7 @@ def command(words: Sequence[str], force: bool, trust: bool) -> int:
     """Continue the runs and sweeps at or below the paths among WORDS that are not done.
 
     A run continues from its last restart point, and has the same results, to the last bit, as one without a break.
-    Finished runs are skipped. Of a sweep, all other points run, as many runs at a time as the sweep's own options say, or
+    Finished runs are skipped. Of a sweep, all other points run, as many at a time as the sweep's own options say, or
     n_jobs=..., timeout=..., on_error=... among WORDS. failed=skip leaves failed runs as they are.
 
     A run or sweep is refused if its code or the versions of its libraries have changed, unless --force is given.

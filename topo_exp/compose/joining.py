@@ -201,7 +201,7 @@ def _refresh_page(path: Path) -> None:
     from topo_exp.after.report import is_outdated, refresh_report
 
     if is_outdated(path) and (page := refresh_report(path)).failure:
-        print(page, file=sys.stderr, flush=True)  # noqa: T201  for the user who waits
+        sys.stderr.write(f"{page}\n")
 
 
 def resume_sweep(

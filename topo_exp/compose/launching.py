@@ -86,7 +86,7 @@ def _write_page(directory: SweepDirectory, *, is_silent: bool) -> None:
 
     page = refresh_report(directory.path)
     if page.failure or not is_silent:
-        print(page, file=sys.stderr, flush=True)  # noqa: T201  for the user who waits for the sweep
+        sys.stderr.write(f"{page}\n")
 
 
 def local_jobs(composer: PointComposer, directory: SweepDirectory, *, force: bool = False) -> list[Job]:

@@ -179,7 +179,7 @@ class PointComposer:
         return [self._checked(point) for point in self.space]
 
     def configurations(self) -> dict[str, Value]:
-        """Return a checksum of the configuration that each choice of files gives, for those composed so far, by words."""
+        """Return a checksum of the configuration of each choice of files that was composed so far, by its words."""
         found: dict[str, Value] = {}
         for words, composition in self._compositions.items():
             task = OmegaConf.to_container(composition.task, resolve=False)
