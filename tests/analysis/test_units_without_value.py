@@ -156,7 +156,7 @@ def test_measured_numbers_leave_silent_units_out():
 def test_tuning_leaves_silent_units_out(measure):
     """Every number and every mean curve of tuning is that of the units that respond."""
     found, without = measure(half_silent()), measure(other_half())
-    assert found.metrics == pytest.approx(without.metrics, nan_ok=True)
+    assert found.metrics == pytest.approx(without.metrics, rel=1e-4, nan_ok=True)
     assert np.isfinite(list(found.metrics.values())).any()
     for name, picture in without.figures.items():
         for shown, expected in zip(found.figures[name].args[1:], picture.args[1:], strict=True):
@@ -298,7 +298,7 @@ def test_quality_of_a_recorded_map_follows_its_responses(fill):
     counted = orientation_quality({"orientation_map": recorded}, units="all")
     assert counted.metrics["V1/pinwheels"] == counted.maps.sizes["pinwheel"] > 0
     followed = orientation_quality({"orientation_map": recorded.assign_attrs(units_counted="all")})
-    assert followed.metrics == pytest.approx(counted.metrics, nan_ok=True)
+    assert followed.metrics == pytest.approx(counted.metrics, rel=1e-4, nan_ok=True)  # the spectrum is fitted
 
 
 def test_histograms_are_of_units_with_a_value():

@@ -35,7 +35,7 @@ DENSITIES = (3, 4, 5, 6)
 STEPS = ("0", "1", "2")
 """The steps of MLflow at the times 0, 1 and 2."""
 VIEWS = ("maps over time", "development", "table")
-WIDTH, HEIGHT = 1500, 2400
+WIDTH, HEIGHT = 1500, 3200
 """Of the window, in pixels: the first sections of charts fit, and no more, for each costs time."""
 PATIENCE = 60.0
 """Seconds to wait for something to appear."""
@@ -194,8 +194,9 @@ def test_the_addresses_of_saved_views_are_printed_first(served: tuple[str, dict[
     address, titles = served
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", address)
     assert list(titles)[:3] == [f"tiny, {view}" for view in VIEWS]
-    assert [title.rpartition(": ")[2] for title in list(titles)[3:]] == list(VIEWS)
-    assert all(re.match(r"tiny, sweep \w+: ", title) for title in list(titles)[3:])
+    assert [title.rpartition(": ")[2] for title in list(titles)[3:6]] == list(VIEWS)
+    assert all(re.match(r"tiny, sweep \w+: ", title) for title in list(titles)[3:6])
+    assert re.match(r"tiny, page of the sweep \w+", list(titles)[6])
     assert all(page.startswith(f"{address}/#/experiments/") for page in titles.values())
 
 
@@ -234,6 +235,24 @@ def test_four_maps_over_time_are_on_one_screen_without_a_click(
     browser.set_window_size(WIDTH, HEIGHT)
 
 
+def test_the_page_of_the_sweep_is_shown_inside_mlflow(
+    browser: Any, served: tuple[str, dict[str, str]], tmp_path: Path
+) -> None:
+    """From the printed address, without a click, the page shows a map of each run and one slider over time."""
+    browser.get("about:blank")
+    browser.set_window_size(1600, 900)
+    browser.get(list(served[1].values())[6])
+    frame = eventually(browser, lambda: next(iter(find(browser, "iframe.mlflow-html-iframe")), None), "the page")
+    browser.switch_to.frame(frame)
+    maps = "#grid img, #grid canvas"
+    eventually(browser, lambda: len(find(browser, maps)) >= len(DENSITIES), "a map of each run")
+    assert find(browser, "input[type=range]")[0].is_displayed()
+    browser.switch_to.default_content()
+    browser.save_screenshot(tmp_path / "page.png")
+    browser.get("about:blank")
+    browser.set_window_size(WIDTH, HEIGHT)
+
+
 def test_runs_are_listed_with_what_was_varied(
     browser: Any, served: tuple[str, dict[str, str]], runs: list[Any], tmp_path: Path
 ) -> None:
@@ -251,10 +270,10 @@ def test_runs_are_listed_with_what_was_varied(
         "cortex_density among the columns",
     )
     find(choice, "[class*=tree-checkbox]")[0].click()
-    cells = "[role=gridcell][col-id*=cortex_density]"
+    cells, shown = "[role=gridcell][col-id*=cortex_density]", {str(density) for density in DENSITIES}
     eventually(
         browser,
-        lambda: sorted(cell.text for cell in find(browser, cells)) == [str(density) for density in DENSITIES],
+        lambda: sorted({cell.text for cell in find(browser, cells)} & shown) == sorted(shown),
         "values of cortex_density",
     )
     browser.save_screenshot(tmp_path / "table.png")

@@ -84,7 +84,7 @@ def write_views(client: MlflowClient, experiment: str, sweep: str | None) -> Non
         experiment: Its id in MLflow.
         sweep: Id of the sweep; None for all runs of the experiment.
     """
-    chosen = f"tags.`{SWEEP}` = '{sweep}'" if sweep else ""
+    chosen = f"tags.`{SWEEP}` = '{sweep}'" if sweep else f"tags.`{ID}` != ''"  # runs, not the entries of sweeps
     found = client.search_runs([experiment], chosen, max_results=READ_RUNS, order_by=["attributes.start_time DESC"])
     runs = [run for run in found if ID in run.data.tags]
     if not runs:

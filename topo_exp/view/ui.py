@@ -13,12 +13,12 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
 from topo_exp.errors import ParameterError, RecordError
 from topo_exp.record.files import file_lock
@@ -27,6 +27,7 @@ from topo_exp.view.database import prepare_database, require_database
 from topo_exp.view.saved import ViewLink, links_of
 from topo_exp.view.server import STOP_SECONDS
 from topo_exp.view.store import Store, prepare_environment, store_of
+from topo_exp.view.sweep_entry import HAS_PAGE
 
 LOOPBACK = "127.0.0.1"
 LARGEST_PORT = 65535
@@ -128,13 +129,7 @@ def pages(server: str) -> list[Page]:
         The pages; none if the server does not list experiments.
     """
     question = f"{server}/api/2.0/mlflow/experiments/search?max_results={LISTED}&order_by=last_update_time%20DESC"
-    proxies = [urllib.request.ProxyHandler({})] if LOOPBACK in server else []
-    opener = urllib.request.build_opener(*proxies)
-    try:
-        with opener.open(question, timeout=START_SECONDS) as answer:
-            found = json.load(answer).get("experiments", [])
-    except (OSError, ValueError):
-        return []  # only the address of the server is known then
+    found = _asked(server, question).get("experiments", [])
     listed: list[Page] = []
     for experiment in found:
         if experiment["experiment_id"] == "0":  # MLflow's own, and empty
@@ -148,7 +143,37 @@ def pages(server: str) -> list[Page]:
         if not links:
             address = f"{server}/#/experiments/{number}/runs?workflowType=machine_learning&compareRunsMode=CHART"
             listed.append(Page(name, address))
+        listed += _sweep_pages(server, name, number)
     return listed
+
+
+def _sweep_pages(server: str, experiment: str, number: str) -> list[Page]:
+    """Return the pages of the latest sweeps of an experiment, which MLflow keeps as artifacts of their entries."""
+    wanted = {
+        "experiment_ids": [number],
+        "filter": f"tags.`{HAS_PAGE}` != ''",
+        "max_results": LISTED_SWEEPS,
+        "order_by": ["attributes.start_time DESC"],
+    }
+    found = _asked(server, f"{server}/api/2.0/mlflow/runs/search", wanted).get("runs", [])
+    listed = []
+    for run in found:
+        info, tags = run["info"], {tag["key"]: tag["value"] for tag in run["data"].get("tags", [])}
+        address = f"{server}/#/experiments/{number}/runs/{info['run_id']}/artifacts/{tags[HAS_PAGE]}"
+        listed.append(Page(f"{experiment}, page of the {info['run_name'].replace(' · ', ' ')}", address))
+    return listed
+
+
+def _asked(server: str, address: str, data: Mapping[str, object] | None = None) -> dict[str, Any]:
+    """Return a server's answer; an empty one if it does not answer: only its own address is known then."""
+    proxies = [urllib.request.ProxyHandler({})] if LOOPBACK in server else []
+    body = None if data is None else json.dumps(data).encode()
+    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.build_opener(*proxies).open(request, timeout=START_SECONDS) as answer:
+            return dict(json.load(answer))
+    except (OSError, ValueError):
+        return {}
 
 
 def _latest_sweeps(links: Sequence[ViewLink]) -> list[ViewLink]:

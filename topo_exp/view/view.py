@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 
 from topo_exp.errors import RecordError
 from topo_exp.record.files import file_lock
-from topo_exp.record.layout import METRICS, NETWORK, RUN_LOG, RUN_YAML
+from topo_exp.record.layout import METRICS, NETWORK, REPORT, RUN_LOG, RUN_YAML
 from topo_exp.record.metrics import MetricRow
 from topo_exp.record.pictures import picture_name
 from topo_exp.record.run_yaml import RunData, actual_status, milliseconds, read_record
 from topo_exp.view import entries, images, saved
 from topo_exp.view.database import prepare_database
 from topo_exp.view.store import Store
-from topo_exp.view.sweep_entry import SWEEP_ENTRY, SweepEntry
+from topo_exp.view.sweep_entry import HAS_PAGE, SWEEP_ENTRY, SweepEntry
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -146,13 +146,19 @@ class MlflowView:
         client, experiment = self.client, self._experiment(sweep.experiment)
         with file_lock(self._store.lock):
             found = client.search_runs([experiment], f"tags.`{SWEEP_ENTRY}` = '{sweep.id}'", max_results=1)
-            run = found[0] if found else client.create_run(experiment, run_name=sweep.name, tags=sweep.tags)
+            run = (
+                found[0]
+                if found
+                else client.create_run(experiment, start_time=sweep.started, run_name=sweep.name, tags=sweep.tags)
+            )
         for name, value in sweep.parameters.items():
             if name not in run.data.params:
                 client.log_param(run.info.run_id, name, value)
         files = self._repository(run)
         for path in sweep.files:
             files.log_artifact(str(path))
+            if path.name == REPORT and HAS_PAGE not in run.data.tags:
+                client.set_tag(run.info.run_id, HAS_PAGE, REPORT)
         wanted = "FINISHED" if sweep.is_over else "RUNNING"
         if run.info.status != wanted:
             client.update_run(run.info.run_id, status=wanted)
