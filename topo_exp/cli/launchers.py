@@ -1,4 +1,4 @@
-"""Launchers for Hydra's configuration that pass a sweep to other machines: `hydra/launcher=slurm` and `=dask`."""
+"""Launchers for Hydra's configuration that pass a sweep to other machines: `hydra/launcher=slurm`."""
 
 import sys
 from collections.abc import Mapping, Sequence

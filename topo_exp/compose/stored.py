@@ -77,8 +77,8 @@ def stored_jobs(sweep: SweepDirectory) -> list[Job]:
     jobs = [_job(sweep, point) for point in space if _path(sweep, point.key).exists()]
     if len(space) and not jobs:
         raise ConfigError(
-            f"{sweep.path.name}: must have been launched by slurm or dask (got no folder {SETTINGS}). "
-            "Give the command of the sweep again, which is in sweep.yaml, with hydra/launcher=slurm or dask."
+            f"{sweep.path.name}: must have been launched by slurm (got no folder {SETTINGS}). "
+            "Give the command of the sweep again, which is in sweep.yaml, with hydra/launcher=slurm."
         )
     return jobs
 
