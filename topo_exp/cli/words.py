@@ -27,6 +27,7 @@ COMMANDS = {
     "report": "Write one page with the maps, curves and settings of many runs.",
     "plot": "Draw a metric of many runs against a setting or over time.",
     "archive": "Pack runs and sweeps into one file, or unpack such a file.",
+    "prune": "List or delete files of runs that are no longer needed.",
     "analyse": "Apply analyses to the stored states of finished runs.",
 }
 """The commands beside running; the module `topo_exp.cli.NAME` has a click command for each."""

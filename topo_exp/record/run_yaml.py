@@ -124,6 +124,8 @@ class LaterEntries(TypedDict, total=False):
     """Time of the simulation at which a signal stopped the run."""
     checksums: str
     """Checksum of the table SHA256SUMS."""
+    pruned: list[str]
+    """Files that were deleted later to free space."""
     analysed_later: list[AnalysedLater]
 
 
