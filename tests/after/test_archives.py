@@ -26,7 +26,7 @@ def crafted(path: Path, members: list[tuple[tarfile.TarInfo, bytes]], listed: di
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for info, content in [(tarfile.TarInfo("archive.json"), text), *members]:
-            info.size = len(content) if info.isreg() else 0
+            info.size = len(content) if info.isreg() or content else 0
             tar.addfile(info, io.BytesIO(content))
     path.write_bytes(zstandard.ZstdCompressor().compress(buffer.getvalue()))
     return path
@@ -91,6 +91,8 @@ HOSTILE: dict[str, Callable[[Path], Path]] = {
     "a file twice": lambda path: crafted(path, [(member("run/evil"), b"x"), (member("run/evil"), b"x")]),
     "a file that is missing": lambda path: crafted(path, [], {"run/evil": b"x"}),
     "no listing": lambda path: path.write_bytes(zstandard.ZstdCompressor().compress(b"\0" * 10240)) and path,
+    "a long name of many MB": lambda path: crafted(path, [(member("x", tarfile.GNUTYPE_LONGNAME), b"x" * 5_000_000)]),
+    "a PAX head of many MB": lambda path: crafted(path, [(member("x", tarfile.XHDTYPE), b"9 a=bcde\n" * 500_000)]),
     "no archive": lambda path: path.write_bytes(b"PK hello") and path,
 }
 
@@ -115,6 +117,19 @@ def test_more_than_the_disk_holds_is_refused_before_it_is_written(tmp_path: Path
         tar.addfile(info, io.BytesIO(text))
     (tmp_path / "a.tar.zst").write_bytes(zstandard.ZstdCompressor().compress(buffer.getvalue()))
     with pytest.raises(RecordError, match="must fit on the disk"):
+        read_archive(tmp_path / "a.tar.zst", tmp_path / "target")
+
+
+@pytest.mark.parametrize("text", ['{"format": 1, "files": {"run/x": [1e999, "0"]}}', "[" * 100_000])
+def test_a_listing_that_is_no_listing_is_refused(tmp_path: Path, text: str) -> None:
+    """An infinite size and nesting without end are errors of the archive."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        info = tarfile.TarInfo("archive.json")
+        info.size = len(text)
+        tar.addfile(info, io.BytesIO(text.encode()))
+    (tmp_path / "a.tar.zst").write_bytes(zstandard.ZstdCompressor().compress(buffer.getvalue()))
+    with pytest.raises(RecordError, match=r"a\.tar\.zst: must have a readable archive\.json"):
         read_archive(tmp_path / "a.tar.zst", tmp_path / "target")
 
 

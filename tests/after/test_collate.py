@@ -114,10 +114,20 @@ def test_points_that_never_ran_are_named(copy: Path) -> None:
     assert "4 points have no run: cortex_density=3" in note
 
 
-def test_lists_are_texts_and_settings_of_a_facts_name_get_a_prefix(finished: Path) -> None:
+def test_lists_are_texts(finished: Path) -> None:
     """A list is JSON text, so that a table on disk reads back as it was."""
     table = collate(finished)
     assert set(table["times"]) == {"[0, 10]"}
+
+
+def test_a_metric_with_the_name_of_another_column_gets_a_prefix(copy: Path) -> None:
+    """A metric of a user's own may be called as a setting or as a fact is."""
+    for path in copy.glob("*/metrics.csv"):
+        path.write_text("time,name,value\n0.0,cortex_density,7.0\n0.0,status,8.0\n")
+    first = collate(copy).iloc[0]
+    assert (first["metric.cortex_density"], first["metric.status"]) == (7.0, 8.0)
+    assert first["cortex_density"] == 3
+    assert first["status"] == "done"
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

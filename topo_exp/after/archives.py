@@ -34,6 +34,15 @@ LARGEST_LISTING = 256 * 2**20
 """Bytes of the listing, at most."""
 LEVEL = 10
 """Of compression; states and pictures are compressed already."""
+LARGEST_HEAD = 2**20
+"""Bytes of an extended head of a member, at most."""
+_EXTENDED = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 CHUNK = 2**20
 LEFT_OUT = (".lease.", "mlflow.log")
 """Names, or beginnings of names, of files that belong to processes and not to results."""
@@ -50,6 +59,19 @@ class Listed:
 
     size: int
     sha256: str
+
+
+class _BoundedHead(tarfile.TarInfo):
+    """The head of a member; one that continues in further blocks, as a long name does, may not be larger than a bound.
+
+    tarfile reads such blocks into memory as a whole before any name is known.
+    """
+
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _EXTENDED and self.size > LARGEST_HEAD:
+            raise tarfile.ReadError(f"a head of {self.size / 1e6:.0f} MB")
+        found: tarfile.TarInfo = super()._proc_member(tar)  # type: ignore[misc]  # it has no public place
+        return found
 
 
 def write_archive(paths: Sequence[Path], target: Path) -> dict[str, Listed]:
@@ -170,7 +192,7 @@ def _members(archive: Path) -> Iterator[tarfile.TarFile]:
         with (
             archive.open("rb") as file,
             ZstdDecompressor().stream_reader(file) as stream,
-            tarfile.open(fileobj=stream, mode="r|") as tar,
+            tarfile.open(fileobj=stream, mode="r|", tarinfo=_BoundedHead) as tar,
         ):
             yield tar
     except RecordError:
@@ -192,7 +214,7 @@ def _listing(tar: tarfile.TarFile, archive: Path) -> dict[str, Listed]:
                 f"{archive}: must have format {FORMAT} (got {data['format']!r}). Use the version that wrote it."
             )
         return {_checked_name(str(name), archive): Listed(int(s), str(h)) for name, (s, h) in data["files"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise RecordError(f"{archive}: must have a readable {LISTING} (got: {error}). It is damaged.") from error
 
 

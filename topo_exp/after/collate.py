@@ -56,7 +56,8 @@ def collate(paths: Iterable[Path | str] | Path | str, *, query: str | None = Non
     Returns:
         The table. Its first columns are `run`, `directory`, `status`, `model`, `time` (iterations), then the settings:
         those that vary first, then those that are equal in all runs. A list is written as text in JSON. Metrics follow
-        in order of name, as `<Sheet>/<metric>`; NaN where a time has none. `attrs["units"]` and `attrs["docs"]`
+        in order of name, as `<Sheet>/<metric>`; NaN where a time has none. A metric with the name of a column before it
+        is called `metric.<name>`. `attrs["units"]` and `attrs["docs"]`
         describe columns by name, `attrs["varying"]` lists the settings that vary, and `attrs["notes"]` names everything
         that is missing or not done, one text each.
 
@@ -181,7 +182,8 @@ def _table(runs: Sequence[_Recorded], settings: Sequence[str], *, long: bool) ->
 
     names = sorted({name for run in runs for at_time in run.metrics.values() for name in at_time})
     columns: dict[str, list[object]] = {name: [] for name in (*FACTS, *map(_column, settings))}
-    measured: dict[str, list[object]] = {name: [] for name in (["name", "value"] if long else names)}
+    headed = {name: f"metric.{name}" if name in columns else name for name in names}
+    measured: dict[str, list[object]] = {name: [] for name in (["name", "value"] if long else headed.values())}
     for run in runs:
         values = [_cell(run.settings.get(name)) for name in settings]
         for time, found in run.metrics.items() or [(math.nan, {})]:
@@ -195,9 +197,7 @@ def _table(runs: Sequence[_Recorded], settings: Sequence[str], *, long: bool) ->
                     measured["value"].append(value)
             if not long:
                 for metric in names:
-                    measured[metric].append(found.get(metric, math.nan))
-    clashing = set(columns) & set(measured)
-    assert not clashing, clashing
+                    measured[headed[metric]].append(found.get(metric, math.nan))
     table = pd.DataFrame({**columns, **measured})
     return table.astype({name: float for name in measured if name != "name"})
 

@@ -12,7 +12,7 @@ from topo_exp.record.checksums import write_checksums
 from topo_exp.record.files import path_errors
 from topo_exp.record.handle import RunHandle
 from topo_exp.record.layout import find_runs
-from topo_exp.record.lease import is_leased
+from topo_exp.record.lease import is_leased, leased
 from topo_exp.record.restart import restart_points
 from topo_exp.record.run_yaml import RunData, amend_record
 
@@ -87,10 +87,10 @@ def prune(removal: Removal) -> None:
     """Delete the files of a removal; the record of a run that stays says so, and its checksums are written again.
 
     Raises:
-        RecordError: A file cannot be deleted.
+        RecordError: A file cannot be deleted, or another process has begun to write the run.
     """
     directory = removal.run
-    with path_errors(directory):
+    with leased(directory), path_errors(directory):
         if removal.paths == (directory,):
             shutil.rmtree(directory)
             return
