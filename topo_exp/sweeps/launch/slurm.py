@@ -222,7 +222,8 @@ def _sbatch(words: Sequence[str], folder: Path) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise RunError(f"sbatch: must answer (got {error}). See squeue for jobs that it may have accepted; {_again(folder)}") from error
+        text = f"sbatch: must answer (got {error}). See squeue for jobs that it may have accepted; {_again(folder)}"
+        raise RunError(text) from error
     if done.returncode:
         reason = " ".join(done.stderr.split())
         raise RunError(f"sbatch: must accept the jobs (got {reason}). Correct the settings of the launcher.") from None
