@@ -58,7 +58,10 @@ SchedulerParameters=sched_interval=5,batch_sched_delay=0
 ReturnToService=2
 KillWait=10
 NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=1000
-PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE State=UP PriorityTier=1
+PartitionName=urgent Nodes=$host MaxTime=INFINITE State=UP PriorityTier=2
 CONF
 export SLURM_CONF="$place/slurm.conf"
 slurmctld

@@ -32,11 +32,11 @@ def require_own(sweep: Path) -> None:
 @click.option("--first", type=click.IntRange(min=0), default=0, help="Position of the point that is tried first.")
 @click.option("--watch-input", is_flag=True, help="Stop when the standard input ends.")
 def command(sweep: Path, jobs: int, points: int | None, first: int, watch_input: bool) -> int:
-    """Run free points of SWEEP, the directory of a sweep that was launched by slurm, in this job.
+    """Run free points of SWEEP, the directory of a sweep that was launched by slurm or dask, in this job.
 
     Any number of jobs, on any machines that see the directory, share the points. One of them at a time shows all runs
-    in MLflow. A signal by which a batch system asks
-    a job to stop stops the runs as Ctrl-C does.
+    in MLflow. A signal by which a batch system asks a job to stop (SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU, SIGHUP) stops
+    the runs, which write restart points first.
     """
     from topo_exp.compose.launching import PRELOAD
     from topo_exp.compose.stored import stored_jobs, stored_options, stored_tracking

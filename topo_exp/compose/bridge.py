@@ -55,6 +55,8 @@ class Settings:
     """The command line that repeats the run."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """Configuration files for the record, by name."""
+    described_code: Path | None = None
+    """Folder in which the origin of copied code is described; None for code that runs from its own place."""
 
 
 def make_spec(settings: Settings) -> RunSpec:
@@ -124,6 +126,7 @@ def make_spec(settings: Settings) -> RunSpec:
         command=settings.command,
         config=settings.texts,
         model_source=loaded.source,
+        described_code=settings.described_code,
     )
 
 

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -271,6 +271,19 @@ def folder_first(folder: Path) -> Iterator[None]:
             sys.path.append(str(folder))
 
 
+def _working_directory_on_path() -> AbstractContextManager[None]:
+    """Return a context in which modules are imported from the working directory.
+
+    It is searched first; with Python's option -P, which keeps it off the path, last: jobs of a sweep run copies of
+    modules that may have changed there.
+    """
+    if not sys.flags.safe_path:
+        return folder_first(Path.cwd())
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    return nullcontext()
+
+
 def _modules_elsewhere(folder: Path) -> list[str]:
     """List the imported modules of a user that stand in another folder, but whose names this folder has, too."""
     names = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
@@ -358,7 +371,7 @@ def _module_of(reference: str, where: str) -> tuple[ModuleType, str]:
             "Add the part missing."
         )
     is_ours = module.partition(".")[0] == "topo_exp"
-    with nullcontext() if is_ours else folder_first(Path.cwd()), user_errors(where, ConfigError):
+    with nullcontext() if is_ours else _working_directory_on_path(), user_errors(where, ConfigError):
         try:
             return importlib.import_module(module), name
         except ModuleNotFoundError as error:

@@ -1,11 +1,14 @@
 """Copies of the code that a sweep runs, made when it is submitted: later changes do not reach points that wait.
 
     code/program/topo_exp     this package, with its configuration files beside it
+    code/program/mymodule.py  a module of the user's own from which a function is taken by its name
     code/files/0_mymodels/    the Python files of a folder that has a model or a function of the user's own
+    code/origin/mine_0123abcd/ commit and changes of the original of a model, and of this package
 
 In the copy of a folder, other files are symbolic links to the originals, so that a model finds its data beside itself.
 """
 
+import hashlib
 import os
 import shutil
 import sys
@@ -13,10 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import topo_exp
-from topo_exp.compose.loading import user_path
+from topo_exp.compose.loading import load_model, user_path
 from topo_exp.compose.schema import conf_directory
+from topo_exp.errors import is_users
 from topo_exp.record.files import path_errors
-from topo_exp.runner.provenance import imported_files
+from topo_exp.runner.provenance import CODE_JSON, imported_files, store_description
 
 CODE = "code"
 """Folder of the copies in the directory of a sweep."""
@@ -62,7 +66,10 @@ class CodeSnapshot:
         """Return the reference to the copy of a user's own file, which is made with its folder at the first call.
 
         Args:
-            reference: `file.py`, `file.py:function`, or a name; names are returned as they are.
+            reference: `file.py`, `file.py:function`, `package.module.function`, or the name of a model.
+
+        Returns:
+            A path of the copy; names are returned as they are, since jobs import the copy of their package.
 
         Raises:
             RecordError: The directory cannot be written.
@@ -70,9 +77,46 @@ class CodeSnapshot:
         text, colon, name = reference.rpartition(":")
         path = text if colon and text.endswith(".py") else reference
         if not path.endswith(".py"):
+            self._copy_module(reference.partition(".")[0])
             return reference
         file = user_path(path, "model").resolve()
         return f"{self._copied(file.parent) / file.name}{f':{name}' if path == text else ''}"
+
+    def described(self, model: str) -> str:
+        """Return the folder that describes the original code of a model, relative to the sweep; made at the first call.
+
+        Args:
+            model: Name of a model, or `file.py`.
+
+        Raises:
+            RecordError: The directory cannot be written.
+        """
+        source = load_model(model).source
+        place = "" if source is None else str(source.parent)
+        name = f"{'model' if source is None else source.stem}_{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+        folder = self.directory / CODE / "origin" / name
+        if not (folder / CODE_JSON).exists():
+            with path_errors(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                store_description(source, folder)
+        return str(folder.relative_to(self.directory))
+
+    def _copy_module(self, name: str) -> None:
+        """Copy a module or package of the user's own beside the program; those of libraries stay where they are."""
+        module = sys.modules.get(name)  # the points have been checked, so what they name has been imported
+        file = getattr(module, "__file__", None)
+        if name == topo_exp.__name__ or file is None or not is_users(file):
+            return
+        source = Path(file).resolve()
+        is_package = source.name == "__init__.py"
+        target = self.program / (name if is_package else source.name)
+        if target.exists():
+            return
+        with path_errors(target):
+            if is_package:
+                shutil.copytree(source.parent, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(source, target)
 
     @property
     def _files(self) -> Path:

@@ -61,6 +61,7 @@ def store_points(composer: PointComposer, sweep: SweepDirectory) -> Path:
                 "given": dict(settings.given),
                 "command": settings.command,
                 "texts": dict(settings.texts),
+                "described_code": snapshot.described(str(settings.config["model"])),
             }
             _require_text_keys(content, composer.space.label(point))
             write_checked(path, content)
@@ -127,6 +128,7 @@ def _stored_settings(path: Path, directory: Path) -> Settings:
         given=given,
         command=str(content["command"]),
         texts={name: str(text) for name, text in texts.items()},
+        described_code=directory / str(content["described_code"]),
     )
 
 

@@ -12,15 +12,19 @@ import threading
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import cast
 
 from topo_exp.errors import is_users
+from topo_exp.record.checked import read_checked, write_checked
 from topo_exp.record.files import path_errors, write_bytes, write_text
 from topo_exp.record.layout import PROVENANCE
 from topo_exp.record.live import RunRecord
-from topo_exp.record.run_yaml import CodeData
+from topo_exp.record.run_yaml import CodeData, yaml_data
 
 log = logging.getLogger(__name__)
 
+CODE_JSON = "code.json"
+"""File of a stored description."""
 GIT_PATIENCE = 60.0
 """Seconds after which the answer of a git command is given up."""
 
@@ -41,17 +45,15 @@ class ProvenanceThread(Provenance):
     Args:
         model_source: File that defines the model; None for a model that is defined in no file.
         record: Of the run.
+        described: Folder that `store_description` has filled, for code that runs from a copy: git knows nothing of
+            the copy. None: git is asked now.
     """
 
-    def __init__(self, model_source: Path | None, record: RunRecord) -> None:
+    def __init__(self, model_source: Path | None, record: RunRecord, *, described: Path | None = None) -> None:
         super().__init__(name="provenance", daemon=True)
         self._record = record
         self._folder = record.directory / PROVENANCE
-        self._places = {
-            "model": model_source,
-            "topo_exp": Path(__file__).parents[1] / "__init__.py",
-            "directory": Path.cwd(),
-        }
+        self._described = described
         self._model_source = model_source
         self._copied: set[Path] = set()
         if model_source is not None:
@@ -75,44 +77,84 @@ class ProvenanceThread(Provenance):
         """Write `provenance/`, and the entry `code` of run.yaml."""
         try:
             write_text(self._folder / "packages.txt", installed_packages())
-            self._record.update({"code": self._describe_code()})
+            if self._described is None:
+                code = describe_code(self._model_source, self._folder)
+            else:
+                code = _copied_description(self._described, self._folder)
+            self._record.update({"code": code})
         except Exception:  # logged and counted as an error; the results matter more than their provenance
             log.exception("provenance: could not be written completely")
 
-    def _describe_code(self) -> dict[str, CodeData]:
-        code: dict[str, CodeData] = {}
-        seen: dict[Path, str] = {}
-        for name, place in self._places.items():
-            root = None if place is None else _working_tree(place)
-            if root is None:
-                continue
-            if root in seen:
-                code[name] = {"same_as": seen[root]}
-                continue
-            seen[root] = name
-            code[name] = self._describe_tree(name, root)
-        return code
 
-    def _describe_tree(self, name: str, root: Path) -> CodeData:
-        commit = _git(root, "rev-parse", "--verify", "HEAD")
-        changes = _git(root, "status", "--porcelain=v1", "-z", "--untracked-files=normal")
-        untracked = [line[3:] for line in (changes or "").split("\0") if line.startswith("?? ")]
-        described: CodeData = {
-            "root": str(root),
-            "commit": (commit or "").strip() or None,
-            "branch": (_git(root, "branch", "--show-current") or "").strip() or None,
-            "dirty": None if changes is None else bool(changes),
-        }
-        if changes:
-            patch = _git(root, "diff", "--binary", *(["HEAD"] if commit else ["--cached"]))
-            if patch:
-                described["patch"] = f"provenance/{name}.patch"
-                write_bytes(self._folder / f"{name}.patch", patch.encode("utf-8", "surrogateescape"))
-            if untracked:
-                described["untracked"] = f"provenance/{name}.untracked.txt"
-                listing = "".join(f"{path}\n" for path in sorted(untracked))
-                write_bytes(self._folder / f"{name}.untracked.txt", listing.encode("utf-8", "surrogateescape"))
-        return described
+def describe_code(model_source: Path | None, folder: Path) -> dict[str, CodeData]:
+    """Describe the git working trees of a model, of this package and of the working directory.
+
+    Args:
+        model_source: File that defines the model; None for a model that is defined in no file.
+        folder: Receives the changes that are not committed, and the names of untracked files.
+
+    Returns:
+        The entry `code` of run.yaml: a tree that contains several of the three is described once.
+    """
+    places = {
+        "model": model_source,
+        "topo_exp": Path(__file__).parents[1] / "__init__.py",
+        "directory": Path.cwd(),
+    }
+    code: dict[str, CodeData] = {}
+    seen: dict[Path, str] = {}
+    for name, place in places.items():
+        root = None if place is None else _working_tree(place)
+        if root is None:
+            continue
+        if root in seen:
+            code[name] = {"same_as": seen[root]}
+            continue
+        seen[root] = name
+        code[name] = _describe_tree(name, root, folder)
+    return code
+
+
+def store_description(model_source: Path | None, folder: Path) -> None:
+    """Describe the code as `describe_code` does, for runs that will use a copy of it.
+
+    Args:
+        model_source: File that defines the model, where git can find it; None for one that is defined in no file.
+        folder: Is made, and receives the description.
+    """
+    code = describe_code(model_source, folder)
+    write_checked(folder / CODE_JSON, {name: yaml_data(tree) for name, tree in code.items()})
+
+
+def _copied_description(described: Path, folder: Path) -> dict[str, CodeData]:
+    """Copy the files of a stored description, and return the entry `code` of run.yaml."""
+    code = read_checked(described / CODE_JSON)
+    for path in sorted(described.iterdir()):
+        if path.name != CODE_JSON:
+            write_bytes(folder / path.name, path.read_bytes())
+    return cast("dict[str, CodeData]", code)  # as `store_description` wrote it
+
+
+def _describe_tree(name: str, root: Path, folder: Path) -> CodeData:
+    commit = _git(root, "rev-parse", "--verify", "HEAD")
+    changes = _git(root, "status", "--porcelain=v1", "-z", "--untracked-files=normal")
+    untracked = [line[3:] for line in (changes or "").split("\0") if line.startswith("?? ")]
+    described: CodeData = {
+        "root": str(root),
+        "commit": (commit or "").strip() or None,
+        "branch": (_git(root, "branch", "--show-current") or "").strip() or None,
+        "dirty": None if changes is None else bool(changes),
+    }
+    if changes:
+        patch = _git(root, "diff", "--binary", *(["HEAD"] if commit else ["--cached"]))
+        if patch:
+            described["patch"] = f"{PROVENANCE}/{name}.patch"
+            write_bytes(folder / f"{name}.patch", patch.encode("utf-8", "surrogateescape"))
+        if untracked:
+            described["untracked"] = f"{PROVENANCE}/{name}.untracked.txt"
+            listing = "".join(f"{path}\n" for path in sorted(untracked))
+            write_bytes(folder / f"{name}.untracked.txt", listing.encode("utf-8", "surrogateescape"))
+    return described
 
 
 def imported_files(folder: Path) -> list[Path]:

@@ -136,7 +136,8 @@ def _carry_out(spec: RunSpec, start: Start, directory: Path, data: RunData) -> O
         try:
             record = RunRecord(directory, data, run_log)
             # the origin of the code is recorded once; differences that a resumption accepts are listed in run.yaml
-            provenance = ProvenanceThread(spec.model_source, record) if is_new else Provenance()
+            described = spec.described_code
+            provenance = ProvenanceThread(spec.model_source, record, described=described) if is_new else Provenance()
             loop = RunLoop(spec, start, record, progress, interruptions, provenance)
         except RecordError as error:
             if is_new:

@@ -88,3 +88,5 @@ class RunSpec:
     """Texts written into `.hydra/`, by file name: `config.yaml`, `overrides.yaml`, `hydra.yaml`."""
     model_source: Path | None = None
     """File that defines the model, copied into `provenance/`."""
+    described_code: Path | None = None
+    """Folder in which the origin of the code is described, for code that runs from a copy; None: git is asked."""

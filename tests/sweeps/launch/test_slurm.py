@@ -15,6 +15,7 @@ import pytest
 from tests.cli.test_runs import ROOT, wait_until
 from tests.faults.twins import assert_same_bits
 from topo_exp.record.run_yaml import read_record
+from topo_exp.runner.provenance import describe_code
 from topo_exp.sweeps.directory import SweepDirectory, find_sweeps
 
 SCRIPT = ROOT / "tests" / "slurm_cluster.sh"
@@ -101,6 +102,12 @@ def running(output: Path) -> list[Path]:
     return [path for path, record in records if record["status"] == "running" and record["reached"] == 100]
 
 
+def parent_of_worker(worker: int) -> int:
+    """Return the process that supervises a worker: the parent of the fork server that made it."""
+    server = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+    return int(Path(f"/proc/{server}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def jobs(environment: dict[str, str], state: str = "RUNNING") -> list[str]:
     """Return the numbers of jobs in a state."""
     listed = subprocess.run(
@@ -124,17 +131,23 @@ def test_a_sweep_has_the_bits_of_a_local_one(
     assert "nothing to resume" in call(["resume", str(tmp_path)], tmp_path, cluster)
 
 
-@pytest.mark.parametrize("disturbance", ["requeue", "kill", "scancel"])
+@pytest.mark.parametrize("disturbance", ["requeue", "preempt", "kill", "kill the task", "scancel"])
 def test_disturbed_tasks_lose_and_double_nothing(
     cluster: dict[str, str], twins: dict[str, dict[str, Path]], tmp_path: Path, disturbance: str
 ) -> None:
-    """After `scontrol requeue`, SIGKILL of a run, or scancel and the same command again, all points are done."""
+    """After requeue, preemption, SIGKILL of a run or its task, or scancel and the same command, all points are done."""
     words = [*WORDS, LONG, "hydra/launcher=slurm"]
     call(words, tmp_path, cluster)
     wait_until(lambda: bool(running(tmp_path)), 120)
     if disturbance == "requeue":
         for job in jobs(cluster):
             subprocess.run(["scontrol", "requeue", job], env=cluster, check=True, timeout=30)
+    elif disturbance == "preempt":
+        urgent = ["sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 3"]
+        subprocess.run(urgent, env=cluster, cwd=tmp_path, check=True, timeout=30, capture_output=True)
+    elif disturbance == "kill the task":
+        killed = running(tmp_path)[0]
+        os.kill(parent_of_worker(read_record(killed)["process"]["pid"]), signal.SIGKILL)
     elif disturbance == "kill":
         for run in running(tmp_path):
             os.kill(read_record(run)["process"]["pid"], signal.SIGKILL)
@@ -174,6 +187,9 @@ def test_code_is_that_of_the_submission(cluster: dict[str, str], tmp_path: Path)
     sizes = [read_record(path.parent)["size"]["connections"] for path in sorted(tmp_path.glob("*/*/run.yaml"))]
     assert len(set(sizes)) == 3
     assert min(sizes) == 729  # of tiny with cortex_density 3
+    here = describe_code(None, tmp_path).get("topo_exp", {})
+    codes = [read_record(path.parent)["code"] for path in tmp_path.glob("*/*/run.yaml")]
+    assert [code.get("topo_exp", {}).get("commit") for code in codes] == [here.get("commit")] * 3
 
 
 def test_daemons_listen_on_this_machine_only(cluster: dict[str, str]) -> None:
