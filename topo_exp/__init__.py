@@ -5,6 +5,7 @@
     run = topo_exp.run("tiny", times=[0, 100], tag="first")    the same as a recorded run
     run = topo_exp.load_run("Output/202611221137_tiny")        a recorded run
     sweep = topo_exp.sweep("tiny", cortex_density=[3, 4])      many runs, checked; sweep.run() carries them out
+    search = topo_exp.search("tiny", metric=..., ...)          runs with settings that are proposed one after another
 
 Each public name is imported when it is first used, so that importing this package loads no large library.
 """
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from topo_exp.after.figures import plot_sweep
     from topo_exp.analysis.result import Result
     from topo_exp.compose.interface import build, run
-    from topo_exp.compose.sweeping import load_sweep, sweep
+    from topo_exp.compose.sweeping import load_sweep, search, sweep
     from topo_exp.engine.simulation import Simulation
     from topo_exp.record.handle import RunHandle, load_run
     from topo_exp.sweeps.space import Sweep
@@ -39,6 +40,7 @@ __all__ = [
     "load_sweep",
     "plot_sweep",
     "run",
+    "search",
     "sweep",
 ]
 __version__ = VERSION
@@ -54,6 +56,7 @@ _WHERE = {
     "load_sweep": "topo_exp.compose.sweeping",
     "plot_sweep": "topo_exp.after.figures",
     "run": "topo_exp.compose.interface",
+    "search": "topo_exp.compose.sweeping",
     "sweep": "topo_exp.compose.sweeping",
 }
 

@@ -110,7 +110,7 @@ def _resume_run(directory: Path, chosen: _Chosen, *, force: bool, trust: bool) -
 
 
 def _resume_sweep(path: Path, chosen: _Chosen, *, force: bool, trust: bool) -> None:
-    from topo_exp.compose.joining import resume_sweep
+    from topo_exp.compose.resuming import resume_sweep
 
     text = resume_sweep(path, chosen.options, force=force, trust=trust, skips_failed=chosen.skips_failed)
     print(f"{path.name}: {text}", flush=True)

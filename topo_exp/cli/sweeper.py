@@ -23,6 +23,7 @@ from topo_exp.compose.overrides import as_written
 from topo_exp.compose.planning import make_plan
 from topo_exp.compose.points import PointComposer, read_sweep_options
 from topo_exp.compose.schema import SWEEP_NODE
+from topo_exp.compose.searching import choose_search, run_search
 from topo_exp.compose.shell import command_line
 from topo_exp.compose.space import split_words
 from topo_exp.errors import ConfigError, RunError
@@ -30,6 +31,8 @@ from topo_exp.runner.outcome import Outcome
 from topo_exp.sweeps.forkserver import Workers
 from topo_exp.sweeps.options import SWEEP_OPTIONS, SweepOptions
 from topo_exp.sweeps.plan import Plan
+from topo_exp.sweeps.search import ENTRY, Search
+from topo_exp.sweeps.study import require_optuna
 
 
 def register_sweeper() -> None:
@@ -107,14 +110,23 @@ class Points(Sweeper):
         if isinstance(self.launcher, JobLauncher):
             self.launcher.check()
         options = self.options()
-        composer = self.composer(arguments)
+        composer, search = self.read(arguments)
+        if search is not None:
+            _require_searchable(workers, options)
         checked = composer.check()
         if options.review or options.budget:
             review_sweep(make_plan(composer, checked, options), options)
-        chosen = choose_sweep(composer, checked, command=self._command(arguments), options=options)
+        command = self._command(arguments)
+        if search is None:
+            chosen = choose_sweep(composer, checked, command=command, options=options)
+        else:
+            chosen = choose_search(composer, checked, search, command=command, options=options)
         if chosen.note:
             print(chosen.note, file=sys.stderr, flush=True)
         directory = chosen.directory
+        if search is not None and workers is not None:
+            print(run_search(search, composer, checked, directory, options, workers), file=sys.stderr)
+            return []
         if workers is not None:
             retries = chosen.retries_failed
             text = run_locally(composer, checked, directory, options, workers, retries_failed=retries)
@@ -138,7 +150,11 @@ class Points(Sweeper):
         Raises:
             ConfigError, UnknownNameError, ParameterError, ModelError: A point cannot be run.
         """
-        composer = self.composer(arguments)
+        composer, search = self.read(arguments)
+        if search is not None:
+            raise ConfigError(
+                "plan: must be given points (got a search, which proposes them as it goes). Leave it out."
+            )
         return make_plan(composer, composer.check(), self.options())
 
     def options(self) -> SweepOptions:
@@ -153,8 +169,8 @@ class Points(Sweeper):
             {name: plain_mapping(value) if isinstance(value, DictConfig) else value for name, value in given.items()}
         )
 
-    def composer(self, arguments: list[str]) -> PointComposer:
-        """Read the words as a space, without checking its points.
+    def read(self, arguments: list[str]) -> tuple[PointComposer, Search | None]:
+        """Read the words as a space, or as a search with its probes as the space; no point is checked.
 
         Raises:
             ConfigError, UnknownNameError: The words do not describe a space.
@@ -169,24 +185,43 @@ class Points(Sweeper):
             sorted_words = split_words(words, config_loader=loader)
         node = config.get(SWEEP_NODE)
         sources = config.hydra.runtime.config_sources
-        space = sorted_words.space(None if node is None else plain_mapping(node))
+        described = None if node is None else plain_mapping(node)
+        search = Search.from_data(sorted_words.data(described)) if described and ENTRY in described else None
+        space = sorted_words.space(described) if search is None else search.probes
         if not len(space):
             raise ConfigError(
                 f"sweep: must have at least one run (got {' '.join(as_written(given))!r}, which lists no values). "
                 "Correct the range or the list."
             )
-        return PointComposer(
+        composer = PointComposer(
             space=space,
             compose=lambda overrides: compose_point(loader, config, overrides)[0],
             is_group=group_test([Path(source.path) for source in sources if source.schema == "file"]),
             others=[word for word in sorted_words.others if not word.startswith("hydra")],
             config_dirs=[Path(source.path) for source in sources if "command-line" in source.provider],
         )
+        return composer, search
 
     def _command(self, arguments: list[str]) -> str:
         assert self.config is not None
         given = arguments if self.words is None else self.words
         return command_line([*directory_flags(self.config.hydra), "-m", *as_written(given)])
+
+
+def _require_searchable(workers: Workers | None, options: SweepOptions) -> None:
+    """Raise if a search cannot be run as it is wanted.
+
+    Raises:
+        ConfigError, MissingDependencyError: It cannot.
+    """
+    require_optuna()
+    if workers is None:
+        raise ConfigError(
+            "sweep.search: must be run by hydra/launcher=local (got another). Its command may be given on several "
+            "machines that see output_dir: they share the search."
+        )
+    if options.review or options.budget:
+        raise ConfigError("sweep.search: must be run without review and budget (got one): its points are not known.")
 
 
 def review_sweep(plan: Plan, options: SweepOptions) -> None:

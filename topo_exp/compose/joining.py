@@ -1,9 +1,7 @@
 """Sweeps that exist already: found for an equal command, opened again from their directories, extended by points."""
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import chdir
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +9,6 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from topo_exp.compose.composition import compose, group_test, hydra_loader
-from topo_exp.compose.launching import PRELOAD, run_locally
 from topo_exp.compose.points import (
     CheckedPoint,
     PointComposer,
@@ -19,17 +16,14 @@ from topo_exp.compose.points import (
     code_of,
     make_sweep,
     name_without_date,
-    read_sweep_options,
 )
 from topo_exp.compose.resumption import code_differences, is_own_file
 from topo_exp.errors import ConfigError, TopoExpError
-from topo_exp.record.files import delete_leftovers, locked, path_errors
-from topo_exp.record.layout import SWEEP_YAML, find_runs
-from topo_exp.record.lease import is_leased
+from topo_exp.record.files import locked, path_errors
+from topo_exp.record.layout import SWEEP_YAML
 from topo_exp.sweeps.directory import SweepDirectory
-from topo_exp.sweeps.forkserver import Workers
 from topo_exp.sweeps.manifest import Manifest
-from topo_exp.sweeps.options import DEFAULTS, SWEEP_OPTIONS, SweepOptions
+from topo_exp.sweeps.options import DEFAULTS, SweepOptions
 
 
 @dataclass(frozen=True)
@@ -115,8 +109,10 @@ def _latest(
             continue
         manifest = found.manifest
         own = {point.key for point in manifest.space}
+        if manifest.search is not None:
+            continue
         same = tuple(manifest.space.varying) == tuple(composer.space.varying) and own <= keys
-        if not same or tuple(manifest.others) != tuple(composer.others) or not _is_same_code(manifest.code, code):
+        if not same or tuple(manifest.others) != tuple(composer.others) or not is_same_code(manifest.code, code):
             continue
         states = found.ledger.states(own).values()
         if own < keys or any(state.state != "done" for state in states):
@@ -124,7 +120,7 @@ def _latest(
     return None
 
 
-def _is_same_code(recorded: Mapping[str, object], present: Mapping[str, object]) -> bool:
+def is_same_code(recorded: Mapping[str, object], present: Mapping[str, object]) -> bool:
     """Return True if all that is recorded of code, versions and configuration is so at present."""
     for name in ("sources", "versions", "configuration"):
         before, now = recorded.get(name), present[name]
@@ -146,6 +142,9 @@ def open_sweep(path: Path, *, force: bool, trust: bool) -> tuple[SweepDirectory,
         path: Of the sweep.
         force: Whether code, versions and configuration files may have changed.
         trust: Whether code that may be another user's is executed.
+
+    Returns:
+        The directory, and its points, checked; for a search the probes of its settings.
 
     Raises:
         ConfigError: It is no sweep, its code has changed, or it must be trusted.
@@ -175,8 +174,9 @@ def open_sweep(path: Path, *, force: bool, trust: bool) -> tuple[SweepDirectory,
         with hydra_loader() as loader:
             return compose(overrides, directories, loader)
 
+    search = manifest.search
     composer = PointComposer(
-        space=manifest.space,
+        space=manifest.space if search is None else search.probes,
         compose=composed,
         is_group=group_test(directories),
         others=manifest.others,
@@ -195,46 +195,3 @@ def _changed(path: Path, found: Sequence[str]) -> ConfigError:
         f"{path.name}: must be continued by the code that began it (got {'; '.join(found)}). "
         "Go back to that code, or add --force; results may then differ between runs."
     )
-
-
-def _refresh_page(path: Path) -> None:
-    from topo_exp.after.report import is_outdated, refresh_report
-
-    if is_outdated(path) and (page := refresh_report(path)).failure:
-        sys.stderr.write(f"{page}\n")
-
-
-def resume_sweep(
-    path: Path, given: Mapping[str, object] | None = None, *, force: bool, trust: bool, skips_failed: bool
-) -> str:
-    """Run the points of a sweep that are not done, on this machine.
-
-    Args:
-        path: Directory of the sweep.
-        given: Options of the sweep that replace the recorded ones.
-        force: Whether code, versions and configuration files may have changed.
-        trust: Whether code that may be another user's is executed.
-        skips_failed: Whether failed points are left as they are.
-
-    Returns:
-        One line about the end.
-
-    Raises:
-        ConfigError, RecordError: The sweep cannot be continued; nothing was started.
-        RunError: A point failed.
-    """
-    sweep = SweepDirectory.open(path)
-    manifest = sweep.manifest
-    states = sweep.ledger.states([point.key for point in manifest.space]).values()
-    if all(state.state == "done" or (state.state == "failed" and skips_failed) for state in states):
-        for run in find_runs([path]):
-            if not is_leased(run):
-                delete_leftovers(run)  # of a kill between the last status and the end of a run
-        _refresh_page(path)
-        return "nothing to resume"
-    recorded = {name: value for name, value in manifest.options.items() if name in SWEEP_OPTIONS}
-    options = read_sweep_options({**recorded, **(given or {})})
-    with chdir(manifest.working_directory if Path(manifest.working_directory).is_dir() else "."):
-        workers = Workers(PRELOAD)
-        directory, composer, points = open_sweep(path, force=force, trust=trust)
-        return run_locally(composer, points, directory, options, workers, retries_failed=not skips_failed, force=force)

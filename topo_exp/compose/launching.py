@@ -21,8 +21,9 @@ from topo_exp.runner.progress import Progress
 from topo_exp.runner.spec import RunSpec
 from topo_exp.sweeps.directory import SweepDirectory
 from topo_exp.sweeps.forkserver import Workers
+from topo_exp.sweeps.job import Job
 from topo_exp.sweeps.ledger import Lease
-from topo_exp.sweeps.local import Job, LocalLauncher, require_success
+from topo_exp.sweeps.local import LocalLauncher, require_success
 from topo_exp.sweeps.options import SweepOptions
 from topo_exp.sweeps.point import Point
 from topo_exp.sweeps.watch import Display
@@ -76,11 +77,11 @@ def run_locally(
     with shown_in_mlflow(directory.path, runs=len(points)) if is_shown else nullcontext():
         ends = launcher.run()
         if options.report:
-            _write_page(directory, is_silent=not any(point.options.progress for point in points))
+            write_page(directory, is_silent=not any(point.options.progress for point in points))
         return require_success(ends)
 
 
-def _write_page(directory: SweepDirectory, *, is_silent: bool) -> None:
+def write_page(directory: SweepDirectory, *, is_silent: bool) -> None:
     """Write the page of a sweep, before MLflow is shown its last state; say where it is, or why there is none."""
     from topo_exp.after.report import refresh_report
 
@@ -97,15 +98,26 @@ def local_jobs(composer: PointComposer, directory: SweepDirectory, *, force: boo
         directory: Of the sweep.
         force: Whether to continue runs although code or versions have changed.
     """
+    label = composer.space.label
+    return [job_of(composer, directory, point, label(point), force=force) for point in composer.space]
 
-    def job(point: Point) -> Job:
-        def make_task(lease: Lease) -> Task:
-            settings = composer.settings(point, directory.path)
-            return point_task(settings, lease, previous_run(directory, lease), force=force)
 
-        return Job(point.key, composer.space.label(point), make_task)
+def job_of(composer: PointComposer, directory: SweepDirectory, point: Point, label: str, *, force: bool = False) -> Job:
+    """Return one point as a job for the local launcher; other arguments as for `local_jobs`.
 
-    return [job(point) for point in composer.space]
+    Args:
+        composer: Makes its settings.
+        directory: Of the sweep.
+        point: The point.
+        label: The settings that distinguish it.
+        force: Whether to continue its run although code or versions have changed.
+    """
+
+    def make_task(lease: Lease) -> Task:
+        settings = composer.settings(point, directory.path)
+        return point_task(settings, lease, previous_run(directory, lease), force=force)
+
+    return Job(point.key, label, make_task)
 
 
 def point_task(settings: Settings, lease: Lease, previous: Path | None, *, force: bool = False) -> Task:

@@ -33,6 +33,7 @@ from topo_exp.errors import ConfigError, TopoExpError, UnknownNameError, nearest
 from topo_exp.sweeps.nodes import RESERVED
 from topo_exp.sweeps.ranges import values_of
 from topo_exp.sweeps.sampling import DISTRIBUTIONS, distribution
+from topo_exp.sweeps.search import ENTRY
 from topo_exp.sweeps.space import Sweep
 from topo_exp.sweeps.values import Value, literal, plain
 
@@ -85,14 +86,16 @@ class SweepWords:
         Raises:
             ConfigError: They do not describe a space.
         """
+        return Sweep.from_data(self.data(node), base=base)
+
+    def data(self, node: Mapping[str, object] | None = None) -> dict[str, object]:
+        """Merge the words with the mapping `sweep:`, in its grammar; the arguments are those of `space`."""
         given: dict[str, object] = {**self.varying, **{name: [value] for name, value in self.constant.items()}}
-        kept = {name: entry for name, entry in (node or {}).items() if name in RESERVED or name not in given}
-        settings = kept.get("settings")
-        if isinstance(settings, Mapping):
-            kept["settings"] = {name: entry for name, entry in settings.items() if name not in given}
+        reserved = {*RESERVED, ENTRY}
+        kept = {name: entry for name, entry in (node or {}).items() if name in reserved or name not in given}
         own = kept.get("settings", {})
-        reserved = {**own, **given} if isinstance(own, Mapping) else given
-        return Sweep.from_data({**kept, "settings": reserved}, base=base)
+        own = {name: entry for name, entry in own.items() if name not in given} if isinstance(own, Mapping) else {}
+        return {**kept, "settings": {**own, **given}}
 
 
 def space_of(settings: Mapping[str, object], declarations: Mapping[str, param.Parameter]) -> Sweep:
@@ -107,14 +110,19 @@ def space_of(settings: Mapping[str, object], declarations: Mapping[str, param.Pa
     Raises:
         ConfigError: A name or value is not a setting's.
     """
-    given = {}
+    return Sweep(values_by_name(settings, declarations))
+
+
+def values_by_name(settings: Mapping[str, object], declarations: Mapping[str, param.Parameter]) -> dict[str, object]:
+    """Return settings given in Python in the grammar of `sweep:`; the arguments are those of `space_of`."""
+    given: dict[str, object] = {}
     for name, values in settings.items():
         takes_list = name in _LISTS or isinstance(declarations.get(name), _LIST_KINDS)
         is_one = isinstance(values, list | tuple) and not (
             values and all(isinstance(item, list | tuple) for item in values)
         )
         given[name] = [values] if takes_list and is_one else values
-    return Sweep(given)
+    return given
 
 
 def split_words(words: Iterable[str], *, config_loader: ConfigLoader | None = None) -> SweepWords:

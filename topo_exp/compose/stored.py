@@ -18,9 +18,9 @@ from topo_exp.compose.snapshot import CodeSnapshot
 from topo_exp.errors import ConfigError
 from topo_exp.record.checked import read_checked, write_checked
 from topo_exp.sweeps.directory import SweepDirectory
+from topo_exp.sweeps.job import Job
 from topo_exp.sweeps.launch.slurm import SLURM_OPTIONS, SlurmOptions
 from topo_exp.sweeps.ledger import Lease
-from topo_exp.sweeps.local import Job
 from topo_exp.sweeps.options import SWEEP_OPTIONS, SweepOptions
 from topo_exp.sweeps.point import Point
 from topo_exp.sweeps.worker import Task

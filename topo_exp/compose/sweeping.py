@@ -8,22 +8,26 @@ import param
 from omegaconf import DictConfig
 
 from topo_exp.compose.composition import compose, group_test, hydra_loader
-from topo_exp.compose.joining import choose_sweep, resume_sweep
+from topo_exp.compose.joining import choose_sweep
 from topo_exp.compose.launching import PRELOAD, run_locally
 from topo_exp.compose.loading import load_model
 from topo_exp.compose.planning import make_plan
 from topo_exp.compose.points import PointComposer, read_sweep_options
+from topo_exp.compose.resuming import resume_sweep
 from topo_exp.compose.schema import declared
+from topo_exp.compose.searching import choose_search, run_search
 from topo_exp.compose.shell import command_line
-from topo_exp.compose.space import space_of
+from topo_exp.compose.space import space_of, values_by_name
 from topo_exp.record.handle import RunHandle
 from topo_exp.runner.options import OPTIONS
 from topo_exp.sweeps.directory import SweepDirectory
 from topo_exp.sweeps.forkserver import Workers
 from topo_exp.sweeps.options import SWEEP_OPTIONS, SweepOptions
 from topo_exp.sweeps.plan import Plan
+from topo_exp.sweeps.search import ENTRY, Search
 from topo_exp.sweeps.space import Sweep
 from topo_exp.sweeps.status import SweepStatus, read_status
+from topo_exp.sweeps.study import Study, require_optuna
 from topo_exp.sweeps.values import Value, literal
 
 
@@ -62,6 +66,15 @@ class StartedSweep:
         states = self._sweep.ledger.states([point.key for point in self.space])
         done = [state.state == "done" for state in states.values()]
         return [RunHandle(self.directory / runs[0]) for runs, is_done in zip(names, done, strict=True) if is_done]
+
+    @property
+    def best(self) -> RunHandle | None:
+        """The run with the best value of a search's metric; None if none has one yet, or if it is no search."""
+        search = self._sweep.manifest.search
+        best = None if search is None else Study(self.directory, search).best
+        if best is None:
+            return None
+        return RunHandle(self.directory / self._sweep.ledger.runs(best.point.key)[0])
 
     def status(self) -> SweepStatus:
         """Read how far the sweep has come."""
@@ -181,14 +194,115 @@ def sweep(
     declarations: Mapping[str, param.Parameter] = {**OPTIONS, **declared(load_model(model).cls)}
     points = space_of({"model": str(model), **given}, declarations)
     whole = points if space is None else points * space
+    return PlannedSweep(_composer(whole, config_dir), options, _command(whole))
+
+
+class PlannedSearch:
+    """A search whose ranges are checked, and which `run` carries out; made by `search`.
+
+    Args:
+        search: The search.
+        composer: With the probes of the search as its space.
+        options: Of the sweep.
+    """
+
+    def __init__(self, search: Search, composer: PointComposer, options: SweepOptions) -> None:
+        """Check the ends of all ranges."""
+        require_optuna()
+        self.search = search
+        self._composer = composer
+        self._options = options
+        self._checked = composer.check()
+
+    def __repr__(self) -> str:
+        """Describe it on one line."""
+        return f"<search of {self.search.n} runs: {self.search.direction} {self.search.metric}>"
+
+    def run(self) -> StartedSweep:
+        """Run the search, several runs at a time, and wait for its end.
+
+        Returns:
+            The sweep, with its runs; `best` is the best one.
+
+        Raises:
+            RunError: A run failed, or none has the metric; the others are complete.
+            KeyboardInterrupt: The search was stopped; the same call continues it.
+        """
+        workers, search = Workers(PRELOAD), self.search
+        command = command_line(["-m", *_search_words(search)])
+        chosen = choose_search(self._composer, self._checked, search, command=command, options=self._options)
+        if chosen.note:
+            sys.stderr.write(f"{chosen.note}\n")
+        text = run_search(search, self._composer, self._checked, chosen.directory, self._options, workers)
+        sys.stderr.write(f"{text}\n")
+        return StartedSweep(chosen.directory.path)
+
+
+def search(
+    model: str | Path,
+    /,
+    *,
+    metric: str,
+    direction: str,
+    n: int,
+    sampler: str = "tpe",
+    pruner: str = "none",
+    seed: int = 0,
+    config_dir: str | Path | None = None,
+    **settings: object,
+) -> PlannedSearch:
+    """Describe a search for the settings with the best value of a metric; nothing is run or written.
+
+        search = topo_exp.search("gcal", metric="V1/orientation_selectivity_mean", direction="maximize", n=40,
+                                 aff_strength={"uniform": [0.5, 2.0]}, times=[0, 1000, 5000], pruner="median")
+        search.run().best.parameters
+
+    Args:
+        model: Name of a model, or path of a file that defines one.
+        metric: Name of a metric; its value at the last analysis time counts.
+        direction: `minimize` or `maximize`.
+        n: Number of runs.
+        sampler: How points are proposed: `tpe`, `random`, `qmc`, `cmaes`, `gp` or `nsgaii`, as in Optuna.
+        pruner: How runs without prospects are stopped at their analysis times: `none`, `median`, `halving` or
+            `hyperband`, as in Optuna.
+        seed: Of the sampler.
+        config_dir: A directory with configuration files of your own.
+        **settings: As for `sweep`; a mapping such as {"log_uniform": [0.1, 10]}, {"uniform": ...}, {"integers": ...},
+            {"one_of": ...} or a list says from which values are proposed.
+
+    Returns:
+        The search.
+
+    Raises:
+        MissingDependencyError: Optuna is not installed.
+        ConfigError, UnknownNameError, ParameterError, ModelError: A mistake in the arguments.
+    """
+    options = read_sweep_options({name: value for name, value in settings.items() if name in SWEEP_OPTIONS})
+    given = {name: value for name, value in settings.items() if name not in SWEEP_OPTIONS}
+    declarations: Mapping[str, param.Parameter] = {**OPTIONS, **declared(load_model(model).cls)}
+    entry = {"metric": metric, "direction": direction, "n": n, "sampler": sampler, "pruner": pruner, "seed": seed}
+    found = Search.from_data({"settings": values_by_name({"model": str(model), **given}, declarations), ENTRY: entry})
+    return PlannedSearch(found, _composer(found.probes, config_dir), options)
+
+
+def _composer(space: Sweep, config_dir: str | Path | None) -> PointComposer:
     directories = [] if config_dir is None else [Path(config_dir)]
 
     def composed(overrides: Sequence[str]) -> DictConfig:
         with hydra_loader() as loader:
             return compose(overrides, directories, loader)
 
-    composer = PointComposer(space=whole, compose=composed, is_group=group_test(directories), config_dirs=directories)
-    return PlannedSweep(composer, options, _command(whole))
+    return PointComposer(space=space, compose=composed, is_group=group_test(directories), config_dirs=directories)
+
+
+def _search_words(search: Search) -> list[str]:
+    """Write a search as words of a command line."""
+    words = [f"{name}={literal(value)}" for name, value in search.constant.items()]
+    for name, each in search.settings.items():
+        ((kind, arguments),) = each.data().items()
+        assert isinstance(arguments, list)
+        words.append(f"{name}={kind}({','.join(literal(value) for value in arguments)})")
+    return [*words, f"sweep.{ENTRY}={literal(search.data()[ENTRY])}"]
 
 
 def load_sweep(path: Path | str) -> StartedSweep:

@@ -9,14 +9,13 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import FrameType
-from typing import Literal
 
 from topo_exp.about import PROGRAM
 from topo_exp.errors import ConfigError, RunError
@@ -24,11 +23,12 @@ from topo_exp.runner.outcome import Outcome
 from topo_exp.runner.progress import Progress
 from topo_exp.sweeps.directory import SweepDirectory
 from topo_exp.sweeps.forkserver import Workers
+from topo_exp.sweeps.job import Job, JobEnd, NoSource, Source
 from topo_exp.sweeps.ledger import BEAT_EVERY, Lease
 from topo_exp.sweeps.options import SweepOptions
 from topo_exp.sweeps.status import RunningPoint, SweepStatus, seconds_left
 from topo_exp.sweeps.watch import Display
-from topo_exp.sweeps.worker import Message, Stopped, Task
+from topo_exp.sweeps.worker import Message, Stopped
 
 ELSEWHERE_POLLING = 1.0
 """Seconds between two looks at the points on which other processes work."""
@@ -36,40 +36,6 @@ POLLING = 0.2
 """Longest time, in seconds, until a signal, a timeout or a free core is noticed."""
 GRACE = 10.0
 """Seconds that a run gets to stop at SIGTERM after its timeout, before it is killed."""
-
-EndState = Literal["done", "failed", "stopped", "elsewhere"]
-
-
-@dataclass(frozen=True)
-class Job:
-    """A point to run.
-
-    Attributes:
-        key: Of the point.
-        label: The settings that distinguish it, for messages.
-        make_task: Makes its task for an attempt when that is about to start.
-    """
-
-    key: str
-    label: str
-    make_task: Callable[[Lease], Task]
-
-
-@dataclass(frozen=True)
-class JobEnd:
-    """State how a point ended.
-
-    Attributes:
-        job: The point.
-        state: `stopped` by a signal, or never started; `elsewhere`: another process works on it or has finished it.
-        message: The reason of a failure.
-        outcome: As the run returned it; None if its process died, or there was no run.
-    """
-
-    job: Job
-    state: EndState
-    message: str = ""
-    outcome: Outcome | None = None
 
 
 @dataclass
@@ -84,6 +50,7 @@ class _Running:
     end: Outcome | Stopped | None = None
     timed_out_at: float | None = None
     is_stopping: bool = False
+    is_hopeless: bool = False
 
 
 @dataclass
@@ -97,6 +64,7 @@ class LocalLauncher:
         workers: Starts the processes.
         display: Shows how far the sweep has come.
         retries_failed: Whether points that failed before this launcher began are tried again.
+        source: Supplies further points.
     """
 
     directory: SweepDirectory
@@ -105,6 +73,7 @@ class LocalLauncher:
     workers: Workers
     display: Display
     retries_failed: bool = False
+    source: Source = field(default_factory=NoSource)
     _running: list[_Running] = field(default_factory=list)
     _ends: dict[str, JobEnd] = field(default_factory=dict)
     _signals: list[int] = field(default_factory=list)
@@ -112,6 +81,7 @@ class LocalLauncher:
     _elsewhere: dict[str, Job] = field(default_factory=dict)
     """Points on which other processes work."""
     _tries: Counter[str] = field(default_factory=Counter)
+    _starts_nothing: bool = False
     _last_look: float = -math.inf
     _last_beat: float = field(default_factory=time.monotonic)
 
@@ -125,16 +95,20 @@ class LocalLauncher:
             KeyboardInterrupt, SystemExit: A signal stopped the sweep; its runs have been stopped, and recorded it.
             ConfigError: A task cannot be sent to another process.
         """
+        self.jobs = list(self.jobs)
         self._queue = deque(self.jobs)
         try:
             with self._stop_signals(), self.display:
+                self._fill_queue()
                 while self._queue or self._running or self._elsewhere:
                     self._obey_signals()
                     self._look_elsewhere()
                     while self._may_start():
                         self._start(self._queue.popleft())
+                        self._fill_queue()
                     self._receive()
                     self._supervise()
+                    self._fill_queue()
                     self.display.show(self.status())
         finally:
             for running in self._running:  # an error of this process: nothing may stay behind
@@ -162,7 +136,7 @@ class LocalLauncher:
         waiting = len(self._queue) + states.count("stopped")
         return SweepStatus(
             name=self.directory.path.name,
-            done=states.count("done"),
+            done=states.count("done") + states.count("pruned"),
             failed=states.count("failed"),
             waiting=waiting,
             interrupted=0,
@@ -171,8 +145,20 @@ class LocalLauncher:
             seconds_left=seconds_left(self._seconds, running, waiting),
         )
 
+    def _fill_queue(self) -> None:
+        """Take a point from the source if there is room for its run and no other point waits."""
+        if self._queue or self._signals or self._starts_nothing or not self._has_room():
+            return
+        job = self.source.next()
+        if job is not None:
+            self.jobs = [*self.jobs, job]
+            self._queue.append(job)
+
     def _may_start(self) -> bool:
-        return bool(self._queue) and len(self._running) < (self.options.n_jobs or free_cores(len(self._running)))
+        return bool(self._queue) and self._has_room()
+
+    def _has_room(self) -> bool:
+        return len(self._running) < (self.options.n_jobs or free_cores(len(self._running)))
 
     def _start(self, job: Job) -> None:
         is_again = self._tries[job.key] > 0
@@ -222,6 +208,9 @@ class LocalLauncher:
                     _send(running.process, signal.SIGTERM)
                 elif now - running.timed_out_at > GRACE:
                     _kill(running.process)
+            elif not running.is_hopeless and self.source.is_hopeless(running.job.key):
+                running.is_hopeless = True
+                _send(running.process, signal.SIGTERM)
         if now - self._last_beat > BEAT_EVERY:
             self._last_beat = now
             for running in self._running:
@@ -242,12 +231,16 @@ class LocalLauncher:
             assert end.outcome is not None
             assert end.outcome.directory is not None
             self.display.write(f"done: {_short(end.outcome.directory)}")
+        elif end.state == "pruned":
+            self.display.write(f"stopped early, without prospects: {running.job.label}")
         elif end.state == "failed":
             self.display.write(f"failed: {running.job.label}: {first_line(end.message)}")
             if not self._signals and self._tries[running.job.key] <= self.options.retries:
                 self._queue.append(running.job)
-            elif self.options.stops:
+                return
+            if self.options.stops:
                 self._stop_starting()
+        self.source.ended(end)
 
     def _end_of(self, running: _Running) -> JobEnd:
         job, end, code = running.job, running.end, running.process.exitcode
@@ -255,6 +248,8 @@ class LocalLauncher:
             return JobEnd(job, "failed", f"it took longer than timeout={self.options.timeout:g} s")
         if isinstance(end, Outcome):
             return JobEnd(job, "done" if end.status == "done" else "failed", end.error, end)
+        if running.is_hopeless and isinstance(end, Stopped):
+            return JobEnd(job, "pruned")
         if self._signals:
             return JobEnd(job, "stopped", end.reason if end else "killed")
         if isinstance(end, Stopped):
@@ -272,6 +267,8 @@ class LocalLauncher:
         if end.state == "done":
             assert directory is not None
             running.lease.finish(directory.name)
+        elif end.state == "pruned":
+            running.lease.finish(self.directory.ledger.runs(running.job.key)[0])
         elif end.state == "stopped":
             running.lease.interrupt(end.message)
         else:
@@ -289,8 +286,10 @@ class LocalLauncher:
             job = self._elsewhere.pop(key)
             if state.state == "done":
                 self._ends[key] = JobEnd(job, "elsewhere")
+                self.source.ended(self._ends[key])
             elif state.state == "failed":
                 self._ends[key] = JobEnd(job, "failed", state.message)
+                self.source.ended(self._ends[key])
             else:
                 self._queue.append(job)
 
@@ -298,7 +297,8 @@ class LocalLauncher:
         """Return one line about a sweep that a signal has stopped: how many points are done, stopped, left."""
         states = [end.state for end in self._ends.values()]
         started = sum(end.state == "stopped" and self._tries[key] > 0 for key, end in self._ends.items())
-        left = len(self.jobs) - states.count("done") - states.count("failed") - states.count("elsewhere") - started
+        ended = sum(states.count(state) for state in ("done", "pruned", "failed", "elsewhere"))
+        left = len(self.jobs) - ended - started
         failed = f"{states.count('failed')} failed, " if "failed" in states else ""
         command = shlex.join([*PROGRAM.split(), "resume", str(self.directory.path)])
         return (
@@ -307,6 +307,7 @@ class LocalLauncher:
         )
 
     def _stop_starting(self) -> None:
+        self._starts_nothing = True
         self._elsewhere.clear()
         while self._queue:
             job = self._queue.popleft()
@@ -355,7 +356,8 @@ def require_success(ends: Sequence[JobEnd]) -> str:
         rest = f", {states.count('stopped')} not started" if "stopped" in states else ""
         raise RunError(f"sweep: every run must end well (got {len(failed)} of {len(ends)} failed{rest}).{listed}")
     others = f", {states.count('elsewhere')} before or by other processes" if "elsewhere" in states else ""
-    return f"{states.count('done')} runs done{others}"
+    pruned = f", {states.count('pruned')} stopped early" if "pruned" in states else ""
+    return f"{states.count('done')} runs done{pruned}{others}"
 
 
 def free_cores(ours: int) -> int:

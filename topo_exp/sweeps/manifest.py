@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml  # type: ignore[import-untyped]
 
 from topo_exp.errors import RecordError
+from topo_exp.sweeps.search import ENTRY, Search
 from topo_exp.sweeps.space import Sweep
 from topo_exp.sweeps.tables import points_in, read_yaml, scalar
 from topo_exp.sweeps.values import Value, plain, shown
@@ -44,6 +45,11 @@ class Manifest:
     budget: Mapping[str, Value] = field(default_factory=dict)
     code: Mapping[str, Value] = field(default_factory=dict)
     description: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def search(self) -> Search | None:
+        """The search that the sweep is; None if its points were listed."""
+        return Search.from_data(self.description) if ENTRY in self.description else None
 
     def text(self) -> str:
         """Write sweep.yaml.

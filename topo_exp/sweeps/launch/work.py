@@ -12,7 +12,8 @@ from types import FrameType
 
 from topo_exp.sweeps.directory import SweepDirectory
 from topo_exp.sweeps.forkserver import Workers
-from topo_exp.sweeps.local import Job, JobEnd, LocalLauncher
+from topo_exp.sweeps.job import Job, JobEnd
+from topo_exp.sweeps.local import LocalLauncher
 from topo_exp.sweeps.options import SweepOptions
 from topo_exp.sweeps.watch import Display
 
