@@ -12,6 +12,8 @@ import pytest
 
 from tests.cli.conftest import QUICK, Outcome, runs
 from tests.cli.test_runs import ROOT, wait_until
+from topo_exp.record.run_yaml import read_record
+from topo_exp.sweeps.capacity import memory_of
 from topo_exp.sweeps.directory import SweepDirectory
 from topo_exp.sweeps.status import read_status
 
@@ -34,6 +36,12 @@ def kill(sim):
 
 def sleep(sim):
     if at_three(sim): time.sleep(1000)
+
+def allocate(sim):
+    blocks = []
+    while at_three(sim):
+        blocks.append(b'x' * 10**7)
+        time.sleep(0.01)
 
 def fail(sim):
     if at_three(sim): raise RuntimeError('three is bad')
@@ -135,21 +143,29 @@ def test_options_of_a_sweep_are_checked(program: Program, tmp_path: Path) -> Non
 
 
 @contextmanager
-def endless(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Yield the process of a sweep of three runs that never end, two at a time, when two have reached time 0."""
+def started(tmp_path: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """Yield the process of a command, which is ended afterwards."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "topo_exp", "-m", "cortex_density=3,4,5", "times=[0,1e9]", *QUICK[1:], "n_jobs=2"],
+        [sys.executable, "-m", "topo_exp", *words],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TOPO_EXP_OUTPUT": str(tmp_path / "Output")},
         stderr=subprocess.PIPE,
         text=True,
     )
     try:
-        wait_until(lambda: [run["reached"] for run in runs(tmp_path / "Output")] == [0.0, 0.0], 120)
         yield process
     finally:
         process.kill()
         process.communicate()
+
+
+@contextmanager
+def endless(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Yield the process of a sweep of three runs that never end, two at a time, when two have reached time 0."""
+    words = ["-m", "cortex_density=3,4,5", "times=[0,1e9]", *QUICK[1:], "n_jobs=2"]
+    with started(tmp_path, *words) as process:
+        wait_until(lambda: [run["reached"] for run in runs(tmp_path / "Output")] == [0.0, 0.0], 120)
+        yield process
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -175,3 +191,26 @@ def test_runs_end_with_a_killed_supervisor(tmp_path: Path) -> None:
         wait_until(lambda: [run["status"] for run in runs(tmp_path / "Output")] == ["killed", "killed"])
     status = read_status(path)
     assert (status.interrupted, status.waiting, status.total) == (2, 1, 3)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_a_run_that_is_killed_for_its_memory_takes_only_itself_down(tmp_path: Path) -> None:
+    """A run that allocates without end is killed, as the kernel does when memory runs out; the others are done."""
+    words = ["-m", "cortex_density=3,4,5", "n_jobs=2", "before=[faults.py:allocate]", *QUICK]
+    with started(tmp_path, *words) as process:
+        victim = 0
+
+        def is_large() -> bool:
+            nonlocal victim
+            for path in (tmp_path / "Output").glob("*/*/run.yaml"):
+                pid = read_record(path.parent)["process"]["pid"]
+                if (memory_of(pid) or 0) > 6e8:
+                    victim = pid
+            return victim != 0
+
+        wait_until(is_large, 60)
+        os.kill(victim, signal.SIGKILL)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert states(tmp_path / "Output") == ["failed", "done", "done"]
+    assert "signal SIGKILL" in errors

@@ -15,7 +15,7 @@ from topo_exp.compose.points import CheckedPoint, PointComposer, sweep_directory
 from topo_exp.record.files import path_errors
 from topo_exp.runner.run import execute
 from topo_exp.runner.spec import RunSpec
-from topo_exp.sweeps.local import free_cores
+from topo_exp.sweeps.capacity import free_cores
 from topo_exp.sweeps.options import SweepOptions
 from topo_exp.sweeps.plan import Cost, Plan
 

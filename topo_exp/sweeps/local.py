@@ -21,6 +21,7 @@ from topo_exp.about import PROGRAM
 from topo_exp.errors import ConfigError, RunError
 from topo_exp.runner.outcome import Outcome
 from topo_exp.runner.progress import Progress
+from topo_exp.sweeps.capacity import free_cores, has_memory, memory_of
 from topo_exp.sweeps.directory import SweepDirectory
 from topo_exp.sweeps.forkserver import Workers
 from topo_exp.sweeps.job import Job, JobEnd, NoSource, Source
@@ -82,6 +83,8 @@ class LocalLauncher:
     """Points on which other processes work."""
     _tries: Counter[str] = field(default_factory=Counter)
     _starts_nothing: bool = False
+    _peaks: dict[str, float] = field(default_factory=dict)
+    """Largest memory, in bytes, of each run that has simulated, by the key of its point."""
     _last_look: float = -math.inf
     _last_beat: float = field(default_factory=time.monotonic)
 
@@ -158,7 +161,12 @@ class LocalLauncher:
         return bool(self._queue) and self._has_room()
 
     def _has_room(self) -> bool:
-        return len(self._running) < (self.options.n_jobs or free_cores(len(self._running)))
+        running = len(self._running)
+        if self.options.n_jobs is not None:
+            return running < self.options.n_jobs
+        return running < free_cores(running) and has_memory(
+            [each.process.pid for each in self._running if each.process.pid], self._peaks.values()
+        )
 
     def _start(self, job: Job) -> None:
         is_again = self._tries[job.key] > 0
@@ -191,8 +199,15 @@ class LocalLauncher:
             for message in _messages(running.connection):
                 if isinstance(message, Progress):
                     running.progress = message
+                    self._note_memory(running)
                 else:
                     running.end = message
+
+    def _note_memory(self, running: _Running) -> None:
+        if running.progress is not None and running.progress.time > 0 and running.process.pid is not None:
+            peak = memory_of(running.process.pid)
+            if peak is not None:
+                self._peaks[running.job.key] = peak
 
     def _supervise(self) -> None:
         """Finish what has ended, stop what takes too long, and show that the others are alive."""
@@ -358,17 +373,6 @@ def require_success(ends: Sequence[JobEnd]) -> str:
     others = f", {states.count('elsewhere')} before or by other processes" if "elsewhere" in states else ""
     pruned = f", {states.count('pruned')} stopped early" if "pruned" in states else ""
     return f"{states.count('done')} runs done{pruned}{others}"
-
-
-def free_cores(ours: int) -> int:
-    """Return how many runs this machine can carry, besides what other programs do.
-
-    Args:
-        ours: Number of runs that run already, which are part of the machine's load.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    return max(1, cores - round(max(0.0, load - ours)))
 
 
 def first_line(message: str) -> str:

@@ -16,7 +16,7 @@ SWEEP_OPTIONS: Mapping[str, param.Parameter] = {
         default=None,
         allow_None=True,
         bounds=(1, None),
-        doc="Runs of a sweep at a time, each with one thread. Default: as many as there are free cores.",
+        doc="Runs of a sweep at a time, each with one thread. Default: as many as there are free cores and memory for.",
     ),
     "timeout": param.Number(
         default=None,
