@@ -82,9 +82,7 @@ class OnOffV1(param.Parameterized):
             )
         )
 
-    def add_lgn(
-        self, sim: Simulation, *, strength: float, gain_control: bool, eyes: Sequence[str] = ONE_EYE
-    ) -> None:
+    def add_lgn(self, sim: Simulation, *, strength: float, gain_control: bool, eyes: Sequence[str] = ONE_EYE) -> None:
         """Add the ON and OFF sheets of all eyes.
 
         Args:

@@ -49,7 +49,11 @@ def displaced(
         x: Place of the pattern without disparity.
         y: The same along y.
     """
-    step = UniformRandom(lbound=-bound, ubound=bound, seed=seed) if eye == "Right" else _reflected(-bound, bound, seed=seed)
+    step = (
+        UniformRandom(lbound=-bound, ubound=bound, seed=seed)
+        if eye == "Right"
+        else _reflected(-bound, bound, seed=seed)
+    )
     return Sweeper(generator=pattern, x=x, y=y, step=step, speed=1.0, relative_motion_orientation=0.0)
 
 

@@ -19,7 +19,9 @@ class GcalOd(OnOffV1):
     """
 
     dim_fraction = param.Number(
-        0.7, bounds=(0, 1), doc="Fraction by which brightness differs between the eyes: 0 not at all, 1 up to all of it."
+        0.7,
+        bounds=(0, 1),
+        doc="Fraction by which brightness differs between the eyes: 0 not at all, 1 up to all of it.",
     )
     max_disparity = param.Number(
         0.0, bounds=(0, None), doc="Largest difference of an input's place between the eyes, in units of 1/24; 0 none."
