@@ -8,7 +8,7 @@ import pytest
 import topo_exp
 from topo_exp.analysis.default import activity, standard_gaussian
 from topo_exp.analysis.fields import connection_fields
-from topo_exp.analysis.maps import orientation_map
+from topo_exp.analysis.maps import direction_map, ocular_dominance_map, orientation_map
 from topo_exp.analysis.metrics import sparseness
 from topo_exp.analysis.quality import map_quality
 from topo_exp.analysis.retinotopy import retinotopic_map
@@ -21,12 +21,16 @@ PARTS = {
     "fields": connection_fields,
     "standard_gaussian": standard_gaussian,
     "orientation_map": lambda sim: orientation_map(sim, settling_only=True),
+    "ocular_dominance_map": lambda sim: ocular_dominance_map(sim, where_applicable=True, phases=3),
+    "direction_map": lambda sim: direction_map(sim, where_applicable=True, phases=3, directions=4),
     "retinotopy": retinotopic_map,
 }
 MODELS = {
     "tiny": {},
     "som_retinotopy": {},
     "gcal_oo_or": {"cortex_density": 12, "lgn_density": 12, "retina_density": 12},
+    "gcal_od": {"cortex_density": 8, "lgn_density": 12, "retina_density": 12},
+    "lissom": {"cortex_density": 8, "lgn_density": 12, "retina_density": 12, "dims": ["dr"]},
 }
 
 
