@@ -29,8 +29,7 @@ MODELS = {
     "tiny": {},
     "som_retinotopy": {},
     "gcal_oo_or": {"cortex_density": 12, "lgn_density": 12, "retina_density": 12},
-    "gcal_od": {"cortex_density": 8, "lgn_density": 12, "retina_density": 12},
-    "lissom": {"cortex_density": 8, "lgn_density": 12, "retina_density": 12, "dims": ["dr"]},
+    "lissom": {"cortex_density": 6, "lgn_density": 8, "retina_density": 8, "dims": ["od", "dr"], "num_lags": 2},
 }
 
 

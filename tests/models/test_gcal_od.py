@@ -138,8 +138,8 @@ def test_dimming_makes_units_prefer_one_eye():
     """Ocular dominance arises from the difference in brightness: none without it, and orientation maps in any case."""
     found = {}
     for dim_fraction in (0.0, 0.7):
-        sim = GcalOd(dim_fraction=dim_fraction, cortex_density=16.0).build()
-        sim.run(1000)
+        sim = GcalOd(dim_fraction=dim_fraction, cortex_density=14.0, retina_density=16.0, lgn_density=16.0).build()
+        sim.run(700)
         dominance = maps.ocular_dominance_map(sim)
         preference = dominance.maps.ocularity_preference.values
         found[dim_fraction] = dominance.metrics["V1/ocularity_selectivity_mean"]

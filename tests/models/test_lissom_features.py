@@ -56,7 +56,7 @@ def test_each_feature_adds_its_sheets(dims, retinas, afferents):
     assert {p.norm_group for name, p in sim["V1"].projections.items() if name in afferents} == {"Afferent"}
 
 
-def test_all_features_together_are_forty_channels_less_the_base_scales():
+def test_all_features_together_make_32_channels():
     """Two eyes, four steps of time, two scales, ON and OFF: 32 channels, whose weights sum to one in each unit."""
     sim = Lissom(dims=ALL, **TINY).build()
     sim.run(0)
@@ -66,7 +66,7 @@ def test_all_features_together_are_forty_channels_less_the_base_scales():
 
 
 def test_inputs_are_those_of_the_published_seeds():
-    """Place, orientation and brightness follow the streams of seeds 500, 502, 503 and 505; the left eye gets U(0, 2)."""
+    """Place, orientation and brightness follow the streams of seeds 500, 502, 503 and 505."""
     found = presentations(["or", "od"])
     x, y, orientation, bright = (random.Random(500 + k) for k in (0, 2, 3, 5))
     for left, right in zip(found["LeftRetina"], found["RightRetina"], strict=True):
@@ -181,7 +181,7 @@ def test_a_run_continues_from_a_state():
         assert np.array_equal(projection.weights, second["V1"].projections[name].weights)
 
 
-# --- the maps, and the measurements on a network whose fields are known ------------------------------------------------
+# --- the maps, and the measurements on a network whose fields are known ---------------------------------------------
 
 
 def grown(dims, until=3000):
@@ -202,9 +202,8 @@ def centres(sim, projection):
 
 def test_ocular_dominance_is_that_of_the_weights():
     """Units come to prefer either eye, and the measured preference is the right eye's share of their weights."""
-    untrained, trained = (
-        maps.ocular_dominance_map(sim, scale=1.0) for sim in (grown(["or", "od"], 0), sim := grown(["or", "od"]))
-    )
+    sim = grown(["or", "od"])
+    untrained, trained = (maps.ocular_dominance_map(s, scale=1.0) for s in (grown(["or", "od"], 0), sim))
     name = "V1/ocularity_selectivity_mean"
     assert trained.metrics[name] > 5 * untrained.metrics[name]
     preference = trained.maps.ocularity_preference.values.ravel()
@@ -217,10 +216,8 @@ def test_ocular_dominance_is_that_of_the_weights():
 
 def test_direction_is_that_in_which_fields_are_displaced():
     """Units come to prefer directions, all of them, and the measured one is that from the first to the last field."""
-    measured = [
-        maps.direction_map(sim, scale=0.6, speeds=(SPEED,))
-        for sim in (grown(["or", "dr"], 0), sim := grown(["or", "dr"]))
-    ]
+    sim = grown(["or", "dr"])
+    measured = [maps.direction_map(s, scale=0.6, speeds=(SPEED,)) for s in (grown(["or", "dr"], 0), sim)]
     name = "V1/direction_selectivity_mean"
     assert measured[1].metrics[name] > 10 * measured[0].metrics[name]
     preference = measured[1].maps.direction_preference.values.ravel()
@@ -245,7 +242,7 @@ def test_disparity_is_that_of_the_fields():
 
 @pytest.mark.slow
 def test_stripes_of_both_eyes_cover_v1():
-    """At the default size, after 10 000 inputs, neighbouring units prefer the same eye and both eyes have their half."""
+    """At the default size, after 10 000 inputs, neighbours prefer the same eye and either eye has its half."""
     sim = Lissom(dims=["or", "od"]).build()
     sim.run(10000)
     preference = maps.ocular_dominance_map(sim, scale=1.0).maps.ocularity_preference.values
