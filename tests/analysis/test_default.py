@@ -78,10 +78,12 @@ def test_measuring_twice_gives_the_same(simulation):
 
 
 def test_parts_apply_where_they_should(simulation):
-    """Orientation is measured only in settling sheets; the other parts apply to every model."""
+    """Orientation is measured only in settling sheets, eyes and motion where there are; other parts in every model."""
     found = {name: part(simulation) for name, part in PARTS.items()}
-    assert bool(found["orientation_map"]) == (simulation.name == "gcal_oo_or")
-    assert all(result for name, result in found.items() if name != "orientation_map")
+    assert bool(found.pop("orientation_map")) == (simulation.name in {"gcal_oo_or", "lissom"})
+    for name in ("ocular_dominance_map", "direction_map"):
+        assert bool(found.pop(name)) == (simulation.name == "lissom")
+    assert all(found.values())
     assert all(result.figures for result in found.values() if result)
 
 

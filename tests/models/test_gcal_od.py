@@ -11,7 +11,7 @@ from topo_exp.errors import ModelError
 from topo_exp.models._onoff_v1 import OnOffV1
 from topo_exp.models.gcal_od import GcalOd
 
-SMALL = {"cortex_density": 10.0}
+SMALL = {"cortex_density": 8.0, "retina_density": 12.0, "lgn_density": 12.0}
 CHANNELS = [f"{eye}LGN{polarity}" for eye in ("Left", "Right") for polarity in ("On", "Off")]
 
 
@@ -138,9 +138,9 @@ def test_dimming_makes_units_prefer_one_eye():
     """Ocular dominance arises from the difference in brightness: none without it, and orientation maps in any case."""
     found = {}
     for dim_fraction in (0.0, 0.7):
-        sim = GcalOd(dim_fraction=dim_fraction, cortex_density=14.0, retina_density=16.0, lgn_density=16.0).build()
-        sim.run(700)
-        dominance = maps.ocular_dominance_map(sim)
+        sim = GcalOd(dim_fraction=dim_fraction, cortex_density=16.0, retina_density=16.0, lgn_density=16.0).build()
+        sim.run(800)
+        dominance = maps.ocular_dominance_map(sim, phases=8)
         preference = dominance.maps.ocularity_preference.values
         found[dim_fraction] = dominance.metrics["V1/ocularity_selectivity_mean"]
         assert maps.orientation_map(sim).metrics["V1/orientation_selectivity_mean"] > 0.4

@@ -10,7 +10,7 @@ from topo_exp.analysis import maps
 from topo_exp.errors import ParameterError
 from topo_exp.models.lissom import Lissom
 
-TINY = {"cortex_density": 8.0, "lgn_density": 12.0}
+TINY = {"cortex_density": 6.0, "lgn_density": 8.0, "retina_density": 12.0}
 ORIENTED = 0.088388
 SPEED, DISPARITY = 2 / 24, 4 * 0.041665
 ALL = ["xy", "or", "od", "dr", "dy", "sf"]
@@ -159,7 +159,7 @@ def test_every_part_is_compiled():
 
 def test_both_engines_agree():
     """With all features the compiled engine follows the reference precision across a scheduled change."""
-    fast, dense = (Lissom(dims=ALL, num_inputs=20, **TINY).build() for _ in range(2))
+    fast, dense = (Lissom(dims=ALL, num_lags=2, num_inputs=20, **TINY).build() for _ in range(2))
     dense.engine = "reference"
     for sim in (fast, dense):
         sim.run(12)  # the first change is at 10
@@ -171,7 +171,7 @@ def test_both_engines_agree():
 
 def test_a_run_continues_from_a_state():
     """A state stored between two presentations continues in a fresh network with the same bits."""
-    straight, first, second = (Lissom(dims=ALL, **TINY).build() for _ in range(3))
+    straight, first, second = (Lissom(dims=ALL, num_lags=2, **TINY).build() for _ in range(3))
     straight.run(25)
     first.run(10.4)
     second.restore(first.state())
@@ -184,9 +184,9 @@ def test_a_run_continues_from_a_state():
 # --- the maps, and the measurements on a network whose fields are known ---------------------------------------------
 
 
-def grown(dims, until=3000):
-    """Return a network of 20 x 20 units that has seen so many inputs."""
-    sim = Lissom(dims=dims, cortex_density=20.0).build()
+def grown(dims, until=2500):
+    """Return a network of 18 x 18 units that has seen so many inputs."""
+    sim = Lissom(dims=dims, cortex_density=18.0, retina_density=24.0).build()
     sim.run(until)
     return sim
 
@@ -203,7 +203,7 @@ def centres(sim, projection):
 def test_ocular_dominance_is_that_of_the_weights():
     """Units come to prefer either eye, and the measured preference is the right eye's share of their weights."""
     sim = grown(["or", "od"])
-    untrained, trained = (maps.ocular_dominance_map(s, scale=1.0) for s in (grown(["or", "od"], 0), sim))
+    untrained, trained = (maps.ocular_dominance_map(s, scale=1.0, phases=8) for s in (grown(["or", "od"], 0), sim))
     name = "V1/ocularity_selectivity_mean"
     assert trained.metrics[name] > 5 * untrained.metrics[name]
     preference = trained.maps.ocularity_preference.values.ravel()
@@ -217,7 +217,7 @@ def test_ocular_dominance_is_that_of_the_weights():
 def test_direction_is_that_in_which_fields_are_displaced():
     """Units come to prefer directions, all of them, and the measured one is that from the first to the last field."""
     sim = grown(["or", "dr"])
-    measured = [maps.direction_map(s, scale=0.6, speeds=(SPEED,)) for s in (grown(["or", "dr"], 0), sim)]
+    measured = [maps.direction_map(s, scale=0.6, speeds=(SPEED,), phases=4) for s in (grown(["or", "dr"], 0), sim)]
     name = "V1/direction_selectivity_mean"
     assert measured[1].metrics[name] > 10 * measured[0].metrics[name]
     preference = measured[1].maps.direction_preference.values.ravel()
@@ -231,7 +231,7 @@ def test_direction_is_that_in_which_fields_are_displaced():
 def test_disparity_is_that_of_the_fields():
     """Phase disparity grows with the distance between the fields of the eyes across the unit's own orientation."""
     sim = grown(["or", "dy"])
-    found = maps.disparity_map(sim, scale=0.6, phases=8, disparities=8)
+    found = maps.disparity_map(sim, scale=0.6, phases=6, disparities=8)
     assert found.metrics["V1/disparity_selectivity_mean"] > 0.2
     disparity = np.angle(np.exp(1j * found.maps.disparity_preference.values.ravel()))
     orientation = found.maps.orientation_preference.values.ravel()
