@@ -81,23 +81,39 @@ def test_the_documented_table_is_made_from_the_catalogue():
     assert found[1] == metrics_table(), "replace the table by the output of topo_exp.analysis.catalogue.metrics_table()"
 
 
-def test_the_default_analysis_of_gcal_has_few_numbers():
-    """At most twenty metrics, none constant by construction, none of one random input, each known by default."""
-    sim = topo_exp.build("gcal", cortex_density=8, lgn_density=12, retina_density=12)
+def default_numbers(model, **parameters):
+    """Return the names of the metrics that the default analysis of a small model records, checking that they differ."""
+    sim = topo_exp.build(model, cortex_density=8, lgn_density=12, retina_density=12, **parameters)
     sim.run(until=2)
     parts = [
         default.activity(sim),
         fields.connection_fields(sim),
         default.standard_gaussian(sim),
         maps.orientation_map(sim, settling_only=True, phases=4),
+        maps.ocular_dominance_map(sim, where_applicable=True, phases=4),
+        maps.direction_map(sim, where_applicable=True, phases=4, speeds=(0.0, 0.05)),
         retinotopy.retinotopic_map(sim),
         development({"orientation_map": maps_over_time(0.1, 0.2)})[0.0],
     ]
     names = [name for part in parts for name in part.metrics]
-    assert len(names) == len(set(names)) <= 20
+    assert len(names) == len(set(names))
+    return names
+
+
+def test_the_default_analysis_of_gcal_has_few_numbers():
+    """At most twenty metrics, none constant by construction, none of one random input, none of eyes or motion."""
+    names = default_numbers("gcal")
+    assert len(names) <= 20
     assert {name.partition("/")[0] for name in names} == {"V1"}
-    assert not any("activity" in name for name in names)
-    assert {metric_named(name).name for name in names} == {metric.name for metric in METRICS if metric.default}
+    assert not any("activity" in name or "ocularity" in name or "direction" in name for name in names)
+
+
+def test_the_default_analyses_of_all_models_have_the_default_numbers():
+    """The catalogue marks those metrics that the default analysis records, of models with two eyes or motion too."""
+    names = {
+        metric_named(name).name for name in (*default_numbers("gcal"), *default_numbers("lissom", dims=["od", "dr"]))
+    }
+    assert names == {metric.name for metric in METRICS if metric.default}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import topo_exp
 from topo_exp.analysis.default import activity, standard_gaussian
 from topo_exp.analysis.fields import connection_fields
-from topo_exp.analysis.maps import orientation_map
+from topo_exp.analysis.maps import direction_map, ocular_dominance_map, orientation_map
 from topo_exp.analysis.metrics import sparseness
 from topo_exp.analysis.quality import map_quality
 from topo_exp.analysis.retinotopy import retinotopic_map
@@ -21,12 +21,15 @@ PARTS = {
     "fields": connection_fields,
     "standard_gaussian": standard_gaussian,
     "orientation_map": lambda sim: orientation_map(sim, settling_only=True),
+    "ocular_dominance_map": lambda sim: ocular_dominance_map(sim, where_applicable=True, phases=3),
+    "direction_map": lambda sim: direction_map(sim, where_applicable=True, phases=3, directions=4),
     "retinotopy": retinotopic_map,
 }
 MODELS = {
     "tiny": {},
     "som_retinotopy": {},
     "gcal_oo_or": {"cortex_density": 12, "lgn_density": 12, "retina_density": 12},
+    "lissom": {"cortex_density": 6, "lgn_density": 8, "retina_density": 8, "dims": ["od", "dr"], "num_lags": 2},
 }
 
 
@@ -75,10 +78,12 @@ def test_measuring_twice_gives_the_same(simulation):
 
 
 def test_parts_apply_where_they_should(simulation):
-    """Orientation is measured only in settling sheets; the other parts apply to every model."""
+    """Orientation is measured only in settling sheets, eyes and motion where there are; other parts in every model."""
     found = {name: part(simulation) for name, part in PARTS.items()}
-    assert bool(found["orientation_map"]) == (simulation.name == "gcal_oo_or")
-    assert all(result for name, result in found.items() if name != "orientation_map")
+    assert bool(found.pop("orientation_map")) == (simulation.name in {"gcal_oo_or", "lissom"})
+    for name in ("ocular_dominance_map", "direction_map"):
+        assert bool(found.pop(name)) == (simulation.name == "lissom")
+    assert all(found.values())
     assert all(result.figures for result in found.values() if result)
 
 

@@ -325,3 +325,24 @@ def test_positions_with_gaps_give_a_warning():
         maps.position_map(strip(1), positions=1)
     with pytest.raises(ParameterError, match="size above 0"):
         maps.position_map(strip(1), size=0.0)
+
+
+@pytest.mark.parametrize(
+    ("model", "dominance", "direction"),
+    [
+        ("gcal_od", True, False),
+        ("lissom", True, True),
+        ("gcal_oo_or", False, False),
+        ("hierarchical", False, False),
+        ("tiny", False, False),
+    ],
+)
+def test_maps_of_eyes_and_motion_are_measured_where_they_apply(model, dominance, direction):
+    """With `where_applicable` a model that has no two eyes, no motion or no settling gives an empty Result."""
+    small = {"hierarchical": {}, "tiny": {}}.get(model, {"cortex_density": 6, "lgn_density": 8, "retina_density": 8})
+    sim = topo_exp.build(model, **small)
+    sim.run(1)
+    found = maps.ocular_dominance_map(sim, where_applicable=True, phases=2, orientations=2)
+    assert bool(found.metrics) is dominance
+    found = maps.direction_map(sim, where_applicable=True, phases=2, directions=3, speeds=(0.0, 0.05))
+    assert bool(found.metrics) is direction

@@ -351,3 +351,13 @@ def test_dots_cover_as_much_as_their_density_says():
     """Dots that lie at random leave exp(-density) of the sheet grey."""
     grey = [np.mean(RandomDotStereogram(dotsize=0.05, dotdensity=0.5, seed=seed)(X, Y) == 0.5) for seed in range(5)]
     assert np.mean(grey) == pytest.approx(math.exp(-0.5), abs=0.02)
+
+
+@pytest.mark.parametrize("inner", [Composite, SeparatedComposite])
+def test_a_pattern_moves_all_parts_of_its_parts(inner):
+    """A sweeper moves and turns the Gaussians of a composite that it shows, although that stands at its origin."""
+    x, y = np.linspace(-1, 1, 21), np.linspace(1, -1, 21)
+    gaussian = Gaussian(x=0.1, y=0.0, size=0.2, aspect_ratio=3.0)
+    swept = Sweeper(generator=inner(generators=[gaussian]), orientation=math.pi / 2, step=2.0, speed=0.2)
+    wanted = Gaussian(x=-0.4, y=0.1, orientation=math.pi / 2, size=0.2, aspect_ratio=3.0)
+    np.testing.assert_allclose(swept(x, y), wanted(x, y), atol=1e-12)

@@ -179,6 +179,7 @@ METRICS: tuple[Metric, ...] = (
         "ocular_dominance_map",
         ("ocularity_selectivity_mean", "1", "mean difference of the eyes' responses over their sum"),
         ("ocularity_responding_fraction", "1", "fraction of units that respond"),
+        default=True,
     ),
     *_of(
         "disparity_map",
@@ -190,6 +191,7 @@ METRICS: tuple[Metric, ...] = (
         ("direction_selectivity_mean", "1", "mean selectivity for the direction of motion"),
         ("speed_selectivity_mean", "1", "mean selectivity for speed"),
         ("direction_responding_fraction", "1", "fraction of units that respond"),
+        default=True,
     ),
 )
 """All metrics; those that are most often compared come first."""

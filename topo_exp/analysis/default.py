@@ -7,6 +7,8 @@ and one that does not apply to a model returns an empty Result:
 * `fields.connection_fields`: of every projection into the measured sheets.
 * `standard_gaussian`: the response of all sheets to one standard pattern.
 * `maps.orientation_map` with `settling_only`: in those measured sheets that settle.
+* `maps.ocular_dominance_map` and `maps.direction_map` with `where_applicable`: in the same sheets of models with two
+  eyes, and of models with an input sheet for each step of time.
 * `retinotopy.retinotopic_map`: in those measured sheets that have afferent weights of their own.
 """
 

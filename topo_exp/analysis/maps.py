@@ -29,6 +29,7 @@ measure, ParameterError for impossible values.
 """
 
 import math
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -89,7 +90,7 @@ def orientation_map(
         Blasdel, G. G. & Salama, G. (1986), Nature 321:579-585, doi:10.1038/321579a0 (vector average).
     """
     if settling_only:
-        settling = [name for name in measurable_sheets(sim, shown.sheet) if isinstance(sim[name], SettlingCFSheet)]
+        settling = _settling(sim, shown)
         if not settling:
             return Result()
         shown = replace(shown, sheet=settling)
@@ -169,9 +170,10 @@ def direction_map(
     shown: Presentation,
     *,
     directions: int = 8,
-    speeds: Sequence[float] = (0.0, 1 / 48, 2 / 48, 3 / 48),
+    speeds: Sequence[float] = (0.0, 1 / 48, 2 / 48, 3 / 48, 4 / 48),
     frequency: float = 2.4,
     phases: int = 8,
+    where_applicable: bool = False,
 ) -> Result:
     """Measure preferences for direction and speed of drifting gratings, in models with an input sheet per step of time.
 
@@ -182,6 +184,8 @@ def direction_map(
         speeds: In sheet units per step; see `features.speed` for the names that the input sheets must have.
         frequency: Of the gratings, in cycles per unit of sheet coordinates.
         phases: Their number, evenly spread.
+        where_applicable: Measure only sheets that settle, and return an empty Result where there is none, or where the
+            model does not see motion, instead of raising AnalysisError. The default analysis sets it.
 
     Returns:
         Result; maps `direction_preference` (radians, [0, 2 pi), counter-clockwise from rightwards),
@@ -190,6 +194,11 @@ def direction_map(
     Raises:
         AnalysisError: Fewer than two input sheets, or their names do not end in their step of time.
     """
+    if where_applicable:
+        settling = _settling(sim, shown) if _sees_motion(sim) else []
+        if not settling:
+            return Result()
+        shown = replace(shown, sheet=settling)
     steps = {feature.time_step(name) for name in input_sheets(sim, shown.inputs)}
     if len(steps) < 2:
         raise AnalysisError(
@@ -213,11 +222,21 @@ def ocular_dominance_map(
     frequency: float = 2.4,
     orientations: int = 4,
     phases: int = 18,
+    where_applicable: bool = False,
 ) -> Result:
     """Measure the eye that a unit prefers, with gratings shown to either eye alone.
 
     With R and L the largest responses over orientations and phases to the right and to the left eye, preference is
     R / (L + R): 0 left, 1/2 binocular, 1 right; selectivity |R - L| / (L + R).
+
+    Args:
+        sim: The simulation; its state is restored.
+        shown: The shared options, each a keyword argument; see the module's text.
+        frequency: Of the gratings, in cycles per unit of sheet coordinates.
+        orientations: Their number, evenly spread.
+        phases: Their number, evenly spread.
+        where_applicable: Measure only sheets that settle, and return an empty Result where there is none, or where the
+            model has not two eyes, instead of raising AnalysisError. The default analysis sets it.
 
     Returns:
         Result; maps `ocularity_preference` and `ocularity_selectivity`, and those of orientation and phase.
@@ -225,6 +244,11 @@ def ocular_dominance_map(
     Raises:
         AnalysisError: The model has not both an input sheet named Left... and one named Right....
     """
+    if where_applicable:
+        settling = _settling(sim, shown) if _has_two_eyes(sim) else []
+        if not settling:
+            return Result()
+        shown = replace(shown, sheet=settling)
     _two_eyes(sim, shown)
     return feature_map.of(
         sim,
@@ -323,6 +347,23 @@ def _positions(sim: "Simulation", shown: Presentation, steps: int | None, *, rea
         )
     along_x, along_y = enough if steps is None else (steps, steps)
     return [feature.position_x(left, right, along_x), feature.position_y(bottom, top, along_y)]
+
+
+def _settling(sim: "Simulation", shown: Presentation) -> list[str]:
+    """Return the names of those sheets to measure that settle by lateral interaction."""
+    return [name for name in measurable_sheets(sim, shown.sheet) if isinstance(sim[name], SettlingCFSheet)]
+
+
+def _has_two_eyes(sim: "Simulation") -> bool:
+    """Return True if each input sheet is named after an eye, and both eyes have one."""
+    eyes = [re.match("Left|Right", name) for name, sheet in sim.sheets.items() if sheet.is_generator]
+    return None not in eyes and {match[0] for match in eyes if match} == {"Left", "Right"}
+
+
+def _sees_motion(sim: "Simulation") -> bool:
+    """Return True if the name of each input sheet ends in its step of time, and there are at least two steps."""
+    steps = [re.search(r"\d+$", name) for name, sheet in sim.sheets.items() if sheet.is_generator]
+    return None not in steps and len({match[0] for match in steps if match}) > 1
 
 
 def _two_eyes(sim: "Simulation", shown: Presentation) -> None:

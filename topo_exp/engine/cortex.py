@@ -19,7 +19,7 @@ from topo_exp.engine.settling import ACTIVATE, LEARN, ActivateOnce, Settle
 from topo_exp.engine.sheet import Connection, Sheet
 from topo_exp.engine.streams import Real
 from topo_exp.engine.transfer import Adaptive, OutputFn
-from topo_exp.errors import ModelError, StateError
+from topo_exp.errors import ModelError, StateError, nearest
 from topo_exp.typing import BoolArray, FloatArray, IntArray, State, read_only, read_only_copy
 
 
@@ -316,6 +316,9 @@ class SettlingCFSheet(CFSheet):
     strict_tsettle = param.Integer(
         None, allow_None=True, bounds=(0, None), doc="Other sheets receive an activation only after this many."
     )
+    settles_with = param.List(
+        [], item_type=str, doc="Names of other sheets that receive every activation all the same, as this one does."
+    )
     mask_fn = param.ClassSelector(
         class_=NeighborhoodMask, default=None, allow_None=True, doc="Which units continue to settle; None for all."
     )
@@ -338,9 +341,26 @@ class SettlingCFSheet(CFSheet):
         return self.settling.new_iteration
 
     def refresh(self) -> None:
-        """Read all parameters again, and check functions that are new."""
+        """Read all parameters again, and check functions that are new.
+
+        Raises:
+            ModelError: If `settles_with` names a sheet that this one does not project to, or as for a CFSheet.
+        """
         self.settling.tsettle, self.settling.strict_tsettle = self.tsettle, self.strict_tsettle or 0
+        reached = {projection.dest.name for projection in self.outgoing}
+        unknown = [name for name in self.settles_with if name not in reached]
+        if unknown:
+            raise ModelError(
+                f"{self.name}.settles_with: must name sheets that this one projects to (got {unknown[0]!r}). "
+                f"{nearest(unknown[0], reached)}"
+            )
         super().refresh()
+
+    def projections_to_send(self) -> list[Connection]:
+        """Return the outgoing projections that the present activation is sent through."""
+        if self.settling.sends_to_others():
+            return self.outgoing
+        return [p for p in self.outgoing if p.dest is self or p.dest.name in self.settles_with]
 
     def process(self, moment: Moment) -> None:
         """Activate or learn, as the settling scheme says, within the mask that is made at `mask_init_time`."""

@@ -298,8 +298,6 @@ class Sampler:
         self._is_compound = kind.components is not Pattern.components
         self._all = range(len(self._children)) if kind.chosen is Pattern.chosen else None
         """Positions of the parts to draw, or None if they vary."""
-        upright_at_origin = all(self._constants.get(name) == 0 for name in ("x", "y", "orientation"))
-        self._moves_parts = kind.frame is not Pattern.frame or not upright_at_origin
         self._separation = pattern.min_separation if isinstance(pattern, SeparatedComposite) else 0.0
         if self._separation > 0 and any(isinstance(child.pattern, Composite) for child in self._children):
             raise ModelError(
@@ -357,12 +355,12 @@ class Sampler:
         """Draw the numbers of one part after the other, leaving out those that find no place away from the others."""
         centres: list[tuple[float, float]] = []
         drawn_at = self.pattern.drawn_at(time)
-        frame = self.pattern.frame(values, float(time - drawn_at)) if self._moves_parts else (0.0, 0.0, 0.0)
+        frame = self.pattern.frame(values, float(time - drawn_at))
         for index in self.pattern.chosen(values) if self._all is None else self._all:
             child = self._children[index]
             own = child.values(drawn_at)
             if self._separation == 0 or self._find_place(child, own, drawn_at, centres):
-                yield child, _moved(own, frame) if self._moves_parts else own
+                yield child, _moved(own, frame)
 
     def _find_place(
         self, child: "Sampler", values: dict[str, float], time: Fraction, centres: list[tuple[float, float]]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from topo_exp.engine.actions import ChangeBounds, SetParameter, SetRatePerConnection
 from topo_exp.engine.coordinates import BoundingBox
-from topo_exp.engine.cortex import SettlingCFSheet
+from topo_exp.engine.cortex import CFSheet, SettlingCFSheet
 from topo_exp.engine.patterns import (
     Disk,
     Gaussian,
@@ -18,12 +18,18 @@ from topo_exp.engine.patterns import (
     random_orientation,
     uniform_over,
 )
-from topo_exp.engine.projection import CFProjection
+from topo_exp.engine.patterns_gaussians import DifferenceOfGaussians
+from topo_exp.engine.projection import CFProjection, SharedWeightCFProjection
 from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.transfer import PiecewiseLinear
 
 AFFERENT_RADIUS = 0.27083
 AFFERENT_RATE = 0.9590
+LGN_AFFERENT_RADIUS = 0.375
+MIN_SEPARATION = 2.2 * AFFERENT_RADIUS
+INPUT_SIZE, INPUT_ASPECT_RATIO = 0.088388, 4.66667
+LOWER, UPPER = 0.083, 0.633
+"""Threshold of a V1 behind an LGN, and the input at which it saturates, at the start."""
 SCHEDULED_INPUTS = 2
 """Gaussians in each input for which the times below hold; with more of them the network develops faster."""
 
@@ -61,13 +67,61 @@ def separated_gaussians(*, number: int, radius: float, scale: float, seed: int) 
             x=uniform_over(radius, seed=seed + 12 + i),
             y=uniform_over(radius, seed=seed + 34 + i),
             orientation=random_orientation(seed=seed + 56 + i),
-            size=0.088388,
-            aspect_ratio=4.66667,
+            size=INPUT_SIZE,
+            aspect_ratio=INPUT_ASPECT_RATIO,
             scale=scale,
         )
         for i in range(number)
     ]
-    return SeparatedComposite(generators=list(generators), min_separation=2.2 * AFFERENT_RADIUS)
+    return SeparatedComposite(generators=list(generators), min_separation=MIN_SEPARATION)
+
+
+def add_channel(
+    sim: Simulation,
+    name: str,
+    *,
+    retina: str,
+    sign: float,
+    density: float,
+    radius: float,
+    strength: float,
+    magnification: float = 1.0,
+) -> None:
+    """Add ON or OFF cells of an LGN, whose fields on a retina are differences of Gaussians.
+
+    Args:
+        sim: With the retina.
+        name: Of the sheet.
+        retina: Name of the retina.
+        sign: 1 for ON cells, -1 for OFF cells.
+        density: Units per unit of length.
+        radius: Half-width of the sheet.
+        strength: Of the projection from the retina.
+        magnification: Factor of the size of the fields.
+    """
+    sim.add(
+        CFSheet(
+            name=name,
+            nominal_density=density,
+            nominal_bounds=BoundingBox(radius=radius),
+            output_fns=[PiecewiseLinear(lower=0.0, upper=1.0)],
+            measure_maps=False,
+        )
+    )
+    centre, surround = 0.07385 * magnification, 0.29540 * magnification
+    sim.connect(
+        retina,
+        name,
+        SharedWeightCFProjection(
+            name="Afferent",
+            delay=0.05,
+            strength=strength,
+            weights_generator=DifferenceOfGaussians(positive_size=centre, negative_size=surround, scale=sign),
+            nominal_bounds=BoundingBox(radius=LGN_AFFERENT_RADIUS * magnification),
+            cf_shape=Disk(smoothing=0.0),
+            normalize_weights=False,
+        ),
+    )
 
 
 def add_v1(sim: Simulation, *, density: float, area: float, lower: float, upper: float) -> None:

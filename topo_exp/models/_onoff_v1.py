@@ -3,6 +3,8 @@
 Stevens, Law, Antolík & Bednar 2013, J Neurosci 33:15747, doi:10.1523/JNEUROSCI.1037-13.2013, Materials and Methods.
 """
 
+from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import param
@@ -28,6 +30,8 @@ from topo_exp.engine.transfer import HalfRectify, HomeostaticResponse
 V1_AFFERENT_RADIUS = 0.27083
 LGN_AFFERENT_RADIUS = 0.375
 LGN_SURROUND_RADIUS = 0.25
+POLARITIES = (("LGNOn", 1.0), ("LGNOff", -1.0))
+ONE_EYE = ("",)
 DISK = Disk(smoothing=0.0)
 _POSITIVE: dict[str, Any] = {"bounds": (0, None), "inclusive_bounds": (False, True)}
 _NOT_NEGATIVE: dict[str, Any] = {"bounds": (0.0, None)}
@@ -64,12 +68,12 @@ class OnOffV1(param.Parameterized):
         ]
         return SeparatedComposite(generators=list(generators), min_separation=0.0)
 
-    def add_retina(self, sim: Simulation, input_generator: Pattern) -> None:
-        """Add the retina, large enough for the fields of all LGN units."""
+    def add_retina(self, sim: Simulation, input_generator: Pattern, *, eye: str = "") -> None:
+        """Add the retina, or that of one eye, large enough for the fields of all LGN units."""
         radius = self.area / 2.0 + 0.25 + LGN_AFFERENT_RADIUS + 0.5
         sim.add(
             GeneratorSheet(
-                name="Retina",
+                name=f"{eye}Retina",
                 nominal_density=self.retina_density,
                 nominal_bounds=BoundingBox(radius=radius),
                 input_generator=input_generator,
@@ -78,38 +82,34 @@ class OnOffV1(param.Parameterized):
             )
         )
 
-    def add_lgn(self, sim: Simulation, *, strength: float, gain_control: bool) -> None:
-        """Add the ON and OFF sheets, with divisive lateral inhibition where there is gain control."""
+    def add_lgn(self, sim: Simulation, *, strength: float, gain_control: bool, eyes: Sequence[str] = ONE_EYE) -> None:
+        """Add the ON and OFF sheets of all eyes.
+
+        Args:
+            sim: With the retinas.
+            strength: Of the projections from the retinas.
+            gain_control: Whether a sheet's response is divided by that of its surroundings, pooled over all eyes.
+            eyes: Before the names of their sheets.
+        """
         settling = {"tsettle": 2, "strict_tsettle": 1} if gain_control else {"tsettle": 0, "strict_tsettle": 0}
-        for sheet, sign in (("LGNOn", 1.0), ("LGNOff", -1.0)):
+        for eye, (polarity, _) in product(eyes, POLARITIES):
             sim.add(
                 SettlingCFSheet(
-                    name=sheet,
+                    name=f"{eye}{polarity}",
                     nominal_density=self.lgn_density,
                     nominal_bounds=BoundingBox(radius=self.area / 2.0 + 0.25 + 0.5),
                     output_fns=[HalfRectify()],
                     measure_maps=False,
+                    settles_with=[f"{other}{polarity}" for other in eyes if gain_control and other != eye],
                     **settling,
                 )
             )
-            if gain_control:
-                sim.connect(
-                    sheet,
-                    sheet,
-                    SharedWeightCFProjection(
-                        name="LateralGC",
-                        delay=0.05,
-                        strength=0.6,
-                        weights_generator=Gaussian(size=0.25),
-                        nominal_bounds=BoundingBox(radius=LGN_SURROUND_RADIUS),
-                        cf_shape=DISK,
-                        activity_group=0.6,
-                        combine=Divide(constant=0.11),
-                    ),
-                )
+        for eye, (polarity, sign) in product(eyes, POLARITIES):
+            for other in eyes if gain_control else ():
+                sim.connect(f"{other}{polarity}", f"{eye}{polarity}", _gain_control(other, strength=0.6 / len(eyes)))
             sim.connect(
-                "Retina",
-                sheet,
+                f"{eye}Retina",
+                f"{eye}{polarity}",
                 SharedWeightCFProjection(
                     name="Afferent",
                     delay=0.05,
@@ -121,7 +121,9 @@ class OnOffV1(param.Parameterized):
                 ),
             )
 
-    def add_v1(self, sim: Simulation, *, response: HomeostaticResponse, lgn_delay: float) -> None:
+    def add_v1(
+        self, sim: Simulation, *, response: HomeostaticResponse, lgn_delay: float, eyes: Sequence[str] = ONE_EYE
+    ) -> None:
         """Add V1 with its afferents, which are normalised jointly, and its lateral connections."""
         sim.add(
             SettlingCFSheet(
@@ -132,7 +134,7 @@ class OnOffV1(param.Parameterized):
                 output_fns=[response],
             )
         )
-        for sheet in ("LGNOn", "LGNOff"):
+        for sheet in (f"{eye}{polarity}" for eye in eyes for polarity, _ in POLARITIES):
             sim.connect(
                 sheet,
                 "V1",
@@ -164,3 +166,17 @@ class OnOffV1(param.Parameterized):
                     cf_shape=DISK,
                 ),
             )
+
+
+def _gain_control(eye: str, *, strength: float) -> SharedWeightCFProjection:
+    """Return the projection by which the response to one eye divides that of an LGN sheet."""
+    return SharedWeightCFProjection(
+        name=f"{eye}LateralGC",
+        delay=0.05,
+        strength=strength,
+        weights_generator=Gaussian(size=0.25),
+        nominal_bounds=BoundingBox(radius=LGN_SURROUND_RADIUS),
+        cf_shape=DISK,
+        activity_group=0.6,
+        combine=Divide(constant=0.11),
+    )

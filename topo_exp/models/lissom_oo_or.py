@@ -3,16 +3,15 @@
 import param
 
 from topo_exp.engine.coordinates import BoundingBox
-from topo_exp.engine.cortex import CFSheet
-from topo_exp.engine.patterns import Disk
-from topo_exp.engine.patterns_gaussians import DifferenceOfGaussians
-from topo_exp.engine.projection import SharedWeightCFProjection
 from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
-from topo_exp.engine.transfer import PiecewiseLinear
 from topo_exp.models._lissom import (
     AFFERENT_RADIUS,
     AFFERENT_RATE,
+    LGN_AFFERENT_RADIUS,
+    LOWER,
+    UPPER,
+    add_channel,
     add_v1,
     cloud_projection,
     connect_laterally,
@@ -20,9 +19,6 @@ from topo_exp.models._lissom import (
     separated_gaussians,
 )
 
-LOWER, UPPER = 0.083, 0.633
-"""Threshold of V1, and the input at which it saturates, at the start."""
-LGN_AFFERENT_RADIUS = 0.375
 CHANNELS = ("LGNOn", "LGNOff")
 
 
@@ -71,7 +67,15 @@ class LissomOoOr(param.Parameterized):
             )
         )
         for sheet, sign in zip(CHANNELS, (1.0, -1.0), strict=True):
-            self._add_channel(sim, sheet, sign=sign, radius=centres)
+            add_channel(
+                sim,
+                sheet,
+                retina="Retina",
+                sign=sign,
+                density=self.lgn_density,
+                radius=centres,
+                strength=self.lgn_strength,
+            )
         add_v1(sim, density=self.cortex_density, area=self.area, lower=LOWER, upper=UPPER)
         for sheet in CHANNELS:
             projection = cloud_projection(
@@ -87,28 +91,3 @@ class LissomOoOr(param.Parameterized):
         afferents = [f"{sheet}Afferent" for sheet in CHANNELS]
         schedule_development(sim, afferents=afferents, lower=LOWER, upper=UPPER, num_inputs=self.num_inputs)
         return sim
-
-    def _add_channel(self, sim: Simulation, sheet: str, *, sign: float, radius: float) -> None:
-        """Add the ON or the OFF cells, whose fields are differences of Gaussians."""
-        sim.add(
-            CFSheet(
-                name=sheet,
-                nominal_density=self.lgn_density,
-                nominal_bounds=BoundingBox(radius=radius),
-                output_fns=[PiecewiseLinear(lower=0.0, upper=1.0)],
-                measure_maps=False,
-            )
-        )
-        sim.connect(
-            "Retina",
-            sheet,
-            SharedWeightCFProjection(
-                name="Afferent",
-                delay=0.05,
-                strength=self.lgn_strength,
-                weights_generator=DifferenceOfGaussians(positive_size=0.07385, negative_size=0.29540, scale=sign),
-                nominal_bounds=BoundingBox(radius=LGN_AFFERENT_RADIUS),
-                cf_shape=Disk(smoothing=0.0),
-                normalize_weights=False,
-            ),
-        )

@@ -152,7 +152,8 @@ class Executor:
         self._is_heard = True
         if self.plan.settles_at_once and isinstance(scheme, Settle) and self._delay > 0 and not self._varying:
             self._is_heard = scheme.strict_tsettle <= scheme.tsettle - 1
-            only_last = not self._others or scheme.strict_tsettle >= scheme.tsettle - 1
+            withheld = scheme.strict_tsettle >= scheme.tsettle - 1 and not getattr(sheet, "settles_with", ())
+            only_last = not self._others or withheld
             if only_last and (not self._is_heard or clock.returns_after(sheet) > self._delay):
                 self._settle_scheme = scheme
         alone = not self._others and len(self._lateral) == 2 and self.plan.divisor == 0
