@@ -18,6 +18,7 @@ from topo_exp.errors import TopoExpError, nearest
 if TYPE_CHECKING:
     from topo_exp import analysis
     from topo_exp.after.collate import collate
+    from topo_exp.after.comparison import compare
     from topo_exp.after.figures import plot_sweep
     from topo_exp.analysis.result import Result
     from topo_exp.compose.interface import build, run
@@ -35,6 +36,7 @@ __all__ = [
     "analysis",
     "build",
     "collate",
+    "compare",
     "load_run",
     "load_sweep",
     "plot_sweep",
@@ -50,6 +52,7 @@ _WHERE = {
     "Sweep": "topo_exp.sweeps.space",
     "build": "topo_exp.compose.interface",
     "collate": "topo_exp.after.collate",
+    "compare": "topo_exp.after.comparison",
     "load_run": "topo_exp.record.handle",
     "load_sweep": "topo_exp.compose.sweeping",
     "plot_sweep": "topo_exp.after.figures",
