@@ -100,9 +100,9 @@ def _code(a: RunHandle, b: RunHandle) -> Iterator[Cause]:
     """Compare commits, patches, the files that the records hold, and the checksums of those that they do not hold."""
     trees = _trees(a.metadata), _trees(b.metadata)
     for name in dict.fromkeys([*trees[0], *trees[1]]):
-        commits = [tree.get(name, {}).get("commit") for tree in trees]
-        if commits[0] != commits[1]:
-            yield Cause("code", f"commit of {name}", *commits)
+        first, second = (tree[name].get("commit") if name in tree else None for tree in trees)
+        if first != second:
+            yield Cause("code", f"commit of {name}", first, second)
     files = _files(a), _files(b)
     for name in sorted({*files[0], *files[1]}):
         one, two = (_text(found[name]) if name in found else "" for found in files)
@@ -110,9 +110,9 @@ def _code(a: RunHandle, b: RunHandle) -> Iterator[Cause]:
             yield Cause("code", name, diff=_diff(name, one, two))
     checksums = _checksums(a.metadata), _checksums(b.metadata)
     for name in sorted({*checksums[0], *checksums[1]} - {*files[0], *files[1]}):
-        one, two = (found.get(name) for found in checksums)
-        if one != two:
-            yield Cause("code", name, *(each and f"sha256 {each[:12]}" for each in (one, two)))
+        before, after = (f"sha256 {found[name][:12]}" if name in found else None for found in checksums)
+        if before != after:
+            yield Cause("code", name, before, after)
     lists = [
         {name: _text(run.directory / tree["untracked"]) for name, tree in found.items() if "untracked" in tree}
         for run, found in zip((a, b), trees, strict=True)

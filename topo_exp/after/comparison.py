@@ -15,6 +15,8 @@ from topo_exp.after.causes import causes_between
 from topo_exp.after.differences import Comparison, Divergence, ResultKind
 from topo_exp.errors import RecordError
 from topo_exp.record.handle import RunHandle
+from topo_exp.record.layout import METRICS, map_path
+from topo_exp.record.results import read_results
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,9 +33,9 @@ def compare(a: Path | str | RunHandle, b: Path | str | RunHandle) -> Comparison:
         print(found)
         found.is_equal, found.first_time, found.causes, found.divergences
 
-    States are compared at the times of which both runs keep one; maps and metrics at all times. A map or metric that
-    one run has and the other lacks counts as a difference, a state does not. Differences of cyclic maps are those of the
-    shorter way round.
+    States are compared at the times of which both runs keep one; maps and metrics at all times. A map or metric
+    that one run has and the other lacks counts as a difference, a state does not. Differences of cyclic maps are those
+    of the shorter way round.
 
     Args:
         a: The first run: its directory, or a handle.
@@ -89,31 +91,34 @@ class _Search:
         self._note_missing("states", set(kept[0]), set(kept[1]))
         for time in sorted({*kept[0]} & {*kept[1]}):
             one, two = self.a.state(time), self.b.state(time)
+            file = kept[0][time].relative_to(self.a.directory).as_posix()
             for name in dict.fromkeys([*one, *two]):
-                yield from self._array("state", name, time, one.get(name), two.get(name))
+                for each in self._array("state", name, time, one.get(name), two.get(name)):
+                    yield replace(each, file=file)
 
     def maps(self) -> Iterator[Divergence]:
         """Compare the maps at all times."""
         for time in self._times(set(self.a.times), set(self.b.times)):
             one, two = self.a.maps_at(time), self.b.maps_at(time)
             for name in sorted({*one, *two}):
-                yield from self._dataset(name, time, one.get(name), two.get(name))
+                file = map_path(self.a.directory, name, time).relative_to(self.a.directory).as_posix()
+                for each in self._dataset(name, time, one.get(name), two.get(name)):
+                    yield replace(each, file=file)
 
     def metrics(self) -> Iterator[Divergence]:
         """Compare the metrics at all times."""
         one, two = self.a.metrics, self.b.metrics
+        over_time = {name for run in (self.a, self.b) for name in _over_time(run)}
         for time in self._times({*map(float, one.index)}, {*map(float, two.index)}):
             for name in sorted({*one.columns, *two.columns}):
                 x, y = (
                     np.array(table.at[time, name], dtype=float) if name in table.columns else None
                     for table in (one, two)
                 )
-                if x is not None and y is not None and np.isnan(x) != np.isnan(y):
-                    yield Divergence("metric", name, time, text=f"{float(x):.6g} | {float(y):.6g}", total=1)
-                    continue
                 for each in self._array("metric", name, time, x, y):
-                    values = "" if x is None or y is None else f"{float(x):.6g} | {float(y):.6g}, "
-                    yield replace(each, text=f"{values}{each.amount}")
+                    text = each.amount if x is None or y is None else f"{float(x):.6g} | {float(y):.6g}"
+                    text = f"{text}, {each.amount}" if math.isfinite(each.size) else text
+                    yield replace(each, text=text, file=METRICS, is_over_time=name in over_time)
 
     def _dataset(self, name: str, time: float, one: xr.Dataset | None, two: xr.Dataset | None) -> Iterator[Divergence]:
         if one is None or two is None:
@@ -167,6 +172,11 @@ class _Search:
                 note = f"{what} of {len(times)} times are in {name} only: {shown}"
                 if note not in self.notes:
                     self.notes.append(note)
+
+
+def _over_time(run: RunHandle) -> set[str]:
+    """Return the names of the metrics that were measured from the maps of all times."""
+    return {row[1] for entry in read_results(run.directory, None).values() for row in entry.rows}
 
 
 def period_of(attributes: Mapping[str, object]) -> float | None:

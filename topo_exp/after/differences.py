@@ -66,6 +66,9 @@ class Divergence:
         total: Number of elements.
         unit: Of `size` and `mean`; empty if unknown.
         text: The finding in words where it is no number, such as other shapes.
+        file: The file that holds it, relative to the run directory.
+        is_over_time: Whether it was measured from the maps of all times, so that its time says nothing about the first
+            divergence.
     """
 
     kind: ResultKind
@@ -78,6 +81,8 @@ class Divergence:
     total: int = 0
     unit: str = ""
     text: str = ""
+    file: str = ""
+    is_over_time: bool = False
 
     def __str__(self) -> str:
         """Write it on one line, without the time."""
@@ -90,7 +95,8 @@ class Divergence:
             return self.text
         unit = "" if self.unit in ("", "1") else f" {self.unit}"
         where = f", mean {self.mean:.3g}{unit}, in {self.count} of {self.total} values" if self.total > 1 else ""
-        return f"difference {self.size:.3g}{unit} ({100 * self.relative:.2g} %){where}"
+        share = f" ({100 * self.relative:.3g} %)" if math.isfinite(self.relative) else ""
+        return f"difference {self.size:.3g}{unit}{share}{where}"
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,8 @@ class Comparison:
     @property
     def first_time(self) -> float | None:
         """The first time at which a result differs; None if none does."""
-        return min((each.time for each in self.divergences), default=None)
+        found = [each.time for each in self.divergences if not each.is_over_time]
+        return min(found or [each.time for each in self.divergences], default=None)
 
     def within(self, tolerance: float) -> bool:
         """Return True if no result differs by more than that share of its largest absolute value or period."""
@@ -167,9 +174,14 @@ def _results(comparison: Comparison) -> Iterator[str]:
         return
     yield f"results: different from time {comparison.first_time:g} on"
     for kind in ("state", "map", "metric"):
-        names = dict.fromkeys(each.name for each in comparison.divergences if each.kind == kind)
+        names = sorted({each.name for each in comparison.divergences if each.kind == kind}, key=_rank)
         found = [[each for each in comparison.divergences if (each.kind, each.name) == (kind, name)] for name in names]
         yield from _shortened([printable(f"  {_history(each)}") for each in found], MOST_RESULTS)
+
+
+def _rank(name: str) -> tuple[int, str]:
+    """Return a key that sorts weights before all other arrays, and the states of random numbers after them."""
+    return (0 if name.endswith("/weights") else 2 if name.startswith("streams/") else 1, name)
 
 
 def _history(found: Sequence[Divergence]) -> str:

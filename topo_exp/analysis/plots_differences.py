@@ -28,6 +28,7 @@ from topo_exp.analysis.plots_style import styled
 from topo_exp.errors import ParameterError
 from topo_exp.typing import FloatArray
 
+DIFFERENCE = "B \N{MINUS SIGN} A"
 BAR = 0.09
 """Width of a colour bar, inches at the base font size."""
 BAR_ROOM = 0.62
@@ -123,8 +124,8 @@ def _draw_pair(pair: MapPair, axes: Sequence[Axes], bounds: tuple[float, float, 
     finite = np.abs(pair.difference[np.isfinite(pair.difference)])
     limit = float(finite.max(initial=0.0)) or 1.0
     signed, both = Normalize(-limit, limit), value_map(SIGNED)
-    mean = f", mean |B − A| {finite.mean():.2g}" if finite.size else ""
-    _panel(third, bounds, f"B − A{mean}", width)
+    mean = f", mean |{DIFFERENCE}| {finite.mean():.2g}" if finite.size else ""
+    _panel(third, bounds, f"{DIFFERENCE}{mean}", width)
     show_map(third, pair.difference, bounds, cmap=both, norm=signed)
     colour_bar(difference_bar, both, signed, label="", ticks=[-limit, 0.0, limit])
 

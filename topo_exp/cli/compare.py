@@ -16,8 +16,8 @@ from topo_exp.cli.words import COMMANDS, DONE, FAILED
 def command(a: Path, b: Path, output: Path | None, time: float | None) -> int:
     """Show what differs between the runs A and B, and the first time at which their results diverge.
 
-    Settings, seeds, code, versions and hosts are compared as they are recorded; states, maps and metrics value by value,
-    cyclic maps the shorter way round. -o draws the cyclic maps of both runs and their difference.
+    Settings, seeds, code, versions and hosts are compared as they are recorded; states, maps and metrics value by
+    value, cyclic maps the shorter way round. -o draws the cyclic maps of both runs and their difference.
 
     The exit code is 0 if all results are equal, 1 if not, 2 for a mistake in the command.
     """
