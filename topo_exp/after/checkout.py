@@ -55,8 +55,7 @@ def recorded_tree(run: RunHandle) -> RecordedTree | None:
     if not COMMIT.fullmatch(commit):
         raise RecordError(f"{run.directory.name}: must record a commit of git (got {commit!r}). It is damaged.")
     patch, untracked = (
-        run.directory / PROVENANCE / Path(entry[key]).name if key in entry else None  # type: ignore[literal-required]
-        for key in ("patch", "untracked")
+        run.directory / PROVENANCE / Path(entry[key]).name if key in entry else None for key in ("patch", "untracked")
     )
     for path in (patch, untracked):
         if path is not None:

@@ -60,7 +60,7 @@ def difference_figure(a: RunHandle, b: RunHandle, *, time: float | None = None) 
         )
     with FigureStyle(dpi=300).use():
         figure: Figure = map_differences(
-            (cyclic or pairs)[:MOST_MAPS], title=f"A: {a.directory.name}   B: {b.directory.name}   t = {wanted:g}"
+            (cyclic or pairs)[:MOST_MAPS], title=f"t = {wanted:g}", names=(a.directory.name, b.directory.name)
         )
     return figure
 

@@ -17,6 +17,7 @@ from topo_exp.after.differences import Comparison, Divergence, printable
 from topo_exp.after.environment import Environment, fresh_environment
 from topo_exp.after.rerun import REPLACED, CodeFiles, recorded_words, run_words
 from topo_exp.errors import ConfigError
+from topo_exp.record.files import make_directory
 from topo_exp.record.handle import RunHandle
 from topo_exp.runner.signals import Interrupted, Interruptions
 
@@ -166,9 +167,9 @@ def reproduce(
         return Reproduction(comparison, _verdict(comparison), (*notes, *environment.notes, *more))
 
 
-def _made(output: Path) -> Path:
-    output.mkdir(parents=True, exist_ok=True)
-    return output.resolve()
+def _new_folder(output: Path) -> Path:
+    """Make a directory that holds the new run and no other."""
+    return make_directory(output, "reproduced", option="-o")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from topo_exp.analysis.figure_style import current_style
 from topo_exp.analysis.grids import bounds_of
 from topo_exp.analysis.plots_axes import (
+    TITLE_LETTER,
     bare_axes,
     canvas,
     colour_bar,
@@ -61,12 +62,13 @@ class MapPair:
 
 
 @styled
-def map_differences(pairs: Sequence[MapPair], *, title: str) -> Figure:
+def map_differences(pairs: Sequence[MapPair], *, title: str, names: tuple[str, str] = ("", "")) -> Figure:
     """Draw maps of two runs and their difference: a row for each map, over the width of a page.
 
     Args:
         pairs: The maps.
         title: Subject and time.
+        names: Of the runs A and B, written below the title.
 
     Returns:
         The figure: for each map the axes of A, B, their colour bar, B - A and its colour bar.
@@ -76,7 +78,9 @@ def map_differences(pairs: Sequence[MapPair], *, title: str) -> Figure:
     """
     if not pairs:
         raise ParameterError("map_differences.pairs: must hold a map (got none). Pass [MapPair(...)].")
-    left, gap, above, head, below = (part * em() for part in (0.08, 0.1, 0.36, 0.24, 0.22))
+    left, gap, above, head, below = (part * em() for part in (0.08, 0.1, 0.40, 0.24, 0.22))
+    lines = [title, *(f"{run}: {name}" for run, name in zip("AB", names, strict=True) if name)]
+    head = head + 0.15 * em() * (len(lines) - 1)
     room = BAR_ROOM * em()
     width = (current_style().page - left - 2 * gap - 2 * room) / 3
     bounds = [bounds_of(pair.x, pair.y) for pair in pairs]
@@ -85,7 +89,10 @@ def map_differences(pairs: Sequence[MapPair], *, title: str) -> Figure:
     bottoms = [total - head - sum(heights[: row + 1]) - (row + 1) * above for row in range(len(pairs))]
     boxes = [box for bottom, h in zip(bottoms, heights, strict=True) for box in _boxes(left, bottom, width, h, gap)]
     figure, axes = canvas("differences", current_style().page, total, boxes)
-    write(figure, left, total - 0.12 * em(), title, size=8)
+    for row, line in enumerate(lines):
+        largest = 7.0 if row else 8.0
+        fitting = largest * (current_style().page - left) / (TITLE_LETTER * em() * (len(line) + 1) * largest / 8)
+        write(figure, left, total - (0.12 + 0.15 * row) * em(), line, size=min(largest, fitting))
     for row, (pair, area) in enumerate(zip(pairs, bounds, strict=True)):
         unit = f" ({pair.unit})" if pair.unit not in ("", "1") else ""
         name = f"{pair.name.replace('_', ' ')}{unit}"

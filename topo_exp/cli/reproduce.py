@@ -13,9 +13,7 @@ from topo_exp.errors import ConfigError
 
 @click.command("reproduce", short_help=COMMANDS["reproduce"])
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--same-environment", is_flag=True, help="Use the libraries of this environment, whatever their versions."
-)
+@click.option("--same-environment", is_flag=True, help="Use the libraries that are installed here.")
 @click.option("--trust", is_flag=True, help="Run the model files, patches and repositories that the record names.")
 @click.option("--repository", type=click.Path(path_type=Path), help="Repository of topo_exp that has the commit.")
 @click.option("-o", "output", type=click.Path(path_type=Path), help="Directory in which the new run is kept.")
