@@ -101,7 +101,7 @@ def test_a_patch_that_does_not_apply_is_an_error_and_leaves_nothing(repository: 
     patch.write_text("--- a/none.py\n+++ b/none.py\n@@ -1 +1 @@\n-a\n+b\n")
     tree = RecordedTree(repository, git(repository, "rev-parse", "HEAD"), patch, ())
     with (
-        pytest.raises(RecordError, match="must complete the patch topo_exp.patch"),
+        pytest.raises(RecordError, match=r"must complete the patch topo_exp\.patch"),
         checked_out(repository, tree, tmp_path / "worktree"),
     ):
         pass
@@ -295,12 +295,12 @@ def small_run(clone: Path, folder: Path, *words: str) -> Path:
 
 
 def change_a_learning_rule(clone: Path) -> None:
-    """Double the learning of the Hebb rule in one line."""
+    """Change one line of a learning rule: the Hebb rules learn one percent faster."""
     file = clone / "topo_exp" / "engine" / "learning.py"
     text = file.read_text()
-    lines = [line for line in text.splitlines() if "rate * " in line and "activity" in line and "return" not in line]
-    assert lines, text
-    file.write_text(text.replace(lines[0], lines[0].replace("rate * ", "2 * rate * ", 1), 1))
+    line = "return weights + (rate * activity)[:, None, None] * inputs"
+    assert text.count(line) == 1
+    file.write_text(text.replace(line, f"{line}  # changed".replace("rate * activity", "1.01 * rate * activity")))
 
 
 @pytest.mark.slow
@@ -358,7 +358,7 @@ def test_the_recorded_versions_are_installed(clone: Path, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_a_signal_leaves_nothing_behind(clone: Path, tmp_path: Path) -> None:
-    """SIGTERM ends the run, and removes the worktree and the temporary directory; the exit code is that of the signal."""
+    """SIGTERM ends the run, and removes the worktree and the temporary directory; the exit code tells the signal."""
     run = small_run(clone, tmp_path)
     rewrite(run, lambda data: data.update(times=[0.0, 1e7]))
     process = program(clone, "reproduce", str(run), "--same-environment", cwd=tmp_path)

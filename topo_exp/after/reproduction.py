@@ -156,9 +156,7 @@ def reproduce(
             python=environment.python,
             import_from=_import_from(worktree, is_fresh=environment.is_fresh),
             directory=files.directory or place,
-            output=Path(tempfile.mkdtemp(prefix=f"{run.directory.name}_", dir=_made(output)))
-            if output
-            else place / "out",
+            output=place / "out" if output is None else _new_folder(output),
             is_isolated=environment.is_fresh,
         )
         if output is not None:
