@@ -19,6 +19,7 @@ from topo_exp.errors import TopoExpError, nearest
 if TYPE_CHECKING:
     from topo_exp import analysis
     from topo_exp.after.collate import collate
+    from topo_exp.after.comparison import compare
     from topo_exp.after.figures import plot_sweep
     from topo_exp.analysis.result import Result
     from topo_exp.compose.interface import build, run
@@ -36,6 +37,7 @@ __all__ = [
     "analysis",
     "build",
     "collate",
+    "compare",
     "load_run",
     "load_sweep",
     "plot_sweep",
@@ -52,6 +54,7 @@ _WHERE = {
     "Sweep": "topo_exp.sweeps.space",
     "build": "topo_exp.compose.interface",
     "collate": "topo_exp.after.collate",
+    "compare": "topo_exp.after.comparison",
     "load_run": "topo_exp.record.handle",
     "load_sweep": "topo_exp.compose.sweeping",
     "plot_sweep": "topo_exp.after.figures",

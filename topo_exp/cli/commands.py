@@ -9,7 +9,8 @@ import click
 from topo_exp.about import PROGRAM
 from topo_exp.cli.words import DONE
 from topo_exp.errors import ConfigError, UnknownNameError, nearest
-from topo_exp.record.layout import find_runs
+from topo_exp.record.handle import RunHandle
+from topo_exp.record.layout import RUN_YAML, find_runs
 from topo_exp.runner.options import output_directory
 from topo_exp.sweeps.values import shown
 
@@ -78,3 +79,21 @@ def runs_below(paths: Sequence[Path]) -> list[Path]:
             "Give the path of one, or of a directory above some."
         )
     return found
+
+
+def run_at(path: Path, where: str) -> RunHandle:
+    """Open the run at a path, or the only one below it.
+
+    Args:
+        path: Of a run directory, its run.yaml, or a directory above one run.
+        where: The argument, for errors.
+
+    Raises:
+        UnknownNameError: There is no run, or there are several.
+    """
+    directory = path.expanduser().parent if path.name == RUN_YAML else path.expanduser()
+    found = find_runs(directory) if directory.is_dir() else []
+    if len(found) != 1:
+        several = f"{len(found)} runs" if found else "none" if directory.exists() else "nothing there"
+        raise UnknownNameError(f"{where}: must be one run directory (got {str(path)!r}, {several}). Correct the path.")
+    return RunHandle(found[0])

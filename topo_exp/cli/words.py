@@ -26,6 +26,8 @@ COMMANDS = {
     "collate": "Make one table of the settings and metrics of many runs.",
     "report": "Write one page with the maps, curves and settings of many runs.",
     "plot": "Draw a metric of many runs against a setting or over time.",
+    "compare": "Show what differs between two runs, and when their results diverge.",
+    "reproduce": "Repeat a run with its recorded code, and compare every array.",
     "archive": "Pack runs and sweeps into one file, or unpack such a file.",
     "prune": "List or delete files of runs that are no longer needed.",
     "analyse": "Apply analyses to the stored states of finished runs.",

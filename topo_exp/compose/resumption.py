@@ -214,6 +214,15 @@ def extended_times(run: RunHandle, times: object) -> tuple[float, ...]:
     return (*run.times, *later)
 
 
+def recorded_config(run: RunHandle) -> Mapping[str, object]:
+    """Return the composed configuration of a run, with all references resolved.
+
+    Raises:
+        RecordError: It cannot be read.
+    """
+    return _config(run)
+
+
 def _config(run: RunHandle) -> dict[str, Any]:
     """Read the composed configuration of a run."""
     try:

@@ -1,0 +1,151 @@
+"""A picture of maps of two runs side by side, with their difference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from topo_exp.analysis.figure_style import current_style
+from topo_exp.analysis.grids import bounds_of
+from topo_exp.analysis.plots_axes import (
+    TITLE_LETTER,
+    bare_axes,
+    canvas,
+    colour_bar,
+    cyclic_ticks,
+    em,
+    show_map,
+    swatch,
+    write,
+    write_title,
+)
+from topo_exp.analysis.plots_colours import NO_VALUE, SEQUENTIAL, SIGNED, cyclic_map, value_map
+from topo_exp.analysis.plots_style import styled
+from topo_exp.errors import ParameterError
+from topo_exp.typing import FloatArray
+
+DIFFERENCE = "B \N{MINUS SIGN} A"
+BAR = 0.09
+"""Width of a colour bar, inches at the base font size."""
+BAR_ROOM = 0.62
+"""The same with its labels."""
+
+
+@dataclass(frozen=True)
+class MapPair:
+    """A map of two runs at one time.
+
+    Attributes:
+        name: Of the map.
+        first: (rows, cols), of run A; NaN for a unit without a value.
+        second: The same of run B.
+        difference: B - A, of cyclic maps the shorter way round, the same shape.
+        x: (cols,), unit centres in sheet coordinates, rising.
+        y: (rows,), the same, falling.
+        unit: Of all values.
+        period: Of a cyclic map; None for any other.
+    """
+
+    name: str
+    first: FloatArray
+    second: FloatArray
+    difference: FloatArray
+    x: FloatArray
+    y: FloatArray
+    unit: str
+    period: float | None
+
+
+@styled
+def map_differences(pairs: Sequence[MapPair], *, title: str, names: tuple[str, str] = ("", "")) -> Figure:
+    """Draw maps of two runs and their difference: a row for each map, over the width of a page.
+
+    Args:
+        pairs: The maps.
+        title: Subject and time.
+        names: Of the runs A and B, written below the title.
+
+    Returns:
+        The figure: for each map the axes of A, B, their colour bar, B - A and its colour bar.
+
+    Raises:
+        ParameterError: There is no map.
+    """
+    if not pairs:
+        raise ParameterError("map_differences.pairs: must hold a map (got none). Pass [MapPair(...)].")
+    left, gap, above, head, below = (part * em() for part in (0.08, 0.1, 0.40, 0.24, 0.22))
+    lines = [title, *(f"{run}: {name}" for run, name in zip("AB", names, strict=True) if name)]
+    head = head + 0.15 * em() * (len(lines) - 1)
+    room = BAR_ROOM * em()
+    width = (current_style().page - left - 2 * gap - 2 * room) / 3
+    bounds = [bounds_of(pair.x, pair.y) for pair in pairs]
+    heights = [min(1.4, (b[3] - b[1]) / (b[2] - b[0])) * width for b in bounds]
+    total = head + sum(heights) + len(pairs) * above + below
+    bottoms = [total - head - sum(heights[: row + 1]) - (row + 1) * above for row in range(len(pairs))]
+    boxes = [box for bottom, h in zip(bottoms, heights, strict=True) for box in _boxes(left, bottom, width, h, gap)]
+    figure, axes = canvas("differences", current_style().page, total, boxes)
+    for row, line in enumerate(lines):
+        largest = 7.0 if row else 8.0
+        fitting = largest * (current_style().page - left) / (TITLE_LETTER * em() * (len(line) + 1) * largest / 8)
+        write(figure, left, total - (0.12 + 0.15 * row) * em(), line, size=min(largest, fitting))
+    for row, (pair, area) in enumerate(zip(pairs, bounds, strict=True)):
+        unit = f" ({pair.unit})" if pair.unit not in ("", "1") else ""
+        name = f"{pair.name.replace('_', ' ')}{unit}"
+        write(figure, left, bottoms[row] + heights[row] + 0.26 * em(), name, size=7)
+        _draw_pair(pair, axes[5 * row : 5 * row + 5], area, width)
+    if any(np.isnan(pair.difference).any() for pair in pairs):
+        swatch(figure, left, 0.1 * em(), NO_VALUE, "no value in one run or both")
+    return figure
+
+
+def _boxes(
+    left: float, bottom: float, width: float, height: float, gap: float
+) -> list[tuple[float, float, float, float]]:
+    """Return the places of A, B, their colour bar, the difference and its colour bar."""
+    second = left + width + gap
+    bar = second + width + 0.06 * em()
+    third = second + width + BAR_ROOM * em() + gap
+    return [
+        (left, bottom, width, height),
+        (second, bottom, width, height),
+        (bar, bottom, BAR * em(), height),
+        (third, bottom, width, height),
+        (third + width + 0.06 * em(), bottom, BAR * em(), height),
+    ]
+
+
+def _draw_pair(pair: MapPair, axes: Sequence[Axes], bounds: tuple[float, float, float, float], width: float) -> None:
+    first, second, bar, third, difference_bar = axes
+    ticks, names = (None, None) if pair.period is None else cyclic_ticks(pair.period, pair.unit)
+    low, high = (0.0, pair.period) if pair.period is not None else _range(pair.first, pair.second)
+    norm, colours = Normalize(low, high), value_map(SEQUENTIAL) if pair.period is None else cyclic_map("hue")
+    for each, values, name in ((first, pair.first, "A"), (second, pair.second, "B")):
+        _panel(each, bounds, name, width)
+        show_map(each, values if pair.period is None else values % pair.period, bounds, cmap=colours, norm=norm)
+    colour_bar(bar, colours, norm, label="", ticks=ticks, names=names)
+    finite = np.abs(pair.difference[np.isfinite(pair.difference)])
+    limit = float(finite.max(initial=0.0)) or 1.0
+    signed, both = Normalize(-limit, limit), value_map(SIGNED)
+    mean = f", mean |{DIFFERENCE}| {finite.mean():.2g}" if finite.size else ""
+    _panel(third, bounds, f"{DIFFERENCE}{mean}", width)
+    show_map(third, pair.difference, bounds, cmap=both, norm=signed)
+    colour_bar(difference_bar, both, signed, label="", ticks=[-limit, 0.0, limit])
+
+
+def _panel(axes: Axes, bounds: tuple[float, float, float, float], title: str, width: float) -> None:
+    bare_axes(axes, bounds)
+    axes.set_axis_on()
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(True)
+    write_title(axes, title, room=width, small=True)
+
+
+def _range(*maps: FloatArray) -> tuple[float, float]:
+    values = np.concatenate([each[np.isfinite(each)] for each in maps])
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+    return (low, high) if high > low else (low, low + 1.0)
