@@ -1,9 +1,12 @@
 """The examples run, and their commands work."""
 
+import os
 import re
 import runpy
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +53,48 @@ def test_the_sweep_of_the_fourth_example_runs(
         (6, 24),
     }
     assert "4 runs: 4 done" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("05_spaces.py", ["pairs (zip): 2 runs", "all but some (exclude): 5 runs", "(replicates): 6 runs", "2 done"]),
+        ("06_a_search.py", ["trial,cortex_density,retina_density,state,V1/retinotopy_coverage,run"]),
+        ("07_table_and_figure.py", ["cortex_density  retina_density", "coverage.pdf"]),
+    ],
+)
+def test_an_example_runs_as_a_script(script: str, expected: list[str], tmp_path: Path) -> None:
+    """It ends well, prints what it is about, and leaves files only in the output directory."""
+    if script.startswith("06"):
+        pytest.importorskip("optuna", reason="not installed: optuna")
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / script)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent), "TOPO_EXP_OUTPUT": str(tmp_path / "Output")},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for words in expected:
+        assert words in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["Output"]
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_and_ends_with_its_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every cell runs in a new kernel; the last one shows a picture."""
+    nbformat = pytest.importorskip("nbformat", reason="not installed: nbformat")
+    nbclient = pytest.importorskip("nbclient", reason="not installed: nbclient")
+    pytest.importorskip("ipykernel", reason="not installed: ipykernel")
+    monkeypatch.setenv("PYTHONPATH", str(EXAMPLES.parent))
+    monkeypatch.setenv("TOPO_EXP_OUTPUT", str(tmp_path / "Output"))
+    notebook = nbformat.read(EXAMPLES / "from_sweep_to_figure.ipynb", as_version=4)
+    nbclient.NotebookClient(notebook, timeout=200, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert "image/png" in shown[-1]["data"]
 
 
 @pytest.mark.parametrize(("script", "command"), COMMANDS, ids=lambda value: value[-50:])

@@ -170,8 +170,9 @@ class Proposals:
         """Return the point of a trial that is not finished, of whatever process, or else of a new one."""
         with locked(self.directory.path, waits=True):
             trial = self._unfinished() or self._asked()
-        if trial is None:
-            return None
+            if trial is None:
+                return None
+            self._add_point(trial)  # also of a process that died before it could do so
         self._trials[trial.point.key] = trial
         label = self.composer.space.label(trial.point)
         return job_of(self.composer, self.directory, trial.point, label, force=self.force)
@@ -252,7 +253,6 @@ class Proposals:
             elif state.state == "failed":
                 self._study.tell(trial.point, state="failed")
             elif key not in self._trials:  # else its run is in progress, and will be told for this trial, too
-                self._add_point(trial)
                 return trial
         return None
 
