@@ -7,7 +7,14 @@ from tests.contracts import functions
 from tests.contracts.members import assert_declared, members, missing
 from tests.contracts.networks import CONTRACTS, network
 from topo_exp.engine import learning, learning_rules
-from topo_exp.engine.learning import DivisiveNormalizeL1, EuclideanHebbian, Hebbian, KeepWeights, cellwise
+from topo_exp.engine.learning import (
+    DivisiveNormalizeL1,
+    DivisiveNormalizeL2,
+    EuclideanHebbian,
+    Hebbian,
+    KeepWeights,
+    cellwise,
+)
 from topo_exp.engine.learning_rules import BCM, CPCA, BCMFixed, Covariance, Oja, Outstar, Trace
 from topo_exp.engine.memory import RuleMemory, declared_memory
 from topo_exp.engine.projection import CFProjection
@@ -35,6 +42,7 @@ OWN_RULES = {
 }
 NORMALISATIONS = {
     "DivisiveNormalizeL1": DivisiveNormalizeL1,
+    "DivisiveNormalizeL2": DivisiveNormalizeL2,
     "KeepWeights": KeepWeights,
 }
 OWN_NORMALISATIONS = {
@@ -239,6 +247,16 @@ def test_divided_weights_sum_to_one():
     new = DivisiveNormalizeL1()(weights)
     np.testing.assert_allclose(np.abs(new).sum(axis=(1, 2)), 1, rtol=1e-14)
     np.testing.assert_allclose(new / weights, (new[:, :1, :1] / weights[:, :1, :1]) * np.ones((5, 3, 7)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+def test_weights_keep_unit_length(engine):
+    """With the Euclidean norm, the squares of each unit's weights sum to 1, before and after learning."""
+    sim = network(afferent={"weights_output_fn": DivisiveNormalizeL2()})(engine)
+    for until in (0, 4):
+        sim.run(until)
+        lengths = np.sqrt((sim["V1"].projections["Afferent"].weights.astype(float) ** 2).sum(axis=(1, 2)))
+        np.testing.assert_allclose(lengths, 1, rtol=1e-6)
 
 
 @pytest.mark.parametrize("lateral", [False, True])

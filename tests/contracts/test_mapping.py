@@ -14,6 +14,7 @@ from topo_exp.engine.mapping import (
     ComplexLogarithm,
     Identity,
     Magnification,
+    NearestGridPoint,
     Polar2Cartesian,
     Scaling,
 )
@@ -34,6 +35,7 @@ EXAMPLES = {
     "ComplexLogarithm": lambda: ComplexLogarithm(k=1.5, a=0.9),
     "Polar2Cartesian": Polar2Cartesian,
     "Cartesian2Polar": Cartesian2Polar,
+    "NearestGridPoint": lambda: NearestGridPoint(spacing=0.4),
     "Chain": lambda: Chain(mappers=[Scaling(x_scale=0.5), Polar2Cartesian()]),
 }
 OTHERS = {

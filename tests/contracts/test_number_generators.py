@@ -15,13 +15,14 @@ from topo_exp.engine.patterns import Gaussian, UniformNoise
 from topo_exp.engine.projection import CFProjection
 from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
-from topo_exp.engine.streams import ExponentialDecay, NumberGenerator, Streams, UniformRandom
+from topo_exp.engine.streams import ExponentialDecay, Interpolated, NumberGenerator, Streams, UniformRandom
 from topo_exp.engine.transfer import HomeostaticResponse
 from topo_exp.errors import ParameterError
 
 EXAMPLES = {
     "UniformRandom": lambda: UniformRandom(lbound=0.2, ubound=0.8, seed=3),
     "ExponentialDecay": lambda: ExponentialDecay(start=0.6, time_constant=4.0, minimum=0.1),
+    "Interpolated": lambda: Interpolated(times=[0.5, 2.0, 4.0], values=[0.6, 0.2, 0.4]),
 }
 OTHERS = {
     "UniformRandom, a function of time": lambda: UniformRandom(name="own", lbound=0.2, seed=3, time_dependent=True),
@@ -72,6 +73,23 @@ def test_a_number_of_time_has_a_name():
     """A number that is a function of its name is refused without one: a made-up name differs from run to run."""
     with pytest.raises(ParameterError, match=r"UniformRandom\.name: must be given"):
         UniformRandom(time_dependent=True)
+
+
+def test_interpolated_numbers_change_linearly_between_times():
+    """A number is the given one at each given time, the mean halfway, and constant before and after all."""
+    number = Interpolated(times=[1.0, 3.0, 4.0], values=[0.5, 0.1, 0.3])
+    found = [Streams(0).number("x", number)(Fraction(time)) for time in (0, 1, 2, 3, 4, 9)]
+    assert found == pytest.approx([0.5, 0.5, 0.3, 0.1, 0.3, 0.3])
+
+
+@pytest.mark.parametrize(
+    ("times", "values", "says"),
+    [([0.0, 1.0], [1.0], "values: must be as many"), ([], [], "at least one"), ([1.0, 1.0], [0.0, 1.0], "times")],
+)
+def test_times_that_do_not_fit_their_values_are_refused(times, values, says):
+    """Times must ascend, and have one value each."""
+    with pytest.raises(ParameterError, match=rf"Interpolated\..*{says}"):
+        Interpolated(times=times, values=values)
 
 
 def test_equal_names_of_projections_do_not_share_a_stream():

@@ -50,6 +50,7 @@ ADAPTIVE = {
 OWN_STATELESS = {"soft": lambda: functions.soft, "identity": lambda: functions.identity}
 OWN_ADAPTIVE = {
     "Fatigue": functions.Fatigue,
+    "KernelMax on a torus": lambda: KernelMax(density=8.0, kernel_radius=0.15, periodic=True),
     "KernelMax that shrinks": lambda: KernelMax(density=8.0, kernel_radius=ExponentialDecay(start=0.3)),
     "HomeostaticResponse twice an iteration": lambda: HomeostaticResponse(t_init=0.05, period=0.5),
     "HomeostaticResponse that is slow": lambda: HomeostaticResponse(t_init=0.05, period=2.5, learning_rate=0.2),

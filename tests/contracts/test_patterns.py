@@ -45,7 +45,7 @@ from topo_exp.engine.patterns_gratings import (
     SquareGrating,
 )
 from topo_exp.engine.patterns_images import Image
-from topo_exp.engine.patterns_moving import Selector, Sweeper, Translator
+from topo_exp.engine.patterns_moving import Periodic, Selector, Sweeper, Translator
 from topo_exp.engine.patterns_noise import BinaryNoise, NormalNoise, RandomDotStereogram
 from topo_exp.engine.patterns_shapes import (
     AboutOrigin,
@@ -89,6 +89,7 @@ EXAMPLES: dict[str, Any] = {
         generators=[Gaussian(size=0.3), Disk(x=0.2, size=0.2), Line(thickness=0.1)], index=uniform_over(0.5, seed=2)
     ),
     "Sweeper": lambda: Sweeper(generator=Gaussian(size=0.3, aspect_ratio=2.0), step=2, speed=0.1, **PLACE),
+    "Periodic": lambda: Periodic(generator=Gaussian(size=0.3, aspect_ratio=2.0), width=1.1, height=0.9, **PLACE),
     "Translator": lambda: Translator(
         generator=Disk(size=0.3), speed=0.1, reset_period=3.0, x=named_number("walk", seed=4), y=0.1, orientation=0.3
     ),
@@ -126,6 +127,7 @@ EXAMPLES |= PLAIN
 OTHERS = {
     "a user's own": lambda: functions.Ring(radius=0.25, x=0.1),
     "numbers that vary": lambda: functions.Ring(radius=uniform_over(0.3, seed=3), x=uniform_over(0.1, seed=4)),
+    "noise on a torus": lambda: Periodic(generator=GaussianCloud(seed=4, size=0.5), width=1.1, height=0.9),
     "noise among others": lambda: Composite(generators=[UniformNoise(seed=4), Gaussian(size=0.4)], operator="max"),
     "composites of composites": lambda: SeparatedComposite(
         generators=[
@@ -136,7 +138,15 @@ OTHERS = {
     ),
 }
 EXAMPLES_AND_OTHERS = {**EXAMPLES, **OTHERS}
-NOISY = ("UniformNoise", "GaussianCloud", "noise among others", "NormalNoise", "BinaryNoise", "RandomDotStereogram")
+NOISY = (
+    "UniformNoise",
+    "GaussianCloud",
+    "noise on a torus",
+    "noise among others",
+    "NormalNoise",
+    "BinaryNoise",
+    "RandomDotStereogram",
+)
 NORMALISED = ("DifferenceOfGaussians", "LogGaussian", "SigmoidedDoG")
 OF_THE_CELLS = (*NOISY, *NORMALISED)
 """Patterns whose values depend on the cells that they are evaluated on."""

@@ -6,24 +6,31 @@ import pytest
 from tests.contracts import functions
 from tests.contracts.members import assert_declared, members, missing
 from tests.contracts.networks import CONTRACTS, box, network
-from topo_exp.engine import cortex, sheet
+from topo_exp.engine import cortex, elastic, sheet
 from topo_exp.engine.actions import SetParameter
 from topo_exp.engine.coordinates import Grid
 from topo_exp.engine.cortex import CFSheet, NeighborhoodMask, SettlingCFSheet
+from topo_exp.engine.elastic import ElasticNet
 from topo_exp.engine.projection import CFProjection
 from topo_exp.engine.sheet import GeneratorSheet, Sheet
 from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.transfer import HalfRectify, HomeostaticResponse
 from topo_exp.errors import ModelError
 
-EXAMPLES = {"GeneratorSheet": GeneratorSheet, "CFSheet": CFSheet, "SettlingCFSheet": SettlingCFSheet}
+EXAMPLES = {
+    "GeneratorSheet": GeneratorSheet,
+    "CFSheet": CFSheet,
+    "SettlingCFSheet": SettlingCFSheet,
+    "ElasticNet": ElasticNet,
+}
+MODULES = (sheet, cortex, elastic)
 MASKS = {"NeighborhoodMask": NeighborhoodMask}
 
 
 def test_every_sheet_has_an_example():
     """A new member of the family comes with an example here, to which everything below applies."""
-    everything = set(members(sheet)) | set(members(cortex))
-    sheets = set(members(sheet, base=Sheet)) | set(members(cortex, base=Sheet))
+    everything = {name for module in MODULES for name in members(module)}
+    sheets = {name for module in MODULES for name in members(module, base=Sheet)}
     assert missing(sheets, EXAMPLES) == []
     assert missing(everything - sheets - {"Sheet"}, MASKS) == []
 
@@ -51,7 +58,11 @@ def test_what_a_sheet_tells_fits_together(name):
 
 @pytest.mark.parametrize(
     ("cls", "contract"),
-    [(cls, contract) for cls in (CFSheet, SettlingCFSheet, functions.HalvingSheet) for contract in CONTRACTS],
+    [
+        (cls, contract)
+        for cls in (CFSheet, SettlingCFSheet, ElasticNet, functions.HalvingSheet)
+        for contract in CONTRACTS
+    ],
 )
 def test_sheets_keep_every_promise(cls, contract):
     """A network whose cortex is such a sheet, of ours or a user's, keeps every promise."""

@@ -94,9 +94,9 @@ class Feature:
 
 @dataclass(frozen=True)
 class Stimulus:
-    """A pattern class, and the parameters that stay the same in a measurement."""
+    """A pattern class, or a function that makes a pattern, and the parameters that stay the same in a measurement."""
 
-    pattern: type[Pattern] = SineGrating
+    pattern: Callable[..., Pattern] = SineGrating
     parameters: Parameters = field(default_factory=dict)
 
     def at(self, features: Sequence[Feature], point: Sequence[float], sheet: str) -> Pattern:

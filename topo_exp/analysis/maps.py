@@ -45,6 +45,7 @@ from topo_exp.analysis.responses import input_sheets, measurable_sheets
 from topo_exp.analysis.result import Result
 from topo_exp.engine.cortex import SettlingCFSheet
 from topo_exp.engine.patterns import Gaussian, SineGrating
+from topo_exp.engine.patterns_moving import Periodic
 from topo_exp.errors import AnalysisError, ParameterError
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def orientation_map_gaussians(
     positions: int | None = None,
     size: float = 0.088388,
     aspect_ratio: float = 4.66667,
+    periodic: bool = False,
 ) -> Result:
     """Measure preferences for orientation and position with elongated Gaussians on a grid of positions.
 
@@ -125,15 +127,21 @@ def orientation_map_gaussians(
             Gaussian's length. Too few give a warning.
         size: Width of the Gaussian, twice its standard deviation; the default is that of models of orientation.
         aspect_ratio: Length over width of the Gaussian.
+        periodic: Show what reaches beyond one edge of the measured sheet's bounds at the opposite edge, for models on a
+            torus.
 
     Returns:
         Result; maps of orientation as in `orientation_map`, of position as in `position_map`.
     """
+    stimulus = Stimulus(Gaussian, {"size": size, "aspect_ratio": aspect_ratio, "scale": shown.scale})
+    if periodic:
+        width, height = _extent(sim, shown)
+        stimulus = Stimulus(periodic_gaussian, {**stimulus.parameters, "width": width, "height": height})
     return feature_map.of(
         sim,
         shown,
         [feature.orientation(orientations), *_positions(sim, shown, positions, reach=aspect_ratio * size / 4)],
-        Stimulus(Gaussian, {"size": size, "aspect_ratio": aspect_ratio, "scale": shown.scale}),
+        stimulus,
         reported=("orientation",),
         label="gaussians_",
     )
@@ -336,8 +344,7 @@ def _positions(sim: "Simulation", shown: Presentation, steps: int | None, *, rea
             f"positions: must be at least 2, of a stimulus of a size above 0 (got {steps}, size {2 * reach:g}). "
             "Leave positions out to have their number derived."
         )
-    boxes = np.array([sim[name].bounds.lbrt() for name in shown.sheets(sim)])
-    (left, bottom), (right, top) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    left, bottom, right, top = _bounds(sim, shown)
     enough = [max(LEAST_POSITIONS, math.ceil(extent / reach - 1e-9) + 1) for extent in (right - left, top - bottom)]
     if steps is not None and max(right - left, top - bottom) / (steps - 1) > 2 * reach:
         warnings.warn(
@@ -364,6 +371,31 @@ def _sees_motion(sim: "Simulation") -> bool:
     """Return True if the name of each input sheet ends in its step of time, and there are at least two steps."""
     steps = [re.search(r"\d+$", name) for name, sheet in sim.sheets.items() if sheet.is_generator]
     return None not in steps and len({match[0] for match in steps if match}) > 1
+
+
+def periodic_gaussian(*, size: float, aspect_ratio: float, scale: float, **placed: float) -> Periodic:
+    """Return a Gaussian on a torus.
+
+    Args:
+        size: Width of the Gaussian, twice its standard deviation.
+        aspect_ratio: Length over width.
+        scale: Its largest value.
+        **placed: x, y, orientation, and width and height of the torus.
+    """
+    return Periodic(generator=Gaussian(size=size, aspect_ratio=aspect_ratio, scale=scale), **placed)
+
+
+def _bounds(sim: "Simulation", shown: Presentation) -> tuple[float, float, float, float]:
+    """Return left, bottom, right and top of all measured sheets together."""
+    boxes = np.array([sim[name].bounds.lbrt() for name in shown.sheets(sim)])
+    (left, bottom), (right, top) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    return float(left), float(bottom), float(right), float(top)
+
+
+def _extent(sim: "Simulation", shown: Presentation) -> tuple[float, float]:
+    """Return width and height of all measured sheets together."""
+    left, bottom, right, top = _bounds(sim, shown)
+    return right - left, top - bottom
 
 
 def _two_eyes(sim: "Simulation", shown: Presentation) -> None:

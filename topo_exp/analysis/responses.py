@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from topo_exp.analysis.features import Feature, Stimulus
+from topo_exp.engine.checks import name_of
 from topo_exp.errors import AnalysisError, UnknownNameError, nearest
 from topo_exp.typing import FloatArray
 
@@ -108,7 +109,7 @@ def collect(
         sim, patterns, sheets=recorded, duration=duration, afferent_only=afferent_only, batch=batch, progress=progress
     )
     attributes = {
-        "pattern": stimulus.pattern.__name__,
+        "pattern": name_of(stimulus.pattern),
         **{f"pattern_{name}": value for name, value in stimulus.parameters.items()},
         "inputs": " ".join(shown),
         "presentations": len(points),

@@ -43,7 +43,7 @@ def require_shape(result: Any, shape: tuple[int, ...], where: str, fn: Any) -> F
     return array
 
 
-def name_of(fn: Any) -> str:
+def name_of(fn: object) -> str:
     """Return a name for a function in a message."""
     return getattr(fn, "__name__", None) or type(fn).__name__
 

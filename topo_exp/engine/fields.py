@@ -56,6 +56,9 @@ class Fields(Protocol):
     def totals(self, units: IntArray) -> FloatArray:
         """Return the sum of absolute weights of the given units, in double precision."""
 
+    def norms(self, units: IntArray) -> FloatArray:
+        """Return the Euclidean norm of the weights of the given units, in double precision."""
+
     def scale(self, units: IntArray, factors: FloatArray) -> None:
         """Multiply the weights of each of the given units by its factor."""
 
@@ -199,6 +202,11 @@ class DenseFields:
     def totals(self, units: IntArray) -> FloatArray:
         """Return the sum of absolute weights of the given units, in double precision."""
         return np.abs(self._on_templates(self._weights)[units]).sum(axis=(1, 2), dtype=np.float64)
+
+    def norms(self, units: IntArray) -> FloatArray:
+        """Return the Euclidean norm of the weights of the given units, in double precision."""
+        weights = self._weights[self._chosen(units)].reshape(len(units), -1).astype(np.float64)
+        return np.sqrt(np.einsum("uc,uc->u", weights, weights))
 
     def cropped_totals(self, units: IntArray) -> FloatArray:
         """Return the sums of absolute weights, each added up in single precision over the field on the sheet."""

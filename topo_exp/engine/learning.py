@@ -82,6 +82,19 @@ class DivisiveNormalizeL1(param.Parameterized):
         return weights * reciprocal(totals)[:, None, None]
 
 
+class DivisiveNormalizeL2(param.Parameterized):
+    """Divides each unit's weights by their Euclidean norm, so that their squares sum to 1.
+
+    Then the unit with the largest dot product is the one whose weights are nearest to the input in direction (Kohonen
+    1982, doi:10.1007/BF00337288).
+    """
+
+    def __call__(self, weights: FloatArray) -> FloatArray:
+        """Return the normalised weights, (units, rows, columns)."""
+        norms = np.sqrt(np.square(weights, dtype=np.float64).sum(axis=(1, 2)))
+        return weights * reciprocal(norms)[:, None, None]
+
+
 class KeepWeights(param.Parameterized):
     """Leaves weights as learning made them."""
 

@@ -130,6 +130,23 @@ class Cartesian2Polar(param.Parameterized):
         return np.hypot(x, y), np.degrees(angle) if self.degrees else angle
 
 
+class NearestGridPoint(param.Parameterized):
+    """The nearest point of a grid with a given spacing, (spacing round(x/spacing), spacing round(y/spacing)).
+
+    All units around a point have the same field: modules such as barrels, each with inputs of its own.
+
+    References:
+        Wilson, Law, Mitchinson, Prescott & Bednar 2010, PLoS ONE 5:e8778, doi:10.1371/journal.pone.0008778: units of
+        layer 2/3 and the barrel below them.
+    """
+
+    spacing = Real(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Distance of neighbouring points.")
+
+    def __call__(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the coordinates on the source sheet."""
+        return self.spacing * np.rint(x / self.spacing), self.spacing * np.rint(y / self.spacing)
+
+
 class Chain(param.Parameterized):
     """Several mappers one after the other, the first one applied to the units' own coordinates."""
 

@@ -92,6 +92,13 @@ class Pattern(param.Parameterized):
         """Return the time at which the numbers of a presentation are drawn: that of the presentation."""
         return time
 
+    def extended(self, values: Values, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the columns and rows at which the parts are evaluated, for columns `x` and rows `y`: the same.
+
+        A pattern that returns others brings the pictures back to the shape of `x` and `y` in `combined`.
+        """
+        return x, y
+
     def combined(self, pictures: Sequence[FloatArray]) -> FloatArray:
         """Return the values of all drawn parts, at least one, on top of each other: those of the first."""
         return pictures[0]
@@ -343,6 +350,7 @@ class Sampler:
         pattern = self.pattern
         if self._is_compound:
             drawn_at = pattern.drawn_at(time)
+            x, y = pattern.extended(values, x, y)
             parts = [child._render(own, drawn_at, x, y) for child, own in self._placed(values, time)]
             return _combined(parts, pattern, values)
         if not isinstance(pattern, Noise):
@@ -391,7 +399,7 @@ def _combined(parts: Sequence[Render], pattern: Pattern, values: Values) -> Rend
     """Return what evaluates the parts of a pattern on top of each other, with the scale and offset in `values`."""
 
     def render(x: FloatArray, y: FloatArray) -> FloatArray:
-        pictures = [part(x, y) for part in parts]
+        pictures = [part(*pattern.extended(values, x, y)) for part in parts]
         total = pattern.combined(pictures) if pictures else np.zeros((len(y), len(x)))
         return values["scale"] * total + values["offset"]
 

@@ -1,15 +1,17 @@
-"""Patterns that choose among others, or show another one somewhere else: selector, sweeper, translator."""
+"""Patterns that choose among others, or show another one somewhere else: selector, sweeper, translator, periodic."""
 
 import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import ClassVar
 
+import numpy as np
 import param
 
 from topo_exp.engine.patterns import Frame, Gaussian, Pattern, Values
 from topo_exp.engine.streams import Quantity, Real
 from topo_exp.errors import ModelError
+from topo_exp.typing import FloatArray
 
 
 class Selector(Pattern):
@@ -111,3 +113,43 @@ class Translator(Pattern):
             values["y"] + way * math.sin(direction),
             values["orientation"],
         )
+
+
+class Periodic(Pattern):
+    """Another pattern on a torus: what leaves the sheet on one side enters it on the other.
+
+    Its value f is the largest of the pattern g and its copies: f(x, y) = max_ij g(x + i width, y + j height), i and j
+    from -1 to 1. The part of a pattern that reaches further than that beyond the sheet is cut off.
+
+    References:
+        Obermayer, Ritter & Schulten 1990, Proc Natl Acad Sci USA 87:8345, doi:10.1073/pnas.87.21.8345: inputs with
+        periodic boundary conditions.
+    """
+
+    generator = param.ClassSelector(
+        class_=Pattern, default=Gaussian(), instantiate=True, doc="The pattern; its place is relative to this one's."
+    )
+    width = Quantity(
+        1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Distance of copies along x: the sheet's width."
+    )
+    height = Quantity(
+        1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Distance of copies along y: the sheet's height."
+    )
+
+    def components(self) -> dict[str, Pattern]:
+        """Return the pattern."""
+        return {"generator": self.generator}
+
+    def extended(self, values: Values, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the columns and rows of the sheet and of its eight copies."""
+        width, height = values["width"], values["height"]
+        return np.concatenate([x - width, x, x + width]), np.concatenate([y - height, y, y + height])
+
+    def combined(self, pictures: Sequence[FloatArray]) -> FloatArray:
+        """Return the largest value of the pattern and its copies."""
+        rows, columns = pictures[0].shape
+        return pictures[0].reshape(3, rows // 3, 3, columns // 3).max(axis=(0, 2))
+
+    def takes_maximum(self) -> bool:
+        """Return False: the parts are evaluated on other columns and rows than the sheet's."""
+        return False

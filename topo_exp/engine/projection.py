@@ -9,7 +9,7 @@ import param
 from topo_exp.engine.checks import behaves_as, require_shape
 from topo_exp.engine.coordinates import BoundingBox, Template
 from topo_exp.engine.fields import DenseFields, DenseKernel, Fields, LearningFn, Responder
-from topo_exp.engine.learning import DivisiveNormalizeL1, Hebbian, KeepWeights, reciprocal
+from topo_exp.engine.learning import DivisiveNormalizeL1, DivisiveNormalizeL2, Hebbian, KeepWeights, reciprocal
 from topo_exp.engine.memory import CheckedRule, RuleMemory, declared_memory
 from topo_exp.engine.moment import Moment
 from topo_exp.engine.presentation import Shown
@@ -193,6 +193,8 @@ class CFProjection(Projection):
         self.record_undo()
         if self._divides:
             self.scale(units, reciprocal(self.totals(units)))
+        elif behaves_as(normalisation, DivisiveNormalizeL2):
+            self.scale(units, reciprocal(self.fields.norms(units)))
         else:
             weights = self.fields.weights()
             new, where = normalisation(weights[units]), f"{self.path}.weights_output_fn"

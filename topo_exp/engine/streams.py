@@ -6,6 +6,7 @@ field's reference streams (`numbergen`, Topographica), draw by draw.
 """
 
 import hashlib
+import itertools
 import math
 import random
 import struct
@@ -67,6 +68,27 @@ class ExponentialDecay(NumberGenerator):
     def value(self, time: Fraction, stream: random.Random) -> float:
         """Return the value at `time`."""
         return _decay(self, stream)(time)
+
+
+class Interpolated(NumberGenerator):
+    """A number that changes linearly between given times, and is constant before the first and after the last one."""
+
+    times = param.List([0.0, 1.0], item_type=(int, float), doc="In iterations, ascending.")
+    values = param.List([1.0, 0.0], item_type=(int, float), doc="The number at each of these times.")
+
+    def __init__(self, **params: object) -> None:
+        super().__init__(**params)
+        if len(self.times) != len(self.values) or not self.times:
+            raise ParameterError(
+                f"Interpolated.values: must be as many as times, and at least one (got {len(self.values)} values, "
+                f"{len(self.times)} times). Give one for each."
+            )
+        if any(later <= earlier for earlier, later in itertools.pairwise(self.times)):
+            raise ParameterError(f"Interpolated.times: must ascend (got {self.times!r}). Sort them.")
+
+    def value(self, time: Fraction, stream: random.Random) -> float:
+        """Return the value at `time`."""
+        return float(np.interp(float(time), self.times, self.values))
 
 
 Draw = Callable[[Fraction], float]

@@ -205,12 +205,14 @@ def adapted(
 class KernelMax(Adaptive):
     """A Gaussian of activity around the unit with the largest input, and nothing elsewhere: a map's neighbourhood.
 
-    With σ = density kernel_radius in cells, the Gaussian is cut at a square of half-width int(max(1.25, 3σ)).
-    Kohonen 1982, doi:10.1007/BF00337288.
+    With σ = density kernel_radius in cells, the Gaussian is cut at a square of half-width int(max(1.25, 3σ)). On a
+    `periodic` sheet the first row follows the last one, and the first column the last one. Kohonen 1982,
+    doi:10.1007/BF00337288.
     """
 
     kernel_radius = Quantity(0.1, bounds=(0, None), doc="Radius of the neighbourhood, in sheet coordinates.")
     density = Real(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Units per sheet coordinate.")
+    periodic = param.Boolean(False, doc="Whether opposite edges of the sheet are neighbours, as on a torus.")
 
     def apply(self, x: FloatArray, moment: Moment) -> FloatArray:
         """Return the neighbourhood function around the winner."""
@@ -218,6 +220,11 @@ class KernelMax(Adaptive):
         row, column = divmod(int(x.argmax()), columns)
         sigma = self.density * moment.number("kernel_radius", self.kernel_radius)
         half_width = int(max(1.25, 3 * sigma))
+        if self.periodic:
+            along_y, along_x = _around(row, rows), _around(column, columns)
+            exponent = (along_y[:, None] ** 2 + along_x**2) / (-2.0 * sigma**2)
+            near = (along_y <= half_width)[:, None] & (along_x <= half_width)
+            return np.where(near, np.exp(exponent), 0.0)
         above, below = min(row, half_width), min(rows - row, half_width + 1)
         left, right = min(column, half_width), min(columns - column, half_width + 1)
         squares = _squares(max(rows, columns))
@@ -227,6 +234,12 @@ class KernelMax(Adaptive):
         activity = np.zeros((rows, columns))
         np.exp(exponent, out=activity[row - above : row + below, column - left : column + right])
         return activity
+
+
+def _around(index: int, extent: int) -> FloatArray:
+    """Return the distances of all positions on a circle of `extent` positions from one of them."""
+    away = np.abs(np.arange(float(extent)) - index)
+    return np.minimum(away, extent - away)
 
 
 @cache

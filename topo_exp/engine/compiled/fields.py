@@ -76,6 +76,12 @@ class EventDrivenFields:
             return np.abs(self.weights()).sum(axis=(1, 2), dtype=np.float64)[units]
         return self.buffers.total[units]
 
+    def norms(self, units: IntArray) -> FloatArray:
+        """Return the Euclidean norm of the weights of the given units."""
+        sums = np.zeros(self.geometry.units + kernels().PADDING)
+        kernels().add_squares(self.buffers.row, sums)
+        return np.sqrt(sums[units]) * self.buffers.scale[units]
+
     def scale(self, units: IntArray, factors: FloatArray) -> None:
         """Multiply the weights of each of the given units by its factor."""
         self.buffers.scale[units] *= factors

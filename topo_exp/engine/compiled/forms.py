@@ -9,7 +9,7 @@ from topo_exp.engine.compiled.layout import has_runs
 from topo_exp.engine.cortex import CFSheet, SettlingCFSheet
 from topo_exp.engine.explain import COMPILED, Form
 from topo_exp.engine.fields import DenseFields
-from topo_exp.engine.learning import DivisiveNormalizeL1, Hebbian, KeepWeights
+from topo_exp.engine.learning import DivisiveNormalizeL1, DivisiveNormalizeL2, Hebbian, KeepWeights
 from topo_exp.engine.projection import CFProjection, SharedWeightCFProjection
 from topo_exp.engine.projection_base import Projection
 from topo_exp.engine.response import Add, Divide, DotProduct
@@ -72,6 +72,8 @@ def sheet_form(sheet: CFSheet, fields: Iterable[tuple[Projection, Form]]) -> For
     for projection, form in fields:
         if not form.is_compiled:
             return _dense(f"{projection.name} is dense")
+        if isinstance(projection, CFProjection) and behaves_as(projection.weights_output_fn, DivisiveNormalizeL2):
+            return _dense(f"{projection.name} is normalised by DivisiveNormalizeL2")
     if type(sheet.settling) is not ActivateOnce and not settles_at_once(sheet):
         return Form(is_compiled=True, reason=f"{type(sheet.settling).__name__}: one call for each activation")
     return COMPILED
@@ -124,7 +126,7 @@ def _field_form(projection: CFProjection) -> Form:
     if not behaves_as(projection.learning_fn, Hebbian):
         return _dense(f"learning_fn {name_of(projection.learning_fn)} has no compiled form")
     output = projection.weights_output_fn
-    if not behaves_as(output, DivisiveNormalizeL1, KeepWeights):
+    if not behaves_as(output, DivisiveNormalizeL1, DivisiveNormalizeL2, KeepWeights):
         return _dense(f"weights_output_fn {name_of(output)} has no compiled form")
     if getattr(output, "single_precision", False):
         return _dense("weights_output_fn adds in single precision")

@@ -19,7 +19,7 @@ from topo_exp.typing import FloatArray, IntArray
 
 @helper
 def _walk(field: IntArray, sums: FloatArray, factors: FloatArray, step: int) -> None:
-    """Add |v| of each destination unit to sums (step 0), or multiply v by its factor (step 1).
+    """Add |v| of each destination unit to sums (step 0), multiply v by its factor (step 1), or add v² (step 2).
 
     Both arrays have PADDING more numbers than there are units: the numbers beside the weights are zeros, which take
     part.
@@ -38,6 +38,8 @@ def _walk(field: IntArray, sums: FloatArray, factors: FloatArray, step: int) -> 
                 for lane in range(width):
                     if step == 0:
                         total[lane] += abs(values[lane])
+                    elif step == 2:
+                        total[lane] += np.float64(values[lane]) * np.float64(values[lane])
                     else:
                         values[lane] = np.float32(values[lane] * factor[lane])
                 weight += 4 * width
@@ -71,3 +73,12 @@ def add_up(fields: IntArray, sums: FloatArray) -> None:
     _walk(field, sums, sums, np.int64(0))
     for unit in range(n_dest):
         total[unit] = scale[unit] * sums[unit]
+
+
+@entry_point("void(int64[:, ::1], float64[::1])")
+def add_squares(fields: IntArray, sums: FloatArray) -> None:
+    """Set sums to the sum of the squares v² of each destination unit of one projection, without its scale.
+
+    sums: (destination units + PADDING,) zeros.
+    """
+    _walk(fields[0], sums, sums, np.int64(2))
