@@ -22,7 +22,7 @@ from topo_exp.runner.spec import RunSpec
 from topo_exp.sweeps.directory import SweepDirectory
 from topo_exp.sweeps.forkserver import Workers
 from topo_exp.sweeps.ledger import Lease
-from topo_exp.sweeps.local import Job, LocalLauncher, require_success
+from topo_exp.sweeps.local import Job, JobEnd, LocalLauncher, require_success
 from topo_exp.sweeps.options import SweepOptions
 from topo_exp.sweeps.point import Point
 from topo_exp.sweeps.watch import Display
@@ -72,9 +72,30 @@ def run_locally(
         display=Display(live=all(point.options.progress for point in points)),
         retries_failed=retries_failed,
     )
+    return completed(launcher.run, points, directory, options)
+
+
+def completed(
+    run: Callable[[], list[JobEnd]], points: Sequence[CheckedPoint], directory: SweepDirectory, options: SweepOptions
+) -> str:
+    """Run a launcher until its points have ended, show them in MLflow meanwhile, and write the page of the sweep.
+
+    Args:
+        run: Runs the launcher; returns how each point ended.
+        points: The points.
+        directory: Of the sweep.
+        options: Of the sweep.
+
+    Returns:
+        One line about a sweep that ended well.
+
+    Raises:
+        RunError: A run failed, or the launcher was stopped before all had ended.
+        KeyboardInterrupt, SystemExit: A signal stopped the sweep.
+    """
     is_shown = any(point.options.tracking == "mlflow" for point in points)
     with shown_in_mlflow(directory.path, runs=len(points)) if is_shown else nullcontext():
-        ends = launcher.run()
+        ends = run()
         if options.report:
             _write_page(directory, is_silent=not any(point.options.progress for point in points))
         return require_success(ends)
