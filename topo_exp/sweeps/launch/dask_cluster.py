@@ -26,7 +26,8 @@ LOCAL = "distributed.LocalCluster"
 LOCAL_OPTIONS: Mapping[str, object] = {
     "host": "127.0.0.1",
     "threads_per_worker": 1,
-    "dashboard_address": None,
+    "dashboard_address": "127.0.0.1:0",
+    "scheduler_kwargs": {"dashboard": False},
     "silence_logs": logging.CRITICAL,
 }
 """Options of a LocalCluster that are not set; a task waits for a process, so one thread carries one run at a time."""
