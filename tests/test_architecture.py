@@ -41,6 +41,7 @@ ALLOWED = {
     "numba": ("engine/compiled/*", "engine/compiled/kernels/*"),
     "click": ("cli/*",),
     "rich": ("runner/*", "sweeps/*", "cli/*"),
+    "distributed": ("sweeps/launch/dask*.py",),
 }
 """Where a library may be imported at all."""
 

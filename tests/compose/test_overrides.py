@@ -75,6 +75,8 @@ def test_a_command_is_safe_in_a_shell(words: list[str]) -> None:
         ("analysis=[default,my.py:f]", "analysis=[default,my.py:f]"),
         ("hydra/launcher=basic", "hydra/launcher=basic"),
         ("hydra.verbose=true", "hydra.verbose=true"),
+        ("hydra.launcher.options.n_workers=2", "++hydra.launcher.options.n_workers=2"),
+        ("hydra.launcher.options={n_workers:2}", "++hydra.launcher.options={n_workers:2}"),
         ("~tag", "~tag"),
         ("tag=(a", "++tag='(a'"),
         ("tag=größe", "++tag='größe'"),

@@ -1,8 +1,9 @@
-"""Launchers for Hydra's configuration that pass a sweep to other machines: `hydra/launcher=slurm`."""
+"""Launchers for Hydra's configuration that pass a sweep to other machines: `slurm` and `dask`."""
 
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
@@ -10,13 +11,20 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from topo_exp.about import PROGRAM
-from topo_exp.compose.points import PointComposer
+from topo_exp.compose.launching import completed
+from topo_exp.compose.points import CheckedPoint, PointComposer
 from topo_exp.compose.shell import quoted
-from topo_exp.compose.stored import read_slurm_options, store_points
+from topo_exp.compose.stored import read_dask_options, read_slurm_options, store_points, stored_jobs
 from topo_exp.errors import ConfigError
 from topo_exp.sweeps.directory import SweepDirectory
+from topo_exp.sweeps.launch.dask import DaskLauncher
+from topo_exp.sweeps.launch.dask_cluster import connected, require_dask
 from topo_exp.sweeps.launch.slurm import require_slurm, submit
 from topo_exp.sweeps.options import SweepOptions
+from topo_exp.sweeps.watch import Display
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 PLUGIN_MODULE = "hydra_plugins.topo_exp"
 """Module in which Hydra finds plugins; Hydra accepts only modules below `hydra_plugins`."""
@@ -47,14 +55,21 @@ class JobLauncher(Launcher):
         refuse_jobs(self.name)
 
     def check(self) -> None:
-        """Raise if points cannot be launched; called before anything is written."""
+        """Raise if points cannot be launched; called before they are checked."""
         raise NotImplementedError
 
-    def launch_points(self, composer: PointComposer, sweep: SweepDirectory, options: SweepOptions) -> None:
+    def connected(self) -> AbstractContextManager[None]:
+        """Connect to the machines within a block, which begins when all points have been checked."""
+        return nullcontext()
+
+    def launch_points(
+        self, composer: PointComposer, points: Sequence[CheckedPoint], sweep: SweepDirectory, options: SweepOptions
+    ) -> None:
         """Launch the points of a sweep that are not done.
 
         Args:
-            composer: The points, which have been checked.
+            composer: The points.
+            points: The same, checked.
             sweep: Directory of the sweep.
             options: Of the sweep.
         """
@@ -79,7 +94,9 @@ class Slurm(JobLauncher):
         """Raise if Slurm is not there."""
         require_slurm()
 
-    def launch_points(self, composer: PointComposer, sweep: SweepDirectory, options: SweepOptions) -> None:
+    def launch_points(
+        self, composer: PointComposer, points: Sequence[CheckedPoint], sweep: SweepDirectory, options: SweepOptions
+    ) -> None:
         """Submit the points, and say how to follow them."""
         states = sweep.ledger.states([point.key for point in composer.space]).values()
         left = [state for state in states if state.state not in ("done", "failed")]
@@ -97,6 +114,49 @@ class Slurm(JobLauncher):
         print(f"submitted: {len(left)} points in {submission.tasks} tasks of Slurm, job {jobs}")
         print(f"follow them: {PROGRAM} status {quoted(str(sweep.path))} --watch")
         print(f"end them:    scancel {' '.join(submission.jobs)}")
+
+
+class Dask(JobLauncher):
+    """Run the points as tasks of dask.distributed, and wait for them.
+
+    Args:
+        **settings: As conf/hydra/launcher/dask.yaml lists them.
+    """
+
+    __module__ = PLUGIN_MODULE
+    name = "dask"
+
+    def __init__(self, **settings: object) -> None:
+        """Check the settings."""
+        self.settings = read_dask_options(_plain(settings))
+        self._client: Client | None = None
+
+    def check(self) -> None:
+        """Raise if Dask is not there."""
+        require_dask(self.settings)
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Connect to the scheduler within the block, or make the cluster."""
+        with connected(self.settings) as self._client:
+            yield
+
+    def launch_points(
+        self, composer: PointComposer, points: Sequence[CheckedPoint], sweep: SweepDirectory, options: SweepOptions
+    ) -> None:
+        """Run the points."""
+        assert self._client is not None
+        code = store_points(composer, sweep)
+        launcher = DaskLauncher(
+            directory=sweep,
+            jobs=stored_jobs(sweep),
+            options=options,
+            settings=self.settings,
+            client=self._client,
+            code=code,
+            display=Display(live=all(point.options.progress for point in points)),
+        )
+        print(completed(launcher.run, points, sweep, options), file=sys.stderr)
 
 
 def _plain(settings: Mapping[str, Any], texts: Sequence[str] = ()) -> dict[str, Any]:

@@ -14,14 +14,14 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from topo_exp.cli.launchers import PLUGIN_MODULE, JobLauncher, Slurm, refuse_jobs
+from topo_exp.cli.launchers import PLUGIN_MODULE, Dask, JobLauncher, Slurm, refuse_jobs
 from topo_exp.compose.composition import compose_point, directory_flags, group_test, plain_mapping
-from topo_exp.compose.joining import choose_sweep
+from topo_exp.compose.joining import Chosen, choose_sweep
 from topo_exp.compose.launching import PRELOAD, run_locally
 from topo_exp.compose.mistakes import composition_errors
 from topo_exp.compose.overrides import as_written
 from topo_exp.compose.planning import make_plan
-from topo_exp.compose.points import PointComposer, read_sweep_options
+from topo_exp.compose.points import CheckedPoint, PointComposer, read_sweep_options
 from topo_exp.compose.schema import SWEEP_NODE
 from topo_exp.compose.searching import choose_search, run_search
 from topo_exp.compose.shell import command_line
@@ -45,7 +45,7 @@ def register_sweeper() -> None:
     package, _, name = PLUGIN_MODULE.partition(".")
     module = sys.modules.setdefault(PLUGIN_MODULE, ModuleType(PLUGIN_MODULE))
     setattr(sys.modules.setdefault(package, ModuleType(package)), name, module)
-    for plugin in (Points, Local, Slurm):
+    for plugin in (Points, Local, Slurm, Dask):
         setattr(module, plugin.__name__, plugin)
         plugins.register(plugin)
 
@@ -116,13 +116,12 @@ class Points(Sweeper):
         checked = composer.check()
         if options.review or options.budget:
             review_sweep(make_plan(composer, checked, options), options)
-        command = self._command(arguments)
-        if search is None:
-            chosen = choose_sweep(composer, checked, command=command, options=options)
-        else:
-            chosen = choose_search(composer, checked, search, command=command, options=options)
-        if chosen.note:
-            print(chosen.note, file=sys.stderr, flush=True)
+        if isinstance(self.launcher, JobLauncher):
+            with self.launcher.connected():
+                directory = self._choose(composer, checked, arguments, options).directory
+                self.launcher.launch_points(composer, checked, directory, options)
+            return []
+        chosen = self._choose(composer, checked, arguments, options, search)
         directory = chosen.directory
         if search is not None and workers is not None:
             print(run_search(search, composer, checked, directory, options, workers), file=sys.stderr)
@@ -131,9 +130,6 @@ class Points(Sweeper):
             retries = chosen.retries_failed
             text = run_locally(composer, checked, directory, options, workers, retries_failed=retries)
             print(text, file=sys.stderr)
-            return []
-        if isinstance(self.launcher, JobLauncher):
-            self.launcher.launch_points(composer, directory, options)
             return []
         batch = [composer.job_words(point, directory.path) for point in composer.space]
         # `return_value` raises any exception of a job other than the errors that an Outcome describes
@@ -201,6 +197,24 @@ class Points(Sweeper):
             config_dirs=[Path(source.path) for source in sources if "command-line" in source.provider],
         )
         return composer, search
+
+    def _choose(
+        self,
+        composer: PointComposer,
+        points: Sequence[CheckedPoint],
+        arguments: list[str],
+        options: SweepOptions,
+        search: Search | None = None,
+    ) -> Chosen:
+        """Join a sweep or search, and say so, or make one."""
+        command = self._command(arguments)
+        if search is None:
+            chosen = choose_sweep(composer, points, command=command, options=options)
+        else:
+            chosen = choose_search(composer, points, search, command=command, options=options)
+        if chosen.note:
+            print(chosen.note, file=sys.stderr, flush=True)
+        return chosen
 
     def _command(self, arguments: list[str]) -> str:
         assert self.config is not None

@@ -36,7 +36,7 @@ VERSION_BASE = "1.3"
 CONFIG_NAME = "config"
 SWEEPER = "hydra_plugins.topo_exp.Points"
 """The sweeper of this program; others do not report failed runs."""
-OWN_LAUNCHERS = frozenset(f"hydra_plugins.topo_exp.{name}" for name in ("Local", "Slurm"))
+OWN_LAUNCHERS = frozenset(f"hydra_plugins.topo_exp.{name}" for name in ("Local", "Slurm", "Dask"))
 """The launchers of this program, which are registered with Hydra only where sweeps are run by a command."""
 ADDED_BY_SWEEP = HIDDEN_OPTIONS
 """Settings that a multirun adds to each of its runs; they are no part of a command that repeats the run."""

@@ -21,7 +21,7 @@ from topo_exp.runner.progress import Progress
 from topo_exp.runner.spec import RunSpec
 from topo_exp.sweeps.directory import SweepDirectory
 from topo_exp.sweeps.forkserver import Workers
-from topo_exp.sweeps.job import Job
+from topo_exp.sweeps.job import Job, JobEnd
 from topo_exp.sweeps.ledger import Lease
 from topo_exp.sweeps.local import LocalLauncher, require_success
 from topo_exp.sweeps.options import SweepOptions
@@ -73,15 +73,36 @@ def run_locally(
         display=Display(live=all(point.options.progress for point in points)),
         retries_failed=retries_failed,
     )
+    return completed(launcher.run, points, directory, options)
+
+
+def completed(
+    run: Callable[[], list[JobEnd]], points: Sequence[CheckedPoint], directory: SweepDirectory, options: SweepOptions
+) -> str:
+    """Run a launcher until its points have ended, show them in MLflow meanwhile, and write the page of the sweep.
+
+    Args:
+        run: Runs the launcher; returns how each point ended.
+        points: The points.
+        directory: Of the sweep.
+        options: Of the sweep.
+
+    Returns:
+        One line about a sweep that ended well.
+
+    Raises:
+        RunError: A run failed, or the launcher was stopped before all had ended.
+        KeyboardInterrupt, SystemExit: A signal stopped the sweep.
+    """
     is_shown = any(point.options.tracking == "mlflow" for point in points)
     with shown_in_mlflow(directory.path, runs=len(points)) if is_shown else nullcontext():
-        ends = launcher.run()
+        ends = run()
         if options.report:
-            write_page(directory, is_silent=not any(point.options.progress for point in points))
+            _write_page(directory, is_silent=not any(point.options.progress for point in points))
         return require_success(ends)
 
 
-def write_page(directory: SweepDirectory, *, is_silent: bool) -> None:
+def _write_page(directory: SweepDirectory, *, is_silent: bool) -> None:
     """Write the page of a sweep, before MLflow is shown its last state; say where it is, or why there is none."""
     from topo_exp.after.report import refresh_report
 

@@ -5,6 +5,7 @@ checked after composition, against the declarations, where the message can sugge
 experiment files are checked too. `for_hydra` rewrites the words so that Hydra leaves these checks to the code after it.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from topo_exp.typing import Data
 TEXTS = frozenset({"model", *(name for name, declaration in OPTIONS.items() if isinstance(declaration, param.String))})
 """Keys whose value is a text: a value that Hydra's grammar cannot read is taken literally."""
 
+OPEN_SETTINGS = re.compile(r"hydra\.launcher\.(options|adapt)(\.|$)")
+"""Settings of Hydra's node that hold names of another library's."""
+
 _BRACKETS = {"[": "]", "{": "}", "(": ")"}
 
 
@@ -29,7 +33,8 @@ def for_hydra(words: Iterable[str], is_group: Callable[[str], bool]) -> list[str
     """Rewrite overrides so that Hydra composes them with any name.
 
     `name=value`, `+name=value` and `++name=value` all become `++name=value` (set, or add), except for groups, which all
-    become `group=choice`, and for Hydra's own settings and deletions (`~name`), which stay. Texts that Hydra's grammar
+    become `group=choice`, and for Hydra's own settings and deletions (`~name`), which stay; but the names in
+    `hydra.launcher.options` may be any. Texts that Hydra's grammar
     cannot read are quoted: a path with parentheses, an accent.
 
     Args:
@@ -49,7 +54,8 @@ def for_hydra(words: Iterable[str], is_group: Callable[[str], bool]) -> list[str
         override = parsed(word)
         key = override.key_or_group
         _check_choice(override)
-        if override.is_delete() or key.startswith("hydra.") or override.package is not None:
+        is_own = key.startswith("hydra.") and not OPEN_SETTINGS.match(key)
+        if override.is_delete() or is_own or override.package is not None:
             rewritten.append(str(override.input_line))
             continue
         prefix = "" if key in GROUPS or "/" in key or is_group(key) else "++"

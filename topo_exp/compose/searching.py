@@ -5,12 +5,11 @@ import io
 import math
 import re
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from topo_exp.compose.joining import Chosen, identity_of, is_same_code
-from topo_exp.compose.launching import job_of, write_page
+from topo_exp.compose.launching import completed, job_of
 from topo_exp.compose.points import CheckedPoint, PointComposer, code_of, make_sweep, name_without_date
 from topo_exp.errors import RunError, TopoExpError, nearest
 from topo_exp.record.files import locked, path_errors, write_text
@@ -20,14 +19,13 @@ from topo_exp.record.run_yaml import read_record
 from topo_exp.sweeps.directory import SweepDirectory
 from topo_exp.sweeps.forkserver import Workers
 from topo_exp.sweeps.job import Job, JobEnd
-from topo_exp.sweeps.local import LocalLauncher, require_success
+from topo_exp.sweeps.local import LocalLauncher
 from topo_exp.sweeps.options import SweepOptions
 from topo_exp.sweeps.search import Search
 from topo_exp.sweeps.space import Sweep
 from topo_exp.sweeps.study import Study, Trial
 from topo_exp.sweeps.values import literal
 from topo_exp.sweeps.watch import Display
-from topo_exp.view.sweep_recorder import shown_in_mlflow
 
 TABLE = "search.csv"
 """File of a search's directory: one line for each trial."""
@@ -128,15 +126,14 @@ def run_search(
         retries_failed=retries_failed,
         source=proposals,
     )
-    is_shown = any(probe.options.tracking == "mlflow" for probe in probes)
-    with shown_in_mlflow(directory.path, runs=search.n) if is_shown else nullcontext():
+
+    def run() -> list[JobEnd]:
         try:
-            ends = launcher.run()
+            return launcher.run()
         finally:
             proposals.write_table()
-        if options.report:
-            write_page(directory, is_silent=not any(probe.options.progress for probe in probes))
-        text = require_success(ends)
+
+    text = completed(run, probes, directory, options)
     return f"{text}\n{proposals.best_line()}"
 
 

@@ -19,6 +19,7 @@ from topo_exp.errors import ConfigError
 from topo_exp.record.checked import read_checked, write_checked
 from topo_exp.sweeps.directory import SweepDirectory
 from topo_exp.sweeps.job import Job
+from topo_exp.sweeps.launch.dask_cluster import DASK_OPTIONS, DaskOptions
 from topo_exp.sweeps.launch.slurm import SLURM_OPTIONS, SlurmOptions
 from topo_exp.sweeps.ledger import Lease
 from topo_exp.sweeps.options import SWEEP_OPTIONS, SweepOptions
@@ -78,7 +79,7 @@ def stored_jobs(sweep: SweepDirectory) -> list[Job]:
     jobs = [_job(sweep, point) for point in space if _path(sweep, point.key).exists()]
     if len(space) and not jobs:
         raise ConfigError(
-            f"{sweep.path.name}: must have been launched by slurm (got no folder {SETTINGS}). "
+            f"{sweep.path.name}: must have been launched by slurm or dask (got no folder {SETTINGS}). "
             "Give the command of the sweep again, which is in sweep.yaml, with hydra/launcher=slurm."
         )
     return jobs
@@ -103,6 +104,17 @@ def read_slurm_options(given: Mapping[str, object]) -> SlurmOptions:
         UnknownNameError: There is no such setting.
     """
     return SlurmOptions(**checked(SLURM_OPTIONS, given, where="slurm"))
+
+
+def read_dask_options(given: Mapping[str, object]) -> DaskOptions:
+    """Check the settings of the launcher `dask`.
+
+    Raises:
+        ConfigError: Two settings exclude each other.
+        ParameterError: A value is of the wrong kind or outside its bounds.
+        UnknownNameError: There is no such setting.
+    """
+    return DaskOptions(**checked(DASK_OPTIONS, given, where="dask"))
 
 
 def stored_tracking(sweep: SweepDirectory) -> str:

@@ -67,6 +67,14 @@ class Display:
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
 
+    def note(self, line: str) -> None:
+        """Write a line about the launcher to the error stream, above the table if there is one."""
+        if self._live is not None:
+            self._live.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        else:
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+
 
 def table(status: SweepStatus) -> "Table":
     """Make the table of a status, for rich."""

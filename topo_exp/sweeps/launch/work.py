@@ -95,7 +95,8 @@ def stop_at_end_of_input() -> None:
     """Stop this process as at SIGTERM when its standard input ends: the process that started it has gone."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(sys.stdin.fileno(), 4096):  # a lock of sys.stdin would be held at the end of this process
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="standard input", daemon=True).start()
