@@ -57,7 +57,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     folder = tmp_path_factory.mktemp("compared")
 
     def make(name: str, **changes) -> Path:
-        given = {"snapshot": "all", "analyses": {"activity": fake_analysis, "orientation": orientation}, **changes}
+        given = {
+            "snapshot": "all",
+            "figure_formats": (),
+            "analyses": {"activity": fake_analysis, "orientation": orientation},
+            **changes,
+        }
         spec = run_spec(folder, directory_name=name, seeds={"seed": given.get("sim", {}).get("seed", 0)}, **given)
         directory = execute(spec).directory
         assert directory is not None

@@ -144,9 +144,11 @@ def test_the_documented_table_and_figure_are_made(tmp_path: Path, monkeypatch: p
     text = "\n".join(code("docs/after_the_runs.md"))
     quick = text.replace("times=[0, 100])", 'times=[0, 100], tracking="none", figure_formats=[])')
     assert quick != text
+    quick = quick.replace("times=[0, 10], ", 'times=[0, 10], tracking="none", analysis=topo_exp.analysis.activity, ')
     namespace: dict[str, Any] = {}
     exec(compile(quick, "after_the_runs.md", "exec"), namespace)  # noqa: S102  the project's own document
     assert len(namespace["table"]) == 8
+    assert [cause.name for cause in namespace["found"].causes] == ["cortex_density"]
     assert (tmp_path / "coverage.pdf").read_bytes().startswith(b"%PDF")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from topo_exp.after.checkout import RecordedTree, checked_out, find_repository, own_repository, recorded_tree
 from topo_exp.after.comparison import compare
@@ -109,7 +109,7 @@ def plan_reproduction(run: RunHandle, *, repository: Path | None = None, trust: 
 def reproduce(
     run: RunHandle,
     plan: Plan,
-    config: Mapping[str, Any],
+    config: Mapping[str, object],
     *,
     same_environment: bool = False,
     output: Path | None = None,
