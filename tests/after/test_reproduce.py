@@ -348,7 +348,7 @@ def test_a_changed_line_of_a_learning_rule_is_found(clone: Path, tmp_path: Path)
     assert code == 1, out + err
     assert f"-    {CHANGED_RULE}" in out
     assert f"+    {RULE}" in out
-    assert "different: snapshot.npz, time 5, state projections/V1/Afferent" in out
+    assert "different: snapshot.npz, time 5, state projections/V1/Afferent/fields/weights: difference" in out
     assert len(list((tmp_path / "kept" / "reproduced").glob("*/run.yaml"))) == 1
 
 

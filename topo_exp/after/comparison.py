@@ -12,7 +12,7 @@ import numpy as np
 
 from topo_exp.after.arrays import array_difference
 from topo_exp.after.causes import causes_between
-from topo_exp.after.differences import Comparison, Divergence, ResultKind
+from topo_exp.after.differences import Comparison, Divergence, ResultKind, rank
 from topo_exp.errors import RecordError
 from topo_exp.record.handle import RunHandle
 from topo_exp.record.layout import METRICS, map_path
@@ -51,7 +51,7 @@ def compare(a: Path | str | RunHandle, b: Path | str | RunHandle) -> Comparison:
     search = _Search(one, two)
     for find in (search.states, search.maps, search.metrics):
         search.read(find)
-    found = sorted(search.found, key=lambda each: (each.time, ORDER.index(each.kind)))
+    found = sorted(search.found, key=lambda each: (each.time, ORDER.index(each.kind), *rank(each.name)))
     for run, name in ((one, "A"), (two, "B")):
         if run.status != "done":
             search.notes.append(f"{name} is {run.status}, with {len(run.times)} analysis times")

@@ -174,12 +174,12 @@ def _results(comparison: Comparison) -> Iterator[str]:
         return
     yield f"results: different from time {comparison.first_time:g} on"
     for kind in ("state", "map", "metric"):
-        names = sorted({each.name for each in comparison.divergences if each.kind == kind}, key=_rank)
+        names = sorted({each.name for each in comparison.divergences if each.kind == kind}, key=rank)
         found = [[each for each in comparison.divergences if (each.kind, each.name) == (kind, name)] for name in names]
         yield from _shortened([printable(f"  {_history(each)}") for each in found], MOST_RESULTS)
 
 
-def _rank(name: str) -> tuple[int, str]:
+def rank(name: str) -> tuple[int, str]:
     """Return a key that sorts weights before all other arrays, and the states of random numbers after them."""
     return (0 if name.endswith("/weights") else 2 if name.startswith("streams/") else 1, name)
 
