@@ -60,7 +60,7 @@ class Reproduction:
 
     @property
     def first(self) -> Divergence | None:
-        """The first difference: of those of the earliest time, a state before a map before a metric, and weights first."""
+        """The first difference; at one time states stand before maps and metrics, weights before other arrays."""
         found = [each for each in self.comparison.divergences if not each.is_over_time] or self.comparison.divergences
         return next(iter(found), None)
 
