@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import logging
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -108,7 +110,8 @@ def connected(options: DaskOptions) -> Iterator[Client]:
         stack.enter_context(_quiet())
         if options.address is None and options.scheduler_file is None:
             with _problems("options", f"those of {options.cluster}", "Correct them; see its documentation."):
-                cluster = _make_cluster(options)
+                with _ignoring_ctrl_c():
+                    cluster = _make_cluster(options)
                 stack.callback(cluster.close)  # type: ignore[attr-defined]
                 client = Client(cluster, timeout=PATIENCE)
         else:
@@ -183,6 +186,19 @@ def _problems(setting: str, rule: str, fix: str) -> Iterator[None]:
         raise ConfigError(
             f"hydra.launcher.{setting}: must be {rule} (got {type(error).__name__}: {reason}). {fix}"
         ) from error
+
+
+@contextmanager
+def _ignoring_ctrl_c() -> Iterator[None]:
+    """Ignore SIGINT within the block, and in the processes that are started there: the launcher alone obeys it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
