@@ -66,7 +66,8 @@ class Lissom(param.Parameterized):
     a movement side by side; `sf` an LGN of larger fields for each further scale. V1 gets input from all sheets of the
     LGN, normalised jointly, so that they compete for its units. Expected outcome: with `or` an orientation map; with
     `od` stripes that prefer one eye; with `dr` patches that prefer one direction of motion, which change to the
-    opposite one within an orientation patch; with `dy` patches of one disparity; with `sf` units of either scale.
+    opposite one within an orientation patch; with `dy` patches of different disparity. With `sf`, published
+    maps of spatial frequency need natural images: Gaussians leave all units with nearly the same preference.
     """
 
     dims = param.ListSelector(
