@@ -19,6 +19,7 @@ from topo_exp.errors import TopoExpError, nearest
 if TYPE_CHECKING:
     from topo_exp import analysis
     from topo_exp.after.collate import collate
+    from topo_exp.after.collate_maps import collate_maps
     from topo_exp.after.comparison import compare
     from topo_exp.after.figures import plot_sweep
     from topo_exp.analysis.result import Result
@@ -37,6 +38,7 @@ __all__ = [
     "analysis",
     "build",
     "collate",
+    "collate_maps",
     "compare",
     "load_run",
     "load_sweep",
@@ -54,6 +56,7 @@ _WHERE = {
     "Sweep": "topo_exp.sweeps.space",
     "build": "topo_exp.compose.interface",
     "collate": "topo_exp.after.collate",
+    "collate_maps": "topo_exp.after.collate_maps",
     "compare": "topo_exp.after.comparison",
     "load_run": "topo_exp.record.handle",
     "load_sweep": "topo_exp.compose.sweeping",

@@ -354,7 +354,9 @@ def test_a_changed_line_of_a_learning_rule_is_found(clone: Path, tmp_path: Path)
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.skipif("TOPO_EXP_LONG_TESTS" not in os.environ, reason="installs packages for minutes: TOPO_EXP_LONG_TESTS=1")
+@pytest.mark.skipif(
+    "TOPO_EXP_LONG_TESTS" not in os.environ, reason="installs packages for minutes: TOPO_EXP_LONG_TESTS=1"
+)
 def test_the_recorded_versions_are_installed(clone: Path, tmp_path: Path) -> None:
     """In a new environment with the recorded versions the run is identical, and runs with these versions."""
     run = small_run(clone, tmp_path)
