@@ -12,8 +12,10 @@ import yaml
 
 import topo_exp
 from tests.cli.conftest import Outcome
+from topo_exp.compose.overrides import parsed
 from topo_exp.compose.space import split_words
 from topo_exp.sweeps.options import SWEEP_OPTIONS
+from topo_exp.sweeps.search import ENTRY, Search
 
 TOP = Path(__file__).resolve().parents[2]
 DOCUMENTS = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
@@ -61,8 +63,13 @@ def points(words: list[str]) -> list[list[str]]:
     """List the words of each run that a command makes."""
     sorted_words = split_words(words)
     node = dict(word.removeprefix("sweep.").split("=", 1) for word in sorted_words.node)
-    entries = {name: yaml.safe_load(text.strip("'")) for name, text in node.items()}
-    return [[*point.words, *sorted_words.others] for point in sorted_words.space(entries)]
+    if ENTRY in node:
+        described = {ENTRY: parsed(f"{ENTRY}={node[ENTRY]}").value()}
+        space = Search.from_data(sorted_words.data(described)).probes
+    else:
+        entries = {name: yaml.safe_load(text.strip("'")) for name, text in node.items()}
+        space = sorted_words.space(entries)
+    return [[*point.words, *sorted_words.others] for point in space]
 
 
 def small_lissom() -> str:

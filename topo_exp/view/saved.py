@@ -245,13 +245,12 @@ def _varied(runs: Sequence[Run]) -> list[str]:
 
 
 def _by_interest(names: Iterable[str]) -> list[str]:
-    """Return metrics in the order of the catalogue, those of the user's own analyses after the default ones."""
+    """Return metrics in the order of the catalogue: default ones, then the user's own, then the others."""
     order = {metric.name: place for place, metric in enumerate(METRICS)}
-    defaults = sum(metric.default for metric in METRICS)
 
-    def place(name: str) -> tuple[float, str]:
+    def place(name: str) -> tuple[int, int, str]:
         known = metric_named(name)
-        return (order[known.name] if known is not None else defaults - 0.5, name)
+        return (1, 0, name) if known is None else (0 if known.default else 2, order[known.name], name)
 
     return sorted(names, key=place)
 
