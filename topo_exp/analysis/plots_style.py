@@ -54,6 +54,12 @@ class Picture(Figure):
             self._pixels.draw()
             return np.asarray(self._pixels.buffer_rgba())[..., :3]
 
+    def _repr_png_(self) -> bytes:
+        """Show the picture in a notebook, also where pyplot was not imported."""
+        file = io.BytesIO()
+        self.savefig(file, format="png")
+        return file.getvalue()
+
     def savefig(self, *args: Any, **kwargs: Any) -> None:
         """Save as `Figure.savefig` does, in the picture's own style."""
         with mpl.rc_context(settings(self.style)):
