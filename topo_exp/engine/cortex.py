@@ -2,7 +2,7 @@
 
 import itertools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -319,6 +319,9 @@ class SettlingCFSheet(CFSheet):
     settles_with = param.List(
         [], item_type=str, doc="Names of other sheets that receive every activation all the same, as this one does."
     )
+    _partners: Sequence[Sheet] = ()
+    """The sheets that `settles_with` names."""
+
     mask_fn = param.ClassSelector(
         class_=NeighborhoodMask, default=None, allow_None=True, doc="Which units continue to settle; None for all."
     )
@@ -354,13 +357,14 @@ class SettlingCFSheet(CFSheet):
                 f"{self.name}.settles_with: must name sheets that this one projects to (got {unknown[0]!r}). "
                 f"{nearest(unknown[0], reached)}"
             )
+        self._partners = [p.dest for p in self.outgoing if p.dest is not self and p.dest.name in self.settles_with]
         super().refresh()
 
     def projections_to_send(self) -> list[Connection]:
         """Return the outgoing projections that the present activation is sent through."""
         if self.settling.sends_to_others():
             return self.outgoing
-        return [p for p in self.outgoing if p.dest is self or p.dest.name in self.settles_with]
+        return [p for p in self.outgoing if p.dest is self or p.dest in self._partners]
 
     def process(self, moment: Moment) -> None:
         """Activate or learn, as the settling scheme says, within the mask that is made at `mask_init_time`."""

@@ -363,7 +363,8 @@ class Sampler:
         """Draw the numbers of one part after the other, leaving out those that find no place away from the others."""
         centres: list[tuple[float, float]] = []
         drawn_at = self.pattern.drawn_at(time)
-        frame = self.pattern.frame(values, float(time - drawn_at))
+        elapsed = 0.0 if drawn_at is time else float(time - drawn_at)
+        frame = self.pattern.frame(values, elapsed)
         for index in self.pattern.chosen(values) if self._all is None else self._all:
             child = self._children[index]
             own = child.values(drawn_at)
