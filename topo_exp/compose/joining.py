@@ -1,7 +1,7 @@
 """Sweeps that exist already: found for an equal command, opened again from their directories, extended by points."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -97,27 +97,43 @@ def _latest(
     composer: PointComposer, points: Sequence[CheckedPoint], code: Mapping[str, object]
 ) -> SweepDirectory | None:
     """Return the latest sweep that a command belongs to; None if there is none."""
-    output_dir, keys = points[0].options.output_dir, {point.key for point in composer.space}
+    keys = {point.key for point in composer.space}
+    for found in equal_sweeps(composer, points, code):
+        space = found.manifest.space
+        own = {point.key for point in space}
+        if (
+            found.manifest.search is not None
+            or tuple(space.varying) != tuple(composer.space.varying)
+            or not own <= keys
+        ):
+            continue
+        states = found.ledger.states(own).values()
+        if own < keys or any(state.state != "done" for state in states):
+            return found
+    return None
+
+
+def equal_sweeps(
+    composer: PointComposer, points: Sequence[CheckedPoint], code: Mapping[str, object]
+) -> Iterator[SweepDirectory]:
+    """Yield the sweeps in output_dir with the name, further words and code of a command, the latest first.
+
+    Args:
+        composer: The points of the command.
+        points: The same, checked.
+        code: As `code_of` describes it.
+    """
     tail = name_without_date(points, composer.space)
-    places = sorted(output_dir.glob(f"*/{SWEEP_YAML}"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for place in places:
+    places = points[0].options.output_dir.glob(f"*/{SWEEP_YAML}")
+    for place in sorted(places, key=lambda path: path.stat().st_mtime, reverse=True):
         if not re.sub(r"-\d+$", "", place.parent.name).endswith(tail):
             continue
         try:
             found = SweepDirectory.open(place.parent)
         except TopoExpError:  # damaged, or of another version: it is not this command's
             continue
-        manifest = found.manifest
-        own = {point.key for point in manifest.space}
-        if manifest.search is not None:
-            continue
-        same = tuple(manifest.space.varying) == tuple(composer.space.varying) and own <= keys
-        if not same or tuple(manifest.others) != tuple(composer.others) or not is_same_code(manifest.code, code):
-            continue
-        states = found.ledger.states(own).values()
-        if own < keys or any(state.state != "done" for state in states):
-            return found
-    return None
+        if tuple(found.manifest.others) == tuple(composer.others) and is_same_code(found.manifest.code, code):
+            yield found
 
 
 def is_same_code(recorded: Mapping[str, object], present: Mapping[str, object]) -> bool:

@@ -3,17 +3,16 @@
 import csv
 import io
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from topo_exp.compose.joining import Chosen, identity_of, is_same_code
+from topo_exp.compose.joining import Chosen, equal_sweeps, identity_of
 from topo_exp.compose.launching import completed, job_of
-from topo_exp.compose.points import CheckedPoint, PointComposer, code_of, make_sweep, name_without_date
-from topo_exp.errors import RunError, TopoExpError, nearest
+from topo_exp.compose.points import CheckedPoint, PointComposer, code_of, make_sweep
+from topo_exp.errors import RunError, nearest
 from topo_exp.record.files import locked, path_errors, write_text
-from topo_exp.record.layout import METRICS, SWEEP_YAML
+from topo_exp.record.layout import METRICS
 from topo_exp.record.metrics import read_metrics
 from topo_exp.record.run_yaml import read_record
 from topo_exp.sweeps.directory import SweepDirectory
@@ -64,18 +63,8 @@ def choose_search(
 
 def _unfinished(composer: PointComposer, probes: Sequence[CheckedPoint], search: Search) -> SweepDirectory | None:
     """Return the latest search with the same description and code that has runs left; None if there is none."""
-    tail, code = name_without_date(probes, composer.space), code_of(composer, probes)
-    places = probes[0].options.output_dir.glob(f"*/{SWEEP_YAML}")
-    for place in sorted(places, key=lambda path: path.stat().st_mtime, reverse=True):
-        if not re.sub(r"-\d+$", "", place.parent.name).endswith(tail):
-            continue
-        try:
-            found = SweepDirectory.open(place.parent)
-        except TopoExpError:  # damaged, or of another version: it is not this command's
-            continue
-        manifest = found.manifest
-        is_equal = manifest.description == search.data() and tuple(manifest.others) == tuple(composer.others)
-        if is_equal and is_same_code(manifest.code, code) and not has_all_trials(found, search):
+    for found in equal_sweeps(composer, probes, code_of(composer, probes)):
+        if found.manifest.description == search.data() and not has_all_trials(found, search):
             return found
     return None
 
