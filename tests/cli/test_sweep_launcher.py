@@ -51,6 +51,28 @@ def fail_once(sim):
         Path('failed').touch()
         raise RuntimeError('bad luck')
 """
+PICTURES = """
+import time
+from pathlib import Path
+from matplotlib.figure import Figure
+from topo_exp.analysis.result import Result
+
+HERE = Path(__file__).parent
+
+def note(sim):
+    with (HERE / 'begun').open('a') as file:
+        file.write('.')
+
+def draw(place):
+    until = time.monotonic() + 60
+    while len(Path(place, 'begun').read_text()) < 2:
+        assert time.monotonic() < until, 'no other run has begun'
+        time.sleep(0.05)
+    return Figure()
+
+def slow(sim):
+    return Result(figures={'slow': lambda place=str(HERE): draw(place)})
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +118,15 @@ def test_a_sweep_can_stop_at_the_first_failure(program: Program, tmp_path: Path)
     assert outcome.code == 1
     assert states(tmp_path / "Output") == ["failed", "waiting", "waiting"]
     assert "2 not started" in outcome.err
+
+
+def test_pictures_do_not_hold_the_next_run_up(program: Program, tmp_path: Path) -> None:
+    """With one run at a time the second begins while a picture of the first is drawn, which ends when it has begun."""
+    words = ["n_jobs=1", "times=[0]", "analysis=[pictures.py:slow]", "before=[pictures.py:note]", "tracking=none"]
+    (tmp_path / "pictures.py").write_text(PICTURES)
+    outcome = program("-m", "cortex_density=3,4", *words, "report=false")
+    assert outcome.code == 0, outcome.err
+    assert states(tmp_path / "Output") == ["done", "done"]
 
 
 def test_a_failed_point_can_be_tried_again(program: Program, tmp_path: Path) -> None:

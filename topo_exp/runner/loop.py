@@ -111,6 +111,7 @@ class RunLoop:
             self._progress.analysed(time)
         self._analyse_over_time()
         self._call_hooks("after", sim)
+        self._progress.simulated()
         self._recorder.finish()
         self._recorder.run_in_order(self._restart.delete_all)
         self._recorder.finish()

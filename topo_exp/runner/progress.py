@@ -29,11 +29,13 @@ class Progress:
         time: Simulated time, in iterations.
         until: Last time of the run.
         doing: The rate of simulating, or the analysis that is measured.
+        is_simulated: Whether only pictures and files are still to be written.
     """
 
     time: float
     until: float
     doing: str
+    is_simulated: bool = False
 
 
 def ignore_progress(progress: Progress) -> None:
@@ -102,6 +104,10 @@ class ProgressDisplay:
             self._bar.show(self.rate, completed=time_reached)
         self._logged = time.monotonic()
         self._log(time_reached)
+
+    def simulated(self) -> None:
+        """Show that simulation and analyses are over, and the last pictures are drawn."""
+        self._listener(Progress(self._reached, self._until, "drawing", is_simulated=True))
 
     @property
     def rate(self) -> str:

@@ -161,12 +161,14 @@ class LocalLauncher:
         return bool(self._queue) and self._has_room()
 
     def _has_room(self) -> bool:
+        """Return True if one more run may start: besides as many simulating ones, as many may draw their last pictures."""
         running = len(self._running)
-        if self.options.n_jobs is not None:
-            return running < self.options.n_jobs
-        return running < free_cores(running) and has_memory(
-            [each.process.pid for each in self._running if each.process.pid], self._peaks.values()
-        )
+        most = self.options.n_jobs or free_cores(running)
+        drawing = sum(each.progress is not None and each.progress.is_simulated for each in self._running)
+        if running - drawing >= most or running >= 2 * most:
+            return False
+        processes = [each.process.pid for each in self._running if each.process.pid]
+        return self.options.n_jobs is not None or has_memory(processes, self._peaks.values())
 
     def _start(self, job: Job) -> None:
         is_again = self._tries[job.key] > 0

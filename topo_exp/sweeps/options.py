@@ -16,7 +16,8 @@ SWEEP_OPTIONS: Mapping[str, param.Parameter] = {
         default=None,
         allow_None=True,
         bounds=(1, None),
-        doc="Runs of a sweep at a time, each with one thread. Default: as many as there are free cores and memory for.",
+        doc="Runs of a sweep that simulate at a time, each with one thread; as many may draw their last pictures. "
+        "Default: as many as there are free cores and memory for.",
     ),
     "timeout": param.Number(
         default=None,
@@ -54,7 +55,7 @@ class SweepOptions:
     """Hold the options of a sweep.
 
     Attributes:
-        n_jobs: Runs at a time; None for as many as there are free cores.
+        n_jobs: Runs that simulate at a time; None for as many as there are free cores.
         timeout: Seconds after which a run is stopped; None for no limit.
         on_error: `continue`, `stop` or `retry:N`.
         budget: Wall time in `hours` and disk space in `gb` that it may need; what is absent has no limit.

@@ -83,7 +83,7 @@ def _reporter(connection: Connection) -> Callable[[Progress], None]:
 
     def report(progress: Progress) -> None:
         nonlocal last
-        if time.monotonic() - last >= REPORT_EVERY:
+        if progress.is_simulated or time.monotonic() - last >= REPORT_EVERY:
             last = time.monotonic()
             _send(connection, progress)
 

@@ -5,9 +5,11 @@ import json
 import os
 import pickle
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -224,6 +226,45 @@ class TestDisturbed:
         assert "running" not in states_of(tmp_path)
         assert "joining" in call(words, tmp_path)
         assert_done_as(tmp_path, twins)
+
+    def test_a_killed_command_stops_its_runs(
+        self, cluster: tuple[Path, list[subprocess.Popen]], twins: dict[str, Path], tmp_path: Path
+    ) -> None:
+        """After SIGKILL of the launching process its runs stop with restart points; the same command continues them."""
+        words = [*WORDS, "hydra/launcher=dask", f"hydra.launcher.scheduler_file={cluster[0]}"]
+        process = start(words, tmp_path)
+        wait_until(lambda: len(running(tmp_path)) == 2, 120)
+        process.kill()
+        process.communicate()
+        wait_until(lambda: "running" not in states_of(tmp_path), 60)
+        assert "joining" in call(words, tmp_path)
+        assert_done_as(tmp_path, twins)
+        assert any(read_record(run).get("resumed") for run in runs_of(tmp_path).values())
+
+    def test_everything_killed_at_once_is_resumed_elsewhere(
+        self, cluster: tuple[Path, list[subprocess.Popen]], twins: dict[str, Path], tmp_path: Path
+    ) -> None:
+        """After SIGKILL of command, scheduler, workers and runs, `resume` completes the sweep on this machine."""
+        file, processes = cluster
+        process = start([*WORDS, "hydra/launcher=dask", f"hydra.launcher.scheduler_file={file}"], tmp_path)
+        wait_until(lambda: len(running(tmp_path)) == 2, 120)
+        runs = [read_record(run)["process"]["pid"] for run in running(tmp_path)]
+        for each in (process, *processes):
+            each.kill()
+        for pid in runs:
+            os.kill(pid, signal.SIGKILL)
+        process.communicate()
+        call(["resume", str(tmp_path)], tmp_path)
+        assert_done_as(tmp_path, twins)
+
+    def test_a_sweep_is_shown_in_mlflow(self, tmp_path: Path) -> None:
+        """Each point of a sweep on a cluster of its own is a finished run of the store, and the sweep is one, too."""
+        words = ["-m", "cortex_density=3,4", "times=[0,1]", f"analysis=[{FUNCTIONS}:measure]", "hydra/launcher=dask"]
+        call([*words, "hydra.launcher.options.n_workers=2"], tmp_path)
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
+            shown = store.execute("select name, status from runs order by name").fetchall()
+        assert [status for _, status in shown] == ["FINISHED"] * 3
+        assert {"cortex_density=3", "cortex_density=4"} < {name.partition(" ")[0] for name, _ in shown}
 
     def test_failed_points_and_useless_workers_are_said(
         self, cluster: tuple[Path, list[subprocess.Popen]], tmp_path: Path

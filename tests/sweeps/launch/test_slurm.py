@@ -131,11 +131,30 @@ def test_a_sweep_has_the_bits_of_a_local_one(
     assert "nothing to resume" in call(["resume", str(tmp_path)], tmp_path, cluster)
 
 
-@pytest.mark.parametrize("disturbance", ["requeue", "preempt", "kill", "kill the task", "scancel"])
+def test_more_tasks_than_an_array_holds_are_several_arrays(
+    cluster: dict[str, str], twins: dict[str, dict[str, Path]], tmp_path: Path
+) -> None:
+    """Where an array has at most two tasks, three points are two arrays; n_jobs holds across them."""
+    words = [*WORDS, SHORT, "hydra/launcher=slurm", "n_jobs=1"]
+    assert "submitted: 3 points in 3 tasks of Slurm" in call(words, tmp_path, cluster)
+    (listed,) = tmp_path.glob("*/slurm/jobs.txt")
+    first, second = listed.read_text().split()
+    waiting = subprocess.run(
+        ["squeue", "--noheader", "--format=%E", f"--jobs={second}"],
+        env=cluster,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert f"afterany:{first}_*" in waiting
+    assert_done_as(tmp_path, twins[SHORT])
+
+
+@pytest.mark.parametrize("disturbance", ["requeue", "preempt", "kill", "kill the task", "scancel", "crash"])
 def test_disturbed_tasks_lose_and_double_nothing(
     cluster: dict[str, str], twins: dict[str, dict[str, Path]], tmp_path: Path, disturbance: str
 ) -> None:
-    """After requeue, preemption, SIGKILL of a run or its task, or scancel and the same command, all points are done."""
+    """After requeue, preemption, SIGKILL of a run, its task or all of Slurm, or scancel and the same command, all is done."""
     words = [*WORDS, LONG, "hydra/launcher=slurm"]
     call(words, tmp_path, cluster)
     wait_until(lambda: bool(running(tmp_path)), 120)
@@ -145,6 +164,10 @@ def test_disturbed_tasks_lose_and_double_nothing(
     elif disturbance == "preempt":
         urgent = ["sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 3"]
         subprocess.run(urgent, env=cluster, cwd=tmp_path, check=True, timeout=30, capture_output=True)
+    elif disturbance == "crash":
+        for action in ("crash", "restart"):
+            place = Path(cluster["SLURM_CONF"]).parent
+            subprocess.run([SCRIPT, action, place], check=True, timeout=60, capture_output=True)
     elif disturbance == "kill the task":
         killed = running(tmp_path)[0]
         os.kill(parent_of_worker(read_record(killed)["process"]["pid"]), signal.SIGKILL)
