@@ -6,6 +6,7 @@ import pytest
 
 import topo_exp
 from topo_exp import Sweep
+from topo_exp.compose.launchers import launcher_words
 
 QUICK = {"times": [0, 1], "analysis": [], "tracking": "none", "cortex_density": [3, 4]}
 
@@ -50,9 +51,21 @@ def test_a_space_is_combined_with_the_settings() -> None:
         ({"cortex_density": [3, -1]}, "cortex_density=-1; none was started"),
         ({"cortex_densty": [3]}, "Did you mean 'cortex_density'"),
         ({"n_jobs": 0}, "n_jobs"),
+        ({"launcher": "slrum"}, "hydra/launcher"),
+        ({"launcher": "basic"}, "launcher: must be local, slurm, dask"),
+        ({"launcher": {"slurm": {"tme": 3}}}, "tme"),
+        ({"launcher": {"slurm": {}, "dask": {}}}, "launcher: must be a name"),
     ],
 )
 def test_mistakes_are_refused_before_anything_runs(settings: dict[str, object], message: str) -> None:
     """All points and the options of the sweep are checked when it is described."""
     with pytest.raises(topo_exp.TopoExpError, match=message):
         topo_exp.sweep("tiny", **settings)
+
+
+def test_a_launcher_and_its_settings_are_part_of_the_command() -> None:
+    """The command that a sweep records chooses the launcher with its settings; local is the default."""
+    choice = {"slurm": {"time": "2:00:00", "sbatch": ["--qos=long"]}}
+    words = ["hydra/launcher=slurm", "hydra.launcher.time='2:00:00'", "hydra.launcher.sbatch=['--qos=long']"]
+    assert launcher_words(choice) == words
+    assert launcher_words("local") == []

@@ -14,9 +14,10 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from topo_exp.cli.launchers import PLUGIN_MODULE, Dask, JobLauncher, Slurm, refuse_jobs
+from topo_exp.cli.launchers import Dask, JobLauncher, Slurm, refuse_jobs
 from topo_exp.compose.composition import compose_point, directory_flags, group_test, plain_mapping
 from topo_exp.compose.joining import Chosen, choose_sweep
+from topo_exp.compose.launchers import PLUGIN_MODULE
 from topo_exp.compose.launching import PRELOAD, run_locally
 from topo_exp.compose.mistakes import composition_errors
 from topo_exp.compose.overrides import as_written
@@ -108,7 +109,7 @@ class Points(Sweeper):
         assert self.launcher is not None
         workers = Workers(PRELOAD) if isinstance(self.launcher, Local) else None  # loads while the points are checked
         if isinstance(self.launcher, JobLauncher):
-            self.launcher.check()
+            self.launcher.points.check()
         options = self.options()
         composer, search = self.read(arguments)
         if search is not None:
@@ -117,9 +118,10 @@ class Points(Sweeper):
         if options.review or options.budget:
             review_sweep(make_plan(composer, checked, options), options)
         if isinstance(self.launcher, JobLauncher):
-            with self.launcher.connected():
+            with self.launcher.points.connected():
                 directory = self._choose(composer, checked, arguments, options).directory
-                self.launcher.launch_points(composer, checked, directory, options)
+                text = self.launcher.points.launch(composer, checked, directory, options)
+            print(text, file=sys.stderr)
             return []
         chosen = self._choose(composer, checked, arguments, options, search)
         directory = chosen.directory

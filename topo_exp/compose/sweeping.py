@@ -8,7 +8,8 @@ import param
 from omegaconf import DictConfig
 
 from topo_exp.compose.composition import compose, group_test, hydra_loader
-from topo_exp.compose.joining import choose_sweep
+from topo_exp.compose.joining import Chosen, choose_sweep
+from topo_exp.compose.launchers import LauncherChoice, PointLauncher, chosen_launcher, launcher_words
 from topo_exp.compose.launching import PRELOAD, run_locally
 from topo_exp.compose.loading import load_model
 from topo_exp.compose.planning import make_plan
@@ -109,13 +110,17 @@ class PlannedSweep:
         composer: The points.
         options: Of the sweep.
         command: The command line of an equal sweep.
+        launcher: Passes the points to other machines; None for processes on this one.
     """
 
-    def __init__(self, composer: PointComposer, options: SweepOptions, command: str) -> None:
+    def __init__(
+        self, composer: PointComposer, options: SweepOptions, command: str, launcher: PointLauncher | None = None
+    ) -> None:
         """Check all points."""
         self._composer = composer
         self._options = options
         self._command = command
+        self._launcher = launcher
         self._checked = composer.check()
 
     def __repr__(self) -> str:
@@ -137,28 +142,41 @@ class PlannedSweep:
         return make_plan(self._composer, self._checked, self._options)
 
     def run(self) -> StartedSweep:
-        """Run all points side by side, each in a process of its own, and wait for them.
+        """Run all points side by side, each in a process of its own, and wait for them; `slurm` does not wait.
 
         Returns:
             The sweep with its runs.
 
         Raises:
             RunError: A run failed; the others are complete, and `load_sweep` finds them.
+            MissingDependencyError: Programs or packages of the launcher are not installed.
             KeyboardInterrupt: The sweep was stopped.
         """
-        workers = Workers(PRELOAD)
+        if self._launcher is None:
+            workers = Workers(PRELOAD)
+            chosen = self._choose()
+            run_locally(
+                self._composer,
+                self._checked,
+                chosen.directory,
+                self._options,
+                workers,
+                retries_failed=chosen.retries_failed,
+            )
+        else:
+            self._launcher.check()
+            with self._launcher.connected():
+                chosen = self._choose()
+                text = self._launcher.launch(self._composer, self._checked, chosen.directory, self._options)
+            sys.stderr.write(f"{text}\n")
+        return StartedSweep(chosen.directory.path)
+
+    def _choose(self) -> Chosen:
+        """Join an unfinished sweep of the same settings and say so, or make one."""
         chosen = choose_sweep(self._composer, self._checked, command=self._command, options=self._options)
         if chosen.note:
             sys.stderr.write(f"{chosen.note}\n")
-        run_locally(
-            self._composer,
-            self._checked,
-            chosen.directory,
-            self._options,
-            workers,
-            retries_failed=chosen.retries_failed,
-        )
-        return StartedSweep(chosen.directory.path)
+        return chosen
 
 
 def sweep(
@@ -166,6 +184,7 @@ def sweep(
     /,
     *,
     space: Sweep | None = None,
+    launcher: LauncherChoice = "local",
     config_dir: str | Path | None = None,
     **settings: object,
 ) -> PlannedSweep:
@@ -178,6 +197,8 @@ def sweep(
     Args:
         model: Name of a model, or path of a file that defines one.
         space: Further points, such as `Sweep.zip(a=[1, 2], b=[3, 4])`, combined with all others.
+        launcher: `local`, `slurm`, `dask` or a file of `hydra/launcher/`, by name; or the name with settings,
+            {"slurm": {"time": "2:00:00", "mem": "2G"}}.
         config_dir: A directory with configuration files of your own.
         **settings: Parameters, options and `analysis`, each with one value or a list of values; those that take a
             list, such as `times`, with a list or a list of lists. Options of the sweep: `n_jobs`, `timeout`,
@@ -194,7 +215,9 @@ def sweep(
     declarations: Mapping[str, param.Parameter] = {**OPTIONS, **declared(load_model(model).cls)}
     points = space_of({"model": str(model), **given}, declarations)
     whole = points if space is None else points * space
-    return PlannedSweep(_composer(whole, config_dir), options, _command(whole))
+    words = launcher_words(launcher)
+    chosen = _launcher(words, config_dir)
+    return PlannedSweep(_composer(whole, config_dir), options, _command(whole, words), chosen)
 
 
 class PlannedSearch:
@@ -286,7 +309,7 @@ def search(
 
 
 def _composer(space: Sweep, config_dir: str | Path | None) -> PointComposer:
-    directories = [] if config_dir is None else [Path(config_dir)]
+    directories = _directories(config_dir)
 
     def composed(overrides: Sequence[str]) -> DictConfig:
         with hydra_loader() as loader:
@@ -317,7 +340,23 @@ def load_sweep(path: Path | str) -> StartedSweep:
     return StartedSweep(path)
 
 
-def _command(space: Sweep) -> str:
+def _launcher(words: Sequence[str], config_dir: str | Path | None) -> PointLauncher | None:
+    """Return the launcher that words choose; None for this machine's.
+
+    Raises:
+        ConfigError, ParameterError, UnknownNameError: There is none of this name, or its settings are wrong.
+    """
+    if not words:
+        return None
+    with hydra_loader() as loader:
+        return chosen_launcher(compose(words, _directories(config_dir), loader, is_sweep=True))
+
+
+def _directories(config_dir: str | Path | None) -> list[Path]:
+    return [] if config_dir is None else [Path(config_dir)]
+
+
+def _command(space: Sweep, launcher: Sequence[str]) -> str:
     """Write the command line of an equal sweep, as far as it is a product of lists; else with its points in full."""
     words = [f"{name}={literal(value)}" for name, value in space.constant.items()]
     size = 1
@@ -328,4 +367,4 @@ def _command(space: Sweep) -> str:
     else:
         listed: list[Value] = [dict(point.only(space.varying.keys())) for point in space]
         words.append(f"sweep.points={literal(listed)}")
-    return command_line(["-m", *words])
+    return command_line(["-m", *words, *launcher])

@@ -6,11 +6,9 @@ import pickle
 import shlex
 import signal
 import sys
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
@@ -27,6 +25,7 @@ from topo_exp.sweeps.forkserver import Workers
 from topo_exp.sweeps.job import Job, JobEnd, NoSource, Source
 from topo_exp.sweeps.ledger import BEAT_EVERY, Lease
 from topo_exp.sweeps.options import SweepOptions
+from topo_exp.sweeps.signals import stop_signals_handled
 from topo_exp.sweeps.status import RunningPoint, SweepStatus, seconds_left
 from topo_exp.sweeps.watch import Display
 from topo_exp.sweeps.worker import Message, Stopped
@@ -101,7 +100,7 @@ class LocalLauncher:
         self.jobs = list(self.jobs)
         self._queue = deque(self.jobs)
         try:
-            with self._stop_signals(), self.display:
+            with stop_signals_handled(self._handle), self.display:
                 self._fill_queue()
                 while self._queue or self._running or self._elsewhere:
                     self._obey_signals()
@@ -161,7 +160,7 @@ class LocalLauncher:
         return bool(self._queue) and self._has_room()
 
     def _has_room(self) -> bool:
-        """Return True if one more run may start: besides as many simulating ones, as many may draw their last pictures."""
+        """Return True if one more run may start; as many as may simulate at a time may draw their last pictures."""
         running = len(self._running)
         most = self.options.n_jobs or free_cores(running)
         drawing = sum(each.progress is not None and each.progress.is_simulated for each in self._running)
@@ -329,20 +328,6 @@ class LocalLauncher:
         while self._queue:
             job = self._queue.popleft()
             self._ends.setdefault(job.key, JobEnd(job, "stopped"))
-
-    @contextmanager
-    def _stop_signals(self) -> Iterator[None]:
-        """Handle SIGINT and SIGTERM within the block, if it runs in the main thread, where Python allows that."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, self._handle) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self._signals.append(number)

@@ -266,6 +266,30 @@ class TestDisturbed:
         assert [status for _, status in shown] == ["FINISHED"] * 3
         assert {"cortex_density=3", "cortex_density=4"} < {name.partition(" ")[0] for name, _ in shown}
 
+    def test_a_sweep_in_python_runs_on_a_cluster(
+        self, cluster: tuple[Path, list[subprocess.Popen]], tmp_path: Path
+    ) -> None:
+        """With launcher={"dask": {...}}, `run` waits for the runs, and returns them."""
+        code = (
+            "import topo_exp\n"
+            f"choice = {{'dask': {{'scheduler_file': {str(cluster[0])!r}}}}}\n"
+            "settings = {'cortex_density': [3, 4], 'times': [0, 1], 'analysis': [], 'tracking': 'none'}\n"
+            "done = topo_exp.sweep('tiny', launcher=choice, **settings).run()\n"
+            "print(*[run.status for run in done.runs])\n"
+        )
+        environment = {**os.environ, "TOPO_EXP_OUTPUT": str(tmp_path), "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == "done done\n"
+
     def test_failed_points_and_useless_workers_are_said(
         self, cluster: tuple[Path, list[subprocess.Popen]], tmp_path: Path
     ) -> None:

@@ -131,6 +131,29 @@ def test_a_sweep_has_the_bits_of_a_local_one(
     assert "nothing to resume" in call(["resume", str(tmp_path)], tmp_path, cluster)
 
 
+def test_a_sweep_in_python_is_submitted(cluster: dict[str, str], tmp_path: Path) -> None:
+    """With launcher="slurm", `run` submits and returns; a mapping holds the settings of the launcher."""
+    code = (
+        "import topo_exp\n"
+        "choice = {'slurm': {'points_per_job': 2}}\n"
+        "settings = {'cortex_density': [3, 4, 5], 'times': [0, 1], 'analysis': [], 'tracking': 'none'}\n"
+        "print(topo_exp.sweep('tiny', launcher=choice, **settings).run().status().total)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**cluster, "TOPO_EXP_OUTPUT": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "3\n"
+    assert "submitted: 3 points in 2 tasks of Slurm" in done.stderr
+    wait_until(lambda: states_of(tmp_path) == ["done"] * 3, 240)
+
+
 def test_more_tasks_than_an_array_holds_are_several_arrays(
     cluster: dict[str, str], twins: dict[str, dict[str, Path]], tmp_path: Path
 ) -> None:
@@ -154,7 +177,7 @@ def test_more_tasks_than_an_array_holds_are_several_arrays(
 def test_disturbed_tasks_lose_and_double_nothing(
     cluster: dict[str, str], twins: dict[str, dict[str, Path]], tmp_path: Path, disturbance: str
 ) -> None:
-    """After requeue, preemption, SIGKILL of a run, its task or all of Slurm, or scancel and the same command, all is done."""
+    """After requeue, preemption, SIGKILL of a run, a task or all of Slurm, or scancel and the command, all is done."""
     words = [*WORDS, LONG, "hydra/launcher=slurm"]
     call(words, tmp_path, cluster)
     wait_until(lambda: bool(running(tmp_path)), 120)

@@ -13,8 +13,7 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -30,6 +29,7 @@ from topo_exp.sweeps.launch.work import Share, program
 from topo_exp.sweeps.ledger import PointState
 from topo_exp.sweeps.local import first_line
 from topo_exp.sweeps.options import SweepOptions
+from topo_exp.sweeps.signals import stop_signals_handled
 from topo_exp.sweeps.status import read_status
 from topo_exp.sweeps.watch import Display
 
@@ -182,7 +182,7 @@ class DaskLauncher:
         self._release_failed()
         self._before = self.directory.ledger.states([job.key for job in self.jobs])
         self._task = make_task()
-        with _handled(self._handle), self.display:
+        with stop_signals_handled(self._handle), self.display:
             self._look(now=True)
             while not (self._is_over() or self._is_broken()):
                 self._submit()
@@ -396,17 +396,6 @@ class DaskLauncher:
 
     def _say(self, text: str) -> None:
         self.display.note(f"dask: {text}")
-
-
-@contextmanager
-def _handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Handle SIGINT and SIGTERM within the block."""
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _short(path: Path) -> str:
