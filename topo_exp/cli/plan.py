@@ -15,6 +15,6 @@ def command(words: Sequence[str]) -> None:
     WORDS are those of the sweep, as after `python -m topo_exp`. All points are checked. Each kind of run, in which only
     seeds and times differ, is tried briefly in a temporary directory: some iterations, one analysis time.
     """
-    from topo_exp.cli.run import plan_models
+    from topo_exp.cli.sweep import plan_models
 
     print("\n".join(plan_models(list(words)).lines()))
