@@ -107,3 +107,11 @@ def test_a_damaged_description_is_refused_with_its_name(sweep: Path) -> None:
     (sweep / "sweep.yaml").write_text("- nothing\n")
     with pytest.raises(RecordError, match=r"sweep\.yaml: must describe a sweep"):
         MlflowView(store_of(sweep / "run")).update_sweep(sweep)
+
+
+def test_two_processes_may_show_the_same_sweep(sweep: Path) -> None:
+    """If two commands share a sweep, the one that ends first takes nothing away from the other."""
+    with sweep_recorder.shown_in_mlflow(sweep, runs=2), sweep_recorder.shown_in_mlflow(sweep, runs=2):
+        pass
+    assert len(entries_of(sweep)) == 3
+    assert (sweep / sweep_recorder.LOG).read_bytes() == b""

@@ -19,7 +19,7 @@ PATIENCE_FOR_EACH = 2.0
 PATIENCE_WHEN_STOPPED = 0.3
 """Seconds to wait for MLflow after a signal: its process ends in the background."""
 LOG = "points/mlflow.log"
-"""File of the sweep with the errors of that process."""
+"""File of the sweep with the errors of that process; all processes that run points of the sweep append to it."""
 
 
 @contextmanager
@@ -62,5 +62,3 @@ def shown_in_mlflow(directory: Path, *, runs: int) -> Iterator[None]:
                         f"topo_exp: MLflow does not show all of this sweep ({words}); see {log}. "
                         f"The runs are complete; to try again: {sync}\n"
                     )
-    if log.stat().st_size == 0:
-        log.unlink()
