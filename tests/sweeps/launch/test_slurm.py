@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.slurm,
     pytest.mark.xdist_group("slurm"),
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(800),
     pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)} (Debian: slurm-wlm, munge)"),
     pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can start Slurm's daemons"),
 ]
@@ -54,7 +54,7 @@ def call(words: list[str], output: Path, environment: dict[str, str]) -> str:
         env={**environment, "TOPO_EXP_OUTPUT": str(output)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
     )
     assert done.returncode == 0, done.stderr
