@@ -208,5 +208,6 @@ def _git(folder: Path, *arguments: str) -> str | None:
 @cache
 def installed_packages() -> str:
     """Return name and version of each installed package, one on each line; read once in a process."""
-    versions = {found.metadata["Name"]: found.version for found in metadata.distributions() if found.metadata["Name"]}
+    described = [found.metadata for found in metadata.distributions()]  # each access reads and parses a file
+    versions = {fields["Name"]: fields["Version"] for fields in described if fields["Name"]}
     return "".join(f"{name}=={versions[name]}\n" for name in sorted(versions, key=str.lower))
