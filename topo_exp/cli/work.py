@@ -30,7 +30,11 @@ def require_own(sweep: Path) -> None:
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Points at a time.")
 @click.option("--points", type=click.IntRange(min=1), help="Most points that are started. Default: all that are free.")
 @click.option("--first", type=click.IntRange(min=0), default=0, help="Position of the point that is tried first.")
-@click.option("--watch-input", is_flag=True, help="Stop when the standard input ends; the process at its other end shows the runs in MLflow.")
+@click.option(
+    "--watch-input",
+    is_flag=True,
+    help="Stop when the standard input ends; the process at its other end shows the runs in MLflow.",
+)
 def command(sweep: Path, jobs: int, points: int | None, first: int, watch_input: bool) -> int:
     """Run free points of SWEEP, the directory of a sweep that was launched by slurm or dask, in this job.
 

@@ -11,13 +11,17 @@ from types import FrameType
 def stop_signals_handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     """Handle SIGINT and SIGTERM within the block, if it runs in the main thread, where Python allows that.
 
+    A signal that the process ignores stays ignored: a shell's script starts commands in the background like this, and
+    the runs, which inherit it, would not stop.
+
     Args:
         handle: Receives the number of the signal and the interrupted frame.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
     finally:
