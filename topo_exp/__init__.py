@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from topo_exp.after.collate_maps import collate_maps
     from topo_exp.after.comparison import compare
     from topo_exp.after.figures import plot_sweep
+    from topo_exp.after.map_figures import plot_maps
     from topo_exp.analysis.result import Result
     from topo_exp.compose.interface import build, run
     from topo_exp.compose.sweeping import load_sweep, search, sweep
@@ -42,6 +43,7 @@ __all__ = [
     "compare",
     "load_run",
     "load_sweep",
+    "plot_maps",
     "plot_sweep",
     "run",
     "search",
@@ -60,6 +62,7 @@ _WHERE = {
     "compare": "topo_exp.after.comparison",
     "load_run": "topo_exp.record.handle",
     "load_sweep": "topo_exp.compose.sweeping",
+    "plot_maps": "topo_exp.after.map_figures",
     "plot_sweep": "topo_exp.after.figures",
     "run": "topo_exp.compose.interface",
     "search": "topo_exp.compose.sweeping",

@@ -11,7 +11,6 @@ import numpy as np
 
 from topo_exp.after.arrays import cyclic_difference
 from topo_exp.after.comparison import period_of
-from topo_exp.after.figures import FORMATS
 from topo_exp.analysis.figure_style import FigureStyle
 from topo_exp.errors import ConfigError, UnknownNameError, nearest
 from topo_exp.record.files import write_bytes
@@ -63,18 +62,6 @@ def difference_figure(a: RunHandle, b: RunHandle, *, time: float | None = None) 
             (cyclic or pairs)[:MOST_MAPS], title=f"t = {wanted:g}", names=(a.directory.name, b.directory.name)
         )
     return figure
-
-
-def require_format(path: Path) -> None:
-    """Raise if no picture can be written to a path.
-
-    Raises:
-        ConfigError: Its suffix is no format of pictures, or its directory does not exist.
-    """
-    if path.suffix.lstrip(".") not in FORMATS:
-        raise ConfigError(f"-o: must end in one of {', '.join('.' + each for each in FORMATS)} (got {str(path)!r}).")
-    if not path.parent.is_dir():
-        raise ConfigError(f"-o: must be in a directory that exists (got {str(path)!r}). Make {path.parent} first.")
 
 
 def save_picture(figure: Figure, path: Path) -> None:

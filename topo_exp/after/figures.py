@@ -103,7 +103,7 @@ def plot_sweep(
     from topo_exp.analysis.plots_groups import Group, group_means
 
     summary = summarise(table, x=x, y=y, hue=hue, confidence=confidence)
-    parts = [("", summary)] if hue is None else [(_text(name), part) for name, part in summary.groupby(hue, sort=False)]
+    parts = [("", summary)] if hue is None else [(cell_text(name), part) for name, part in summary.groupby(hue, sort=False)]
     groups = {name: Group(_axis(part[x]), part["mean"], part["low"], part["high"]) for name, part in parts}
     counts = sorted(set(summary["n"]))
     replicates = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
@@ -113,8 +113,8 @@ def plot_sweep(
         return group_means(
             groups,
             title=title or y.rpartition("/")[0] or y,
-            xlabel=_labelled(x, units),
-            ylabel=_labelled(y.rpartition("/")[2], {y.rpartition("/")[2]: units.get(y, "")}),
+            xlabel=axis_label(x, units),
+            ylabel=axis_label(y.rpartition("/")[2], {y.rpartition("/")[2]: units.get(y, "")}),
             legend=hue or "",
             note=note,
         )
@@ -138,15 +138,23 @@ def save_figure(figure: Figure, summary: pd.DataFrame, path: Path, *, style: Fig
     """
     from topo_exp.analysis.plots_style import render
 
-    kind = path.suffix.lstrip(".")
-    if kind not in FORMATS:
+    require_target(path)
+    beside = path.with_suffix(".csv")
+    write_bytes(beside, summary.to_csv(index=False).encode())
+    write_bytes(path, render(figure, path.suffix.lstrip("."), dpi=style.dpi, title=path.stem))
+    return [path, beside]
+
+
+def require_target(path: Path) -> None:
+    """Raise if no figure can be written to a path.
+
+    Raises:
+        ConfigError: Its suffix is no format of figures, or its directory does not exist.
+    """
+    if path.suffix.lstrip(".") not in FORMATS:
         raise ConfigError(f"-o: must end in one of {', '.join('.' + each for each in FORMATS)} (got {str(path)!r}).")
     if not path.parent.is_dir():
         raise ConfigError(f"-o: must be in a directory that exists (got {str(path)!r}). Make {path.parent} first.")
-    beside = path.with_suffix(".csv")
-    write_bytes(beside, summary.to_csv(index=False).encode())
-    write_bytes(path, render(figure, kind, dpi=style.dpi, title=path.stem))
-    return [path, beside]
 
 
 def _axis(values: pd.Series) -> Sequence[float] | Sequence[str]:
@@ -154,13 +162,15 @@ def _axis(values: pd.Series) -> Sequence[float] | Sequence[str]:
     import pandas as pd
 
     is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-    return cast("Sequence[float]", values.tolist()) if is_number else [_text(value) for value in values]
+    return cast("Sequence[float]", values.tolist()) if is_number else [cell_text(value) for value in values]
 
 
-def _text(value: object) -> str:
+def cell_text(value: object) -> str:
+    """Return a value of the table as it is written in figures."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _labelled(name: str, units: dict[str, str]) -> str:
+def axis_label(name: str, units: dict[str, str]) -> str:
+    """Return the name of a column with its unit."""
     unit = units.get(name, "")
     return name.replace("_", " ") if unit in ("", "1") else f"{name.replace('_', ' ')} ({unit})"

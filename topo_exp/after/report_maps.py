@@ -62,7 +62,8 @@ def find_map(datasets: Mapping[str, xr.Dataset], picture: str) -> tuple[str, str
     return None
 
 
-def _stored(found: xr.DataArray) -> StoredMap:
+def stored_map(found: xr.DataArray) -> StoredMap:
+    """Return a measured map with unit and period, in degrees instead of radians."""
     values, unit = np.asarray(found.values, dtype=float), str(found.attrs.get("units", ""))
     period = float(found.attrs["period"]) if "period" in found.attrs else None
     if unit == "rad":
@@ -116,7 +117,7 @@ def _maps_of(run: RunHandle, names: list[str], times: list[float]) -> Iterator[t
         datasets = run.maps_at(time)
         for name, (analysis, variable) in places.items():
             if analysis in datasets and variable in datasets[analysis]:
-                yield name, times.index(time), _stored(datasets[analysis][variable])
+                yield name, times.index(time), stored_map(datasets[analysis][variable])
 
 
 def _described(maps: Mapping[tuple[int, int], StoredMap], stride: int) -> Data:

@@ -22,11 +22,12 @@ def command(a: Path, b: Path, output: Path | None, time: float | None) -> int:
     The exit code is 0 if all results are equal, 1 if not, 2 for a mistake in the command.
     """
     from topo_exp.after.comparison import compare
-    from topo_exp.after.comparison_picture import difference_figure, require_format, save_picture
+    from topo_exp.after.comparison_picture import difference_figure, save_picture
+    from topo_exp.after.figures import require_target
 
     one, two = run_at(a, "compare A"), run_at(b, "compare B")
     if output is not None:
-        require_format(output)
+        require_target(output)
         picture = difference_figure(one, two, time=time)
     found = compare(one, two)
     print(found)

@@ -25,7 +25,7 @@ COMMANDS = {
     "verify": "Check that the files of runs are unchanged since the runs ended.",
     "collate": "Make one table of the settings and metrics of many runs.",
     "report": "Write one page with the maps, curves and settings of many runs.",
-    "plot": "Draw a metric of many runs against a setting or over time.",
+    "plot": "Draw a metric of many runs as curves, or a map as a grid.",
     "compare": "Show what differs between two runs, and when their results diverge.",
     "reproduce": "Repeat a run with its recorded code, and compare every array.",
     "archive": "Pack runs and sweeps into one file, or unpack such a file.",
