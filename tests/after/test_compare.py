@@ -257,3 +257,30 @@ def test_the_exit_code_says_equal_or_not(
         assert main(["compare", *words]) == 2
         assert says in capsys.readouterr().err.lower().replace("compare b:", "compare B:").replace("correct", "Correct")
     assert not (tmp_path / "m.png").exists()
+
+
+def test_maps_of_other_sizes_are_drawn_at_one_scale_without_a_difference() -> None:
+    """Maps of 4 x 4 and of 8 x 8 units over one area are equally large, and the third panel says why it is empty."""
+    from topo_exp.analysis.plots_differences import MapPair, map_differences
+
+    grids = [(((np.arange(n) + 0.5) / n - 0.5), ((np.arange(n) + 0.5) / n - 0.5)[::-1]) for n in (4, 8)]
+    pair = MapPair("m", np.zeros((4, 4)), np.ones((8, 8)), None, grids[0], grids[1], "°", 180.0)
+    a, b, _, third, bar = map_differences([pair], title="").axes
+    assert a.images[0].get_extent() == pytest.approx(b.images[0].get_extent())
+    assert "no difference" in third.texts[0].get_text()
+    assert not bar.axison
+
+
+def test_half_a_period_more_and_less_have_one_colour() -> None:
+    """The scale of a cyclic difference ends at half a period either way, where colours meet; no difference is white."""
+    from topo_exp.analysis.plots_differences import MapPair, map_differences
+
+    grid = (np.array([-0.25, 0.25]), np.array([0.25, -0.25]))
+    difference = np.array([[-90.0, 90.0], [0.0, 45.0]])
+    pair = MapPair("m", np.zeros((2, 2)), np.zeros((2, 2)), difference, grid, grid, "°", 180.0)
+    image = map_differences([pair], title="").axes[3].images[0]
+    colours = image.to_rgba(image.get_array())
+    assert image.get_clim() == (-90.0, 90.0)
+    np.testing.assert_allclose(colours[0, 0], colours[0, 1], atol=1e-9)
+    np.testing.assert_allclose(colours[1, 0], 1.0, atol=0.02)
+    assert np.abs(colours[1, 1] - colours[0, 0]).max() > 0.2

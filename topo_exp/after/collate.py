@@ -128,6 +128,15 @@ def write_table(table: pd.DataFrame, path: Path) -> list[Path]:
     return [path, beside]
 
 
+def ordered(column: pd.Series) -> list[object]:
+    """Return the different values of a column in ascending order; in order of appearance if they have none."""
+    found = list(column.unique())
+    try:
+        return sorted(found)
+    except TypeError:
+        return found
+
+
 def _read(places: Sequence[Path]) -> tuple[list[_Recorded], list[str]]:
     """Read all runs at or below some places, in order of path, and the notes about what is not complete."""
     runs, notes = [], []

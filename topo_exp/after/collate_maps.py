@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from topo_exp.after.collate import collate
+from topo_exp.after.collate import collate, ordered
 from topo_exp.errors import ConfigError, MissingDependencyError, UnknownNameError, nearest
 from topo_exp.record.handle import RunHandle
 
@@ -54,7 +54,7 @@ def collate_maps(
     table = collate(paths, query=query)
     table = table[table["time"].notna()]
     names = [name for name in table.attrs["varying"] if name != "times" and table[name].nunique(dropna=False) > 1]
-    values = {name: _ordered(table[name]) for name in names}
+    values = {name: ordered(table[name]) for name in names}
     values["time"] = sorted(table["time"].unique())
     places = _places(table, names)
     chosen, (first, at) = _chosen_analysis(places, analysis)
@@ -78,15 +78,6 @@ def collate_maps(
     dataset.attrs = {"analysis": chosen, "notes": table.attrs["notes"]}
     dataset["time"].attrs["units"] = "iterations"
     return dataset
-
-
-def _ordered(column: pd.Series) -> list[object]:
-    """Return the different values of a setting in ascending order; in order of appearance if they have none."""
-    found = list(column.unique())
-    try:
-        return sorted(found)
-    except TypeError:
-        return found
 
 
 def _places(table: pd.DataFrame, names: Sequence[str]) -> dict[tuple[object, ...], tuple[Path, float]]:

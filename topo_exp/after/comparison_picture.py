@@ -29,8 +29,8 @@ MOST_MAPS = 6
 def difference_figure(a: RunHandle, b: RunHandle, *, time: float | None = None) -> Figure:
     """Draw the cyclic maps of two runs at one time, and the difference of each, the shorter way round.
 
-    Runs without cyclic maps are shown with their other maps, and the plain difference. At most `MOST_MAPS` are drawn,
-    in order of name.
+    Runs without cyclic maps are shown with their other maps, and the plain difference. Maps of sheets with other
+    numbers of units are drawn at one scale, without a difference. At most `MOST_MAPS` are drawn, in order of name.
 
     Args:
         a: The first run.
@@ -42,7 +42,7 @@ def difference_figure(a: RunHandle, b: RunHandle, *, time: float | None = None) 
 
     Raises:
         UnknownNameError: One of the runs has no maps at that time.
-        ConfigError: They have no map of one name and shape.
+        ConfigError: They have no map of one name.
     """
     from topo_exp.analysis.plots_differences import map_differences
 
@@ -54,9 +54,7 @@ def difference_figure(a: RunHandle, b: RunHandle, *, time: float | None = None) 
     pairs = list(_pairs(a, b, wanted))
     cyclic = [pair for pair in pairs if pair.period is not None]
     if not pairs:
-        raise ConfigError(
-            f"-o: needs a map of the same name and shape in both runs at time {wanted:g} (got none). Leave it out."
-        )
+        raise ConfigError(f"-o: needs a map of the same name in both runs at time {wanted:g} (got none). Leave it out.")
     with FigureStyle(dpi=300).use():
         figure: Figure = map_differences(
             (cyclic or pairs)[:MOST_MAPS], title=f"t = {wanted:g}", names=(a.directory.name, b.directory.name)
@@ -84,17 +82,28 @@ def _pairs(a: RunHandle, b: RunHandle, time: float) -> Iterator[MapPair]:
 
 
 def _pair(name: str, one: xr.DataArray, two: xr.DataArray) -> MapPair | None:
-    """Return two maps with their difference; None if they are no maps on one grid."""
+    """Return two maps with their difference; None if they are no maps of sheets."""
     from topo_exp.analysis.plots_differences import MapPair
 
-    is_map = one.ndim == 2 and one.dtype.kind in "fiu" and all(str(dim) in one.coords for dim in one.dims)
-    if not is_map or two.shape != one.shape or two.dtype.kind not in "fiu" or min(one.shape) < 2:
+    if not _is_map(one) or not _is_map(two):
         return None
     first, second = (np.asarray(each.values, dtype=float) for each in (one, two))
     unit, period = str(one.attrs.get("units", "")), period_of(one.attrs)
     if unit == "rad":
         first, second, unit = np.degrees(first), np.degrees(second), "°"
         period = None if period is None else math.degrees(period)
-    y, x = (np.asarray(one.coords[str(dim)].values, dtype=float) for dim in one.dims)
-    difference = second - first if period is None else cyclic_difference(first, second, period)
-    return MapPair(name, first, second, difference, x, y, unit, period)
+    difference = None
+    if first.shape == second.shape:
+        difference = second - first if period is None else cyclic_difference(first, second, period)
+    return MapPair(name, first, second, difference, _grid(one), _grid(two), unit, period)
+
+
+def _is_map(found: xr.DataArray) -> bool:
+    has_grid = all(str(dim) in found.coords for dim in found.dims)
+    return found.ndim == 2 and found.dtype.kind in "fiu" and has_grid and min(found.shape) >= 2
+
+
+def _grid(found: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
+    """Return x and y of the units of a map."""
+    y, x = (np.asarray(found.coords[str(dim)].values, dtype=float) for dim in found.dims)
+    return x, y

@@ -103,7 +103,9 @@ def plot_sweep(
     from topo_exp.analysis.plots_groups import Group, group_means
 
     summary = summarise(table, x=x, y=y, hue=hue, confidence=confidence)
-    parts = [("", summary)] if hue is None else [(cell_text(name), part) for name, part in summary.groupby(hue, sort=False)]
+    parts = (
+        [("", summary)] if hue is None else [(cell_text(name), part) for name, part in summary.groupby(hue, sort=False)]
+    )
     groups = {name: Group(_axis(part[x]), part["mean"], part["low"], part["high"]) for name, part in parts}
     counts = sorted(set(summary["n"]))
     replicates = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"

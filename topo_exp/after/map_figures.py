@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from topo_exp.after.collate import ordered
 from topo_exp.after.figures import axis_label, cell_text
 from topo_exp.after.report_maps import find_map, stored_map
 from topo_exp.analysis.figure_style import FigureStyle
@@ -51,8 +52,8 @@ def map_cells(
         there is no map), `analysis`, `variable`, `file` (the NetCDF file with the map).
 
     Raises:
-        UnknownNameError: There is no such column, or no such map.
-        ConfigError: `x` and `y` are equal, `time` is given twice or is no time of the table, or there are too many cells.
+        UnknownNameError: There is no such column, time or map.
+        ConfigError: `x` and `y` are equal, `time` is given twice, or there are too many cells.
     """
     import pandas as pd
 
@@ -114,7 +115,9 @@ def plot_maps(
         ConfigError: See `map_cells`; or the maps of the cells have different units.
         RecordError: A file is damaged.
     """
-    return draw_cells(map_cells(table, map=map, x=x, y=y, time=time), table, map=map, x=x, y=y, title=title, style=style)
+    return draw_cells(
+        map_cells(table, map=map, x=x, y=y, time=time), table, map=map, x=x, y=y, title=title, style=style
+    )
 
 
 def draw_cells(
@@ -141,9 +144,9 @@ def draw_cells(
             drawn[where] = read.map
             units.setdefault((read.unit, read.period), str(cell["run"]))
     if len(units) > 1:
+        found = " and ".join(_unit_text(*each) for each in units)
         raise ConfigError(
-            f"map: must have one unit and period in all cells (got {' and '.join(_unit_text(*each) for each in units)}, "
-            f"in {' and '.join(units.values())}). Choose rows with query."
+            f"map: must have one unit and period in all cells (got {found}, in {' and '.join(units.values())}). Choose rows with query."
         )
     ((unit, period),) = units
     names = table.attrs.get("units", {})
@@ -151,7 +154,9 @@ def draw_cells(
     with (style or FigureStyle()).use():
         figure: Figure = map_grid(
             drawn,
-            rows=GridAxis("" if y is None else axis_label(y, names), tuple("" if y is None else cell_text(v) for v in down)),
+            rows=GridAxis(
+                "" if y is None else axis_label(y, names), tuple("" if y is None else cell_text(v) for v in down)
+            ),
             columns=GridAxis(axis_label(x, names), tuple(cell_text(v) for v in across)),
             title=title or f"{map.replace('_', ' ')}{time}",
             label=map.rpartition("/")[2].replace("_", " "),
@@ -173,15 +178,6 @@ def chosen_note(cells: pd.DataFrame, table: pd.DataFrame, axes: Sequence[str]) -
     fewest = int(shown["replicates"].min())
     count = f"{most}" if fewest == most else f"{fewest} to {most}"
     return f"one of {count} runs in each cell: {', '.join(chosen) or 'the first'}"
-
-
-def ordered(column: pd.Series) -> list[object]:
-    """Return the different values of a column in ascending order; in order of appearance if they have none."""
-    found = list(column.unique())
-    try:
-        return sorted(found)
-    except TypeError:
-        return found
 
 
 def map_len(values: Sequence[Sequence[object]]) -> list[int]:
@@ -211,7 +207,9 @@ def _rows(table: pd.DataFrame, axes: Sequence[str], time: float | None) -> pd.Da
         raise ConfigError("table: must have a row with an analysis time (got none). Choose other rows with query.")
     if time is not None and not (rows["time"] == time).any():
         times = [f"{each:g}" for each in sorted(rows["time"].unique())]
-        raise UnknownNameError(f"time: must be an analysis time of some run (got {time:g}). {nearest(f'{time:g}', times)}")
+        raise UnknownNameError(
+            f"time: must be an analysis time of some run (got {time:g}). {nearest(f'{time:g}', times)}"
+        )
     return rows
 
 
@@ -225,7 +223,7 @@ def _cell(
             inside = inside[inside[name].isna()] if _is_missing(value) else inside[inside[name] == value]
     at = key.get("time", time)
     entry: dict[str, object] = {**key, "time": at, "run": "", "replicates": int(inside["directory"].nunique())}
-    entry |= {name: None for name in others} | {name: "" for name in ("analysis", "variable", "file")}
+    entry |= dict.fromkeys(others) | dict.fromkeys(("analysis", "variable", "file"), "")
     if inside.empty:
         return {**entry, "missing": NO_RUN}
     inside = inside[inside["time"] == at]

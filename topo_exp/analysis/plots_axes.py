@@ -244,6 +244,14 @@ def bare_axes(axes: Axes, bounds: Bounds) -> None:
     axes.set_axis_off()
 
 
+def write_reason(axes: Axes, reason: str, *, size: float = 6.0) -> None:
+    """Make axes a dashed frame with the reason why there is no map."""
+    bare_axes(axes, (0.0, 0.0, 1.0, 1.0))
+    style: dict[str, Any] = {"fill": False, "edgecolor": "0.55", "linewidth": 0.5, "clip_on": False}
+    axes.add_patch(Rectangle((0, 0), 1, 1, linestyle=(0, (3, 3)), **style))
+    axes.text(0.5, 0.5, reason, color="0.35", fontsize=size * em(), ha="center", va="center")
+
+
 def round_ticks(low: float, high: float, *, most: int = 3) -> list[float]:
     """Return round numbers between two values, about `most` + 1 of them."""
     span = abs(high - low) or 1.0

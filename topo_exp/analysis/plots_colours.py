@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.colors import ListedColormap, hsv_to_rgb
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap, hsv_to_rgb
 from numpy.typing import ArrayLike
 
 from topo_exp.errors import ParameterError
@@ -49,6 +49,17 @@ def cyclic_map(palette: Palette) -> Any:
     if palette not in ("hue", "twilight"):
         raise ParameterError(f"palette: must be 'hue' or 'twilight' (got {palette!r}). Choose one.")
     return mpl.colormaps["twilight_shifted"] if palette == "twilight" else _hues()
+
+
+@functools.cache
+def cyclic_difference_map() -> Any:
+    """Return the colours of differences of a cyclic feature, from minus to plus half a period, which are the same.
+
+    White stands for no difference, blue for less, red for more, and dark purple for half a period either way.
+    """
+    half, less, more = (0.16, 0.05, 0.22), (0.13, 0.40, 0.67), (0.70, 0.09, 0.17)
+    nodes = [half, less, (1.0, 1.0, 1.0), more, half]
+    return LinearSegmentedColormap.from_list("cyclic_difference", nodes, N=512).with_extremes(bad=NO_VALUE)
 
 
 @functools.lru_cache(maxsize=16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from topo_exp.analysis.figure_style import current_style
 from topo_exp.analysis.grids import bounds_of
 from topo_exp.analysis.plots_axes import (
     TITLE_LETTER,
+    Bounds,
     bare_axes,
     canvas,
     colour_bar,
@@ -22,9 +24,11 @@ from topo_exp.analysis.plots_axes import (
     show_map,
     swatch,
     write,
+    write_reason,
     write_title,
 )
-from topo_exp.analysis.plots_colours import NO_VALUE, SEQUENTIAL, SIGNED, cyclic_map, value_map
+from topo_exp.analysis.plots_colours import NO_VALUE, SEQUENTIAL, SIGNED, cyclic_difference_map, cyclic_map, value_map
+from topo_exp.analysis.plots_keys import length_bar
 from topo_exp.analysis.plots_style import styled
 from topo_exp.errors import ParameterError
 from topo_exp.typing import FloatArray
@@ -44,9 +48,9 @@ class MapPair:
         name: Of the map.
         first: (rows, cols), of run A; NaN for a unit without a value.
         second: The same of run B.
-        difference: B - A, of cyclic maps the shorter way round, the same shape.
-        x: (cols,), unit centres in sheet coordinates, rising.
-        y: (rows,), the same, falling.
+        difference: B - A, of cyclic maps the shorter way round, the same shape; None if the maps have other units.
+        first_grid: Unit centres of `first` in sheet coordinates: x (cols,), rising, and y (rows,), falling.
+        second_grid: The same of `second`.
         unit: Of all values.
         period: Of a cyclic map; None for any other.
     """
@@ -54,16 +58,25 @@ class MapPair:
     name: str
     first: FloatArray
     second: FloatArray
-    difference: FloatArray
-    x: FloatArray
-    y: FloatArray
+    difference: FloatArray | None
+    first_grid: tuple[FloatArray, FloatArray]
+    second_grid: tuple[FloatArray, FloatArray]
     unit: str
     period: float | None
+
+    @property
+    def area(self) -> Bounds:
+        """The area that holds both maps, sheet coordinates."""
+        a, b = bounds_of(*self.first_grid), bounds_of(*self.second_grid)
+        return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
 
 
 @styled
 def map_differences(pairs: Sequence[MapPair], *, title: str, names: tuple[str, str] = ("", "")) -> Figure:
     """Draw maps of two runs and their difference: a row for each map, over the width of a page.
+
+    The maps of a row have one scale of length, which a bar below the picture gives. Differences of cyclic maps go from
+    minus to plus half a period in cyclic colours.
 
     Args:
         pairs: The maps.
@@ -83,23 +96,28 @@ def map_differences(pairs: Sequence[MapPair], *, title: str, names: tuple[str, s
     head = head + 0.15 * em() * (len(lines) - 1)
     room = BAR_ROOM * em()
     width = (current_style().page - left - 2 * gap - 2 * room) / 3
-    bounds = [bounds_of(pair.x, pair.y) for pair in pairs]
+    bounds = [pair.area for pair in pairs]
     heights = [min(1.4, (b[3] - b[1]) / (b[2] - b[0])) * width for b in bounds]
     total = head + sum(heights) + len(pairs) * above + below
     bottoms = [total - head - sum(heights[: row + 1]) - (row + 1) * above for row in range(len(pairs))]
     boxes = [box for bottom, h in zip(bottoms, heights, strict=True) for box in _boxes(left, bottom, width, h, gap)]
     figure, axes = canvas("differences", current_style().page, total, boxes)
+    has_one_scale = all(math.isclose(b[2] - b[0], bounds[0][2] - bounds[0][0]) for b in bounds)
     for row, line in enumerate(lines):
         largest = 7.0 if row else 8.0
         fitting = largest * (current_style().page - left) / (TITLE_LETTER * em() * (len(line) + 1) * largest / 8)
         write(figure, left, total - (0.12 + 0.15 * row) * em(), line, size=min(largest, fitting))
     for row, (pair, area) in enumerate(zip(pairs, bounds, strict=True)):
         unit = f" ({pair.unit})" if pair.unit not in ("", "1") else ""
-        name = f"{pair.name.replace('_', ' ')}{unit}"
+        side = "" if has_one_scale else f", {area[2] - area[0]:.3g} sheet units wide"
+        name = f"{pair.name.replace('_', ' ')}{unit}{side}"
         write(figure, left, bottoms[row] + heights[row] + 0.26 * em(), name, size=7)
         _draw_pair(pair, axes[5 * row : 5 * row + 5], area, width)
-    if any(np.isnan(pair.difference).any() for pair in pairs):
-        swatch(figure, left, 0.1 * em(), NO_VALUE, "no value in one run or both")
+    if has_one_scale:
+        length_bar(figure, left, 0.1 * em(), extent=bounds[-1][2] - bounds[-1][0], width=width)
+    if any(np.isnan(values).any() for pair in pairs for values in (pair.first, pair.second)):
+        third = left + 2 * width + BAR_ROOM * em() + 2 * gap
+        swatch(figure, third, 0.1 * em(), NO_VALUE, "no value; of B \N{MINUS SIGN} A in one run or both")
     return figure
 
 
@@ -119,25 +137,37 @@ def _boxes(
     ]
 
 
-def _draw_pair(pair: MapPair, axes: Sequence[Axes], bounds: tuple[float, float, float, float], width: float) -> None:
+def _draw_pair(pair: MapPair, axes: Sequence[Axes], bounds: Bounds, width: float) -> None:
     first, second, bar, third, difference_bar = axes
     ticks, names = (None, None) if pair.period is None else cyclic_ticks(pair.period, pair.unit)
     low, high = (0.0, pair.period) if pair.period is not None else _range(pair.first, pair.second)
     norm, colours = Normalize(low, high), value_map(SEQUENTIAL) if pair.period is None else cyclic_map("hue")
-    for each, values, name in ((first, pair.first, "A"), (second, pair.second, "B")):
+    maps = ((first, pair.first, pair.first_grid, "A"), (second, pair.second, pair.second_grid, "B"))
+    for each, values, grid, name in maps:
         _panel(each, bounds, name, width)
-        show_map(each, values if pair.period is None else values % pair.period, bounds, cmap=colours, norm=norm)
+        shown = values if pair.period is None else values % pair.period
+        show_map(each, shown, bounds_of(*grid), cmap=colours, norm=norm)
     colour_bar(bar, colours, norm, label="", ticks=ticks, names=names)
+    _draw_difference(pair, third, difference_bar, bounds, width)
+
+
+def _draw_difference(pair: MapPair, axes: Axes, bar: Axes, bounds: Bounds, width: float) -> None:
+    if pair.difference is None:
+        write_reason(axes, "other numbers of units:\nno difference")
+        bar.set_axis_off()
+        return
     finite = np.abs(pair.difference[np.isfinite(pair.difference)])
-    limit = float(finite.max(initial=0.0)) or 1.0
-    signed, both = Normalize(-limit, limit), value_map(SIGNED)
-    mean = f", mean |{DIFFERENCE}| {finite.mean():.2g}" if finite.size else ""
-    _panel(third, bounds, f"{DIFFERENCE}{mean}", width)
-    show_map(third, pair.difference, bounds, cmap=both, norm=signed)
-    colour_bar(difference_bar, both, signed, label="", ticks=[-limit, 0.0, limit])
+    largest = float(finite.max(initial=0.0)) or 1.0
+    limit, colours = (largest, value_map(SIGNED)) if pair.period is None else (pair.period / 2, cyclic_difference_map())
+    norm = Normalize(-limit, limit)
+    unit = "" if pair.unit in ("", "1") else pair.unit if pair.unit == "°" else f" {pair.unit}"
+    mean = f", mean |{DIFFERENCE}| {finite.mean():.2g}{unit}" if finite.size else ""
+    _panel(axes, bounds, f"{DIFFERENCE}{mean}", width)
+    show_map(axes, pair.difference, bounds, cmap=colours, norm=norm)
+    colour_bar(bar, colours, norm, label="", ticks=[-limit, -limit / 2, 0.0, limit / 2, limit])
 
 
-def _panel(axes: Axes, bounds: tuple[float, float, float, float], title: str, width: float) -> None:
+def _panel(axes: Axes, bounds: Bounds, title: str, width: float) -> None:
     bare_axes(axes, bounds)
     axes.set_axis_on()
     axes.set(xticks=[], yticks=[])

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -25,19 +24,19 @@ from topo_exp.analysis.plots_axes import (
     colour_bar,
     cyclic_ticks,
     em,
-    round_ticks,
     show_map,
     swatch,
     write,
+    write_reason,
 )
 from topo_exp.analysis.plots_colours import NO_VALUE, SEQUENTIAL, SIGNED, cyclic_map, value_map
-from topo_exp.analysis.plots_keys import orientation_key
+from topo_exp.analysis.plots_keys import length_bar, orientation_key
 from topo_exp.analysis.plots_style import styled
 from topo_exp.errors import ParameterError
 from topo_exp.typing import FloatArray
 
-LARGEST, SMALLEST = 1.45, 0.3
-"""Side of a cell, inches at the base font size."""
+LARGEST, SMALLEST = 1.45, 0.1
+"""Width of a cell, inches; the larger one at the base font size."""
 TALLEST = 1.3
 """Height of the picture over the width of the page; a journal's page has 1.35."""
 KEY, BAR_KEY = 0.72, 0.85
@@ -56,7 +55,7 @@ class GridMap:
         values: (rows, cols), row 0 at the top; NaN for a unit without a value.
         x: (cols,), unit centres in sheet coordinates, rising.
         y: (rows,), the same, falling.
-        selectivity: (rows, cols), at least 0, by which the colours of a cyclic map fade to white; None for full colours.
+        selectivity: (rows, cols), at least 0, by which colours of a cyclic map fade to white; None for full colours.
     """
 
     values: FloatArray
@@ -92,9 +91,9 @@ def map_grid(
 ) -> Figure:
     """Draw maps in rows and columns with one key, all at one scale of colour and of length.
 
-    Cyclic maps have cyclic colours, those of orientation with a key of bars. Other maps go from their common smallest to
-    their common largest value, around 0 if there are values of both signs. A map of a smaller sheet is drawn smaller; the
-    bar below the grid gives the scale. A cell without a map is a dashed frame with the reason.
+    Cyclic maps have cyclic colours, those of orientation with a key of bars. Other maps go from their common smallest
+    to their common largest value, around 0 if there are values of both signs. A map of a smaller sheet is drawn
+    smaller; the bar below the grid gives the scale. A cell without a map is a dashed frame with the reason.
 
     Args:
         cells: By row from the top and column from the left: a map, or the reason why there is none.
@@ -118,7 +117,7 @@ def map_grid(
         raise ParameterError("map_grid.cells: must hold a map (got none). Pass {(0, 0): GridMap(...)}.")
     areas = {place: bounds_of(cell.x, cell.y) for place, cell in cells.items() if isinstance(cell, GridMap)}
     extent = (max(b[2] - b[0] for b in areas.values()), max(b[3] - b[1] for b in areas.values()))
-    has_bars = period == HALF_ORIENTATION and unit == "°"
+    has_bars = _is_orientation(unit, period)
     layout = _Layout.of(extent, rows, columns, key=KEY if has_bars else BAR_KEY, has_note=bool(note))
     boxes = [layout.box(row, column) for row in range(len(rows.values)) for column in range(len(columns.values))]
     bar = [] if has_bars else [layout.bar()]
@@ -130,24 +129,13 @@ def map_grid(
         if isinstance(cell, GridMap):
             _draw_map(each, cell, areas[place], extent, colours, norm, period)
         else:
-            _draw_reason(each, cell, layout)
+            write_reason(each, cell, size=_fitting(cell, layout.cell[0], 6.0))
     _write_axes(figure, rows, columns, layout)
     write(figure, layout.margin, layout.height - 0.12 * em(), title, size=_fitting(title, layout.width, 8.0))
-    faded = any(cell.selectivity is not None for cell in maps)
-    missing = any(np.isnan(cell.values).any() for cell in maps)
-    swatches = [*([("unselective", "white")] if faded else []), *([("no value", NO_VALUE)] if missing else [])]
-    if has_bars:
-        room = max(layout.grid_height, 1.2 * em())
-        orientation_key(figure, layout.key_left, layout.top, room, "hue", swatches)
-    else:
-        beside = f"{label} ({unit})" if unit not in ("", "1") else label
-        ticks, names = (None, None) if period is None else cyclic_ticks(period, unit)
-        colour_bar(axes[-1], colours, norm, label=beside, ticks=ticks, names=names)
-        for place, (text, colour) in enumerate(swatches):
-            swatch(figure, layout.key_left, layout.foot - 0.13 * place * em(), colour, text)
-    _scale_bar(figure, extent[0], layout)
-    if note:
-        write(figure, layout.left, layout.foot - 0.15 * em(), note, size=_fitting(note, layout.width - layout.left, 6.0))
+    _write_key(figure, axes[-1], maps, layout, unit=unit, period=period, label=label)
+    length_bar(figure, layout.left, layout.foot, extent=extent[0], width=layout.cell[0])
+    room = layout.width - layout.left
+    write(figure, layout.left, layout.foot - 0.15 * em(), note, size=_fitting(note, room, 6.0))
     return figure
 
 
@@ -172,14 +160,14 @@ class _Layout:
         page, margin, gap = current_style().page, 0.08 * em(), 0.06 * em()
         letters = max(map(len, rows.values))
         named = 0.16 * em() if rows.name else 0.0
-        left = margin + named + (0.06 + min(0.9, 0.055 * letters)) * em() * bool(letters)
+        left = margin + named + (0.06 + min(1.4, 0.055 * letters)) * em() * bool(letters)
         head = (0.26 + 0.15 * bool(columns.name) + 0.15 * any(columns.values)) * em()
         foot = (0.30 + 0.15 * has_note) * em()
         down, across = len(rows.values), len(columns.values)
         ratio = extent[1] / extent[0]
         w = min((page - left - (key + 0.08) * em() - (across - 1) * gap) / across, LARGEST * em())
         tallest = (TALLEST * page - head - foot - (down - 1) * gap) / down
-        w = max(min(w, tallest / ratio), SMALLEST * em())
+        w = max(min(w, tallest / ratio), SMALLEST)
         h = w * ratio
         grid = (across * w + (across - 1) * gap, down * h + (down - 1) * gap)
         shown = max(grid[1], 1.35 * em())  # the key needs that much
@@ -213,9 +201,15 @@ def _scale(maps: Sequence[GridMap], period: float | None) -> tuple[Any, Normaliz
     low = min((float(part.min()) for part in finite if part.size), default=0.0)
     high = max((float(part.max()) for part in finite if part.size), default=1.0)
     if low < 0 < high:
-        limit = max(-low, high)
-        return value_map(SIGNED), Normalize(-limit, limit)
-    return value_map(SEQUENTIAL), Normalize(low, high if high > low else low + 1.0)
+        low, high = -max(-low, high), max(-low, high)
+    low, high = _rounded(low, high if high > low else low + 1.0)
+    return value_map(SIGNED if low < 0 < high else SEQUENTIAL), Normalize(low, high)
+
+
+def _rounded(low: float, high: float) -> tuple[float, float]:
+    """Return the ends of a scale that holds both values, as numbers of few digits."""
+    step = 10.0 ** (math.floor(math.log10(high - low)) - 1)
+    return round(math.floor(low / step + 1e-9) * step, 12), round(math.ceil(high / step - 1e-9) * step, 12)
 
 
 def _draw_map(
@@ -242,14 +236,34 @@ def _draw_map(
     axes.add_patch(Rectangle(corner, *size, fill=False, edgecolor="black", linewidth=0.5, clip_on=False))
 
 
-def _draw_reason(axes: Axes, reason: str, layout: _Layout) -> None:
-    """Draw a cell without a map."""
-    bare_axes(axes, (0.0, 0.0, 1.0, 1.0))
-    grey = "0.55"
-    frame = Rectangle((0, 0), 1, 1, fill=False, edgecolor=grey, linewidth=0.5, linestyle=(0, (3, 3)), clip_on=False)
-    axes.add_patch(frame)
-    size = _fitting(reason, layout.cell[0], 6.0) * em()
-    axes.text(0.5, 0.5, reason, color="0.35", fontsize=size, ha="center", va="center")
+def _is_orientation(unit: str, period: float | None) -> bool:
+    return period == HALF_ORIENTATION and unit == "°"
+
+
+def _write_key(
+    figure: Figure,
+    last: Axes,
+    maps: Sequence[GridMap],
+    layout: _Layout,
+    *,
+    unit: str,
+    period: float | None,
+    label: str,
+) -> None:
+    """Draw the key of orientations, or the colour bar into the last axes, and explain white and grey."""
+    faded = any(cell.selectivity is not None for cell in maps)
+    missing = any(np.isnan(cell.values).any() for cell in maps)
+    swatches = [*([("unselective", "white")] if faded else []), *([("no value", NO_VALUE)] if missing else [])]
+    if _is_orientation(unit, period):
+        room = max(layout.grid_height, 1.2 * em())
+        orientation_key(figure, layout.key_left, layout.top, room, "hue", swatches)
+        return
+    beside = f"{label} ({unit})" if unit not in ("", "1") else label
+    ticks, names = (None, None) if period is None else cyclic_ticks(period, unit)
+    colours, norm = _scale(maps, period)
+    colour_bar(last, colours, norm, label=beside, ticks=ticks, names=names)
+    for place, (text, colour) in enumerate(swatches):
+        swatch(figure, layout.key_left, layout.foot - 0.13 * place * em(), colour, text)
 
 
 def _write_axes(figure: Figure, rows: GridAxis, columns: GridAxis, layout: _Layout) -> None:
@@ -261,13 +275,14 @@ def _write_axes(figure: Figure, rows: GridAxis, columns: GridAxis, layout: _Layo
         size = _fitting(columns.name, max(across, 1.2 * em()), 7.0)
         middle = above + (0.16 * em() if any(columns.values) else 0.0)
         write(figure, layout.left + across / 2, middle, columns.name, size=size, horizontalalignment="center")
+    size = min(_fitting(text, w, 6.5) for text in columns.values)
     for place, text in enumerate(columns.values):
         x = layout.box(0, place)[0] + w / 2
-        write(figure, x, above, text, size=_fitting(text, w, 6.5), horizontalalignment="center")
+        write(figure, x, above, text, size=size, horizontalalignment="center")
     room = layout.left - layout.margin - 0.2 * em()
+    size = min(_fitting(text, max(room, 0.2 * em()), 6.5) for text in rows.values)
     for place, text in enumerate(rows.values):
         y = layout.box(place, 0)[1] + h / 2
-        size = _fitting(text, max(room, 0.2 * em()), 6.5)
         write(figure, layout.left - 0.06 * em(), y, text, size=size, horizontalalignment="right")
     if rows.name:
         middle = layout.top - layout.grid_height / 2
@@ -276,17 +291,7 @@ def _write_axes(figure: Figure, rows: GridAxis, columns: GridAxis, layout: _Layo
         write(figure, place, middle, rows.name, size=size, rotation=90, horizontalalignment="center")
 
 
-def _scale_bar(figure: Figure, extent: float, layout: _Layout) -> None:
-    """Draw a bar of a round length below the grid, with its length in sheet units."""
-    length = max(tick for tick in round_ticks(0.0, 0.6 * extent, most=2) if tick > 0)
-    inches = length * layout.cell[0] / extent
-    x, y, tip = layout.left, layout.foot, 0.03 * em()
-    lines = [[(x, y), (x + inches, y)], *([(end, y - tip), (end, y + tip)] for end in (x, x + inches))]
-    figure.add_artist(LineCollection(lines, colors="black", linewidths=0.9, transform=figure.dpi_scale_trans))
-    write(figure, x + inches + 0.06 * em(), y, f"{length:g} sheet units, all maps")
-
-
 def _fitting(text: str, room: float, largest: float) -> float:
     """Return a font size at which a text fits into that many inches."""
     needed = TITLE_LETTER * em() * max(len(text), 1) * largest / 8
-    return largest * min(1.0, max(room / needed, 0.5)) if math.isfinite(room) else largest
+    return largest * min(1.0, max(room / needed, 0.5))

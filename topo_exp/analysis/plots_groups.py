@@ -118,5 +118,6 @@ def _explain(axes: Axes, groups: Mapping[str, Group], legend: str, note: str) ->
         loc="best",
         title=heading,
         title_fontsize="small",
+        alignment="left",
         ncols=1 if len(named) <= 4 else 2,
     )

@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from topo_exp.analysis.plots_axes import MapFrame, em, size_of, swatch, write
+from topo_exp.analysis.plots_axes import MapFrame, em, round_ticks, size_of, swatch, write
 from topo_exp.analysis.plots_colours import Palette, cyclic_colours
 
 ORIENTATIONS = 8
@@ -84,6 +84,23 @@ def scale_bar(frame: MapFrame, length: float, name: str, *, row: int = 0) -> Non
         write(frame.figure, left + 0.04 * em(), y + 0.07 * em(), text, size=5.5)
     else:
         write(frame.figure, beside, y, text)
+
+
+def length_bar(figure: Figure, x: float, y: float, *, extent: float, width: float) -> None:
+    """Draw a bar of a round length, the scale of several maps, with its length in sheet units.
+
+    Args:
+        figure: Where to draw.
+        x: Left end, inches.
+        y: Middle, inches.
+        extent: Width of the area that a map's axes show, sheet units.
+        width: Of these axes, inches.
+    """
+    length = max(tick for tick in round_ticks(0.0, 0.6 * extent, most=2) if tick > 0)
+    inches, tip = length * width / extent, 0.03 * em()
+    lines = [[(x, y), (x + inches, y)], *([(end, y - tip), (end, y + tip)] for end in (x, x + inches))]
+    figure.add_artist(LineCollection(lines, colors="black", linewidths=0.9, transform=figure.dpi_scale_trans))
+    write(figure, x + inches + 0.06 * em(), y, f"{length:g} sheet units, all maps")
 
 
 def pinwheel_key(frame: MapFrame, *, row: int = 0) -> None:

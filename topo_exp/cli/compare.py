@@ -29,9 +29,9 @@ def command(a: Path, b: Path, output: Path | None, time: float | None) -> int:
     if output is not None:
         require_target(output)
         picture = difference_figure(one, two, time=time)
+        save_picture(picture, output)
     found = compare(one, two)
     print(found)
     if output is not None:
-        save_picture(picture, output)
         print(f"picture: {output}")
     return DONE if found.is_equal else FAILED

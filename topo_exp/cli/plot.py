@@ -36,9 +36,9 @@ def command(words: Sequence[str], query: str | None, output: Path | None) -> Non
     x=contrast y=V1/orientation_selectivity_mean hue=gain_control choose columns of the table that `collate` makes, and
     draw the mean with confidence over replicates; x=time draws the development, confidence=0.95 sets the band.
 
-    map=V1/orientation_preference x=contrast y=cortex_density time=1000 draws a map of each run, a setting in columns and
-    one in rows; time may be one of both; without y= there is one row, without time= the last time is drawn. Of several
-    runs in a cell the one with the lowest seed is shown; choose others with --query.
+    map=V1/orientation_preference x=contrast y=cortex_density time=1000 draws a map of each run, a setting in columns
+    and one in rows; time may be one of both; without y= there is one row, without time= the last time is drawn. Of
+    several runs in a cell the one with the lowest seed is shown; choose others with --query.
 
     Further words: title=..., and the style, such as figure.dpi=300 figure.width=85mm. The table behind the figure is
     written beside it as CSV.
