@@ -1,13 +1,14 @@
 """Pruning: shown before it is done, never anything that an unfinished run needs, and records that stay true."""
 
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import topo_exp
 from topo_exp.__main__ import main
-from topo_exp.after.prune import prune, removals
+from topo_exp.after.prune import age, last_sign, prune, removals
 from topo_exp.errors import ConfigError
 from topo_exp.record.run_yaml import amend_record, read_record
 from topo_exp.runner.run import execute
@@ -104,3 +105,55 @@ def test_an_unknown_rule_is_refused(run: Path, capsys: pytest.CaptureFixture[str
         removals([run], "picture")
     assert main(["prune", "everything", str(run)]) == 2
     assert "must be given a rule" in capsys.readouterr().err
+
+
+def ended(directory: Path, hours: float, **more: object) -> None:
+    """Let the record of a run say that it ended so long ago; the dates of its files stay those of today."""
+    at = (datetime.now(UTC) - timedelta(hours=hours)).isoformat(timespec="milliseconds")
+    amend_record(directory, lambda data: data.update({"ended": at, **more}))
+
+
+@pytest.mark.parametrize(
+    ("hours", "older_than", "taken"), [(23, "1d", 0), (25, "1d", 1), (25, "1.5d", 0), (169, "1w", 1)]
+)
+@pytest.mark.parametrize("rule", ["pictures", "states", "failed"])
+def test_an_age_limits_every_rule(run: Path, rule: str, hours: float, older_than: str, taken: int) -> None:
+    """A run counts from its recorded end: younger ones are left out of each rule, older ones are taken."""
+    ended(run, hours, **({"status": "failed"} if rule == "failed" else {}))
+    assert len(removals([run], rule, older_than=age(older_than))[0]) == taken
+
+
+def test_a_killed_run_counts_from_its_last_sign_of_life(run: Path) -> None:
+    """Without a recorded end the last heartbeat or analysis time counts, and before the first one the start."""
+    old, older = ((datetime.now(UTC) - timedelta(days=days)).isoformat() for days in (2, 9))
+    amend_record(
+        run, lambda data: data.update(ended=None, started=older, heartbeat={"at": old, "time": 1.0}, recorded=[])
+    )
+    assert last_sign(read_record(run)) == datetime.fromisoformat(old)
+    amend_record(run, lambda data: data.pop("heartbeat"))
+    assert last_sign(read_record(run)) == datetime.fromisoformat(older)
+    amend_record(run, lambda data: data.update(recorded=[{"time": 1.0, "at": old}]))
+    assert last_sign(read_record(run)) == datetime.fromisoformat(old)
+
+
+@pytest.mark.parametrize("text", ["30", "30m", "d", "-1d", "0d", "1 month", "1e400d", "99999999999w", "nan d", ""])
+def test_an_age_without_a_unit_is_refused(run: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    """Numbers without a unit, other units and ages that are none end with exit code 2, and nothing is listed."""
+    assert main(["prune", "pictures", str(run), f"--older-than={text}"]) == 2
+    captured = capsys.readouterr()
+    assert "--older-than: must be a number > 0 with the unit h, d or w" in captured.err
+    assert captured.out == ""
+
+
+def test_the_command_shows_old_runs_only(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of two runs the one that ended long ago is listed, and with --yes it alone loses its pictures."""
+    other = Path(shutil.copytree(run, run.with_name("other")))
+    ended(other, 24 * 40)
+    before = files(run)
+    assert main(["prune", "pictures", str(run.parent), "--older-than", "30d"]) == 0
+    out = capsys.readouterr().out
+    assert "would delete other: " in out
+    assert run.name not in out
+    assert main(["prune", "pictures", str(run.parent), "--older-than", "30d", "--yes"]) == 0
+    assert files(run) == before
+    assert files(other) < before

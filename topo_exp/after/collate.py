@@ -6,60 +6,58 @@ import io
 import json
 import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from topo_exp.after.imported import Imported, find_imported
+from topo_exp.after.rows import RunRows, read_rows
 from topo_exp.analysis.catalogue import metric_named
 from topo_exp.errors import ConfigError, RecordError, TopoExpError, UnknownNameError, nearest
 from topo_exp.record.files import write_bytes
-from topo_exp.record.layout import METRICS, find_runs
-from topo_exp.record.metrics import read_metrics
-from topo_exp.record.run_yaml import RunData, actual_status, read_record
+from topo_exp.record.layout import find_runs
 from topo_exp.runner.options import OPTIONS
 from topo_exp.sweeps.directory import SweepDirectory, find_sweeps
-from topo_exp.typing import Data
+from topo_exp.typing import Data, FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FACTS = ("run", "directory", "status", "model", "time")
 """The first columns of every table."""
+SOURCE = "source"
+"""The column after them, if there are imported runs."""
 SUFFIXES = (".csv", ".parquet")
 """Formats of a table on disk."""
 
 
-@dataclass(frozen=True)
-class _Recorded:
-    """One run: its facts, its settings, and its metrics by time."""
-
-    directory: Path
-    status: str
-    model: str
-    settings: Mapping[str, Data]
-    metrics: Mapping[float, Mapping[str, float]]
-
-
-def collate(paths: Iterable[Path | str] | Path | str, *, query: str | None = None, long: bool = False) -> pd.DataFrame:
+def collate(
+    paths: Iterable[Path | str] | Path | str, *, query: str | None = None, long: bool = False, imported: bool = True
+) -> pd.DataFrame:
     """Read the settings and metrics of runs into one table.
 
     Nothing is executed that a record names. Runs that are not done are in the table, with their status and the times
     that they have reached; a run without any time has one row with the time NaN.
+
+    Directories of Topographica's `run_batch`, and tasks in the logs of Lancet, are rows, too, without metrics. The
+    table then has a column `source` after `time`, with the program that made each run. Nothing is unpickled, and
+    nothing evaluated but literals.
 
     Args:
         paths: Directories of runs or sweeps, or directories above some.
         query: Rows to keep, as a condition on columns in the grammar of `pandas.DataFrame.query`, such as
             "contrast > 20 and status == 'done'"; names that are no words stand in backquotes: "`V1/c50` < 10".
         long: One row for each metric, in the columns `name` and `value`, instead of a column for each.
+        imported: Whether runs of `run_batch` and Lancet are read.
 
     Returns:
         The table. Its first columns are `run`, `directory`, `status`, `model`, `time` (iterations), then the settings:
         those that vary first, then those that are equal in all runs. A list is written as text in JSON. Metrics follow
         in order of name, as `<Sheet>/<metric>`; NaN where a time has none. A metric with the name of a column before it
         is called `metric.<name>`. `attrs["units"]` and `attrs["docs"]`
-        describe columns by name, `attrs["varying"]` lists the settings that vary, and `attrs["notes"]` names everything
-        that is missing or not done, one text each.
+        describe columns by name, `attrs["varying"]` lists the settings that vary, `attrs["notes"]` names everything
+        that is missing or not done, one text each, and `attrs["imported"]` has command, host, start and end of
+        imported runs.
 
     Raises:
         UnknownNameError: There is no run, or `query` names a column that does not exist.
@@ -67,6 +65,8 @@ def collate(paths: Iterable[Path | str] | Path | str, *, query: str | None = Non
     """
     places = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
     runs, notes = _read(places)
+    others = find_imported(places) if imported else Imported()
+    runs, notes = [*runs, *others.rows], [*notes, *others.notes]
     if not runs:
         raise UnknownNameError(
             f"PATHS: must hold a run that can be read (got {', '.join(map(str, places))}"
@@ -78,7 +78,7 @@ def collate(paths: Iterable[Path | str] | Path | str, *, query: str | None = Non
     table = _table(runs, ordered, long=long)
     if query is not None:
         table = _selected(table, query)
-    metrics = [name for name in table.columns if name not in (*FACTS, *map(_column, ordered))]
+    metrics = [name for name in table.columns if name not in (*FACTS, SOURCE, *map(_column, ordered))]
     table.attrs = {
         "varying": [_column(name) for name in varying],
         "settings": [_column(name) for name in ordered],
@@ -87,12 +87,14 @@ def collate(paths: Iterable[Path | str] | Path | str, *, query: str | None = Non
         "docs": {
             "run": "Name of the run directory.",
             "directory": "Its absolute path.",
-            "status": "done, running, failed or killed.",
+            "status": "done, running, failed or killed; unknown for an imported run that does not say.",
             "time": "Time of the analysis.",
+            **({SOURCE: "Program that made the run: topo_exp, run_batch or lancet."} if others.rows else {}),
             **{_column(name): str(OPTIONS[name].doc) for name in ordered if name in OPTIONS},
             **{name: doc for name, (_, doc) in _described(metrics).items()},
         },
         "notes": notes,
+        **({"imported": others.lineage} if others.lineage else {}),
     }
     return table
 
@@ -137,18 +139,18 @@ def ordered(column: pd.Series) -> list[object]:
         return found
 
 
-def _read(places: Sequence[Path]) -> tuple[list[_Recorded], list[str]]:
+def _read(places: Sequence[Path]) -> tuple[list[RunRows], list[str]]:
     """Read all runs at or below some places, in order of path, and the notes about what is not complete."""
     runs, notes = [], []
     for directory in find_runs(places):
         try:
-            run = _recorded(directory)
+            run = read_rows(directory)
         except RecordError as error:
             notes.append(f"left out: {error}")
             continue
         runs.append(run)
         if run.status != "done":
-            reached = f"with {len(run.metrics)} times" if run.metrics else "without any time"
+            reached = f"with {len(run.times)} times" if run.times else "without any time"
             notes.append(f"{directory.name}: {run.status}, {reached}")
     for path in find_sweeps(places):
         try:
@@ -165,55 +167,52 @@ def _read(places: Sequence[Path]) -> tuple[list[_Recorded], list[str]]:
     return runs, notes
 
 
-def _recorded(directory: Path) -> _Recorded:
-    record = read_record(directory)
-    times = {entry["time"] for entry in record["recorded"]}
-    metrics: dict[float, dict[str, float]] = {time: {} for time in sorted(times)}
-    for time, name, value in read_metrics(directory / METRICS):
-        if time in metrics:  # a time of which a crash left a part is not recorded
-            metrics[time][name] = value
-    return _Recorded(directory, actual_status(record), record["model"], _settings(record), metrics)
-
-
-def _settings(record: RunData) -> dict[str, Data]:
-    """Return the settings of a run: those that the user set, then the other parameters of the model."""
-    given = {name: setting["value"] for name, setting in record.get("settings", {}).items() if name != "output_dir"}
-    return {**given, **record["given"], **record["parameters"]}
-
-
-def _columns(runs: Sequence[_Recorded]) -> list[str]:
+def _columns(runs: Sequence[RunRows]) -> list[str]:
     """Return the names of all settings, in the order in which runs have them."""
     return list(dict.fromkeys(name for run in runs for name in run.settings))
 
 
-def _table(runs: Sequence[_Recorded], settings: Sequence[str], *, long: bool) -> pd.DataFrame:
+def _table(runs: Sequence[RunRows], settings: Sequence[str], *, long: bool) -> pd.DataFrame:
     import pandas as pd
 
-    names = sorted({name for run in runs for at_time in run.metrics.values() for name in at_time})
-    columns: dict[str, list[object]] = {name: [] for name in (*FACTS, *map(_column, settings))}
-    headed = {name: f"metric.{name}" if name in columns else name for name in names}
-    measured: dict[str, list[object]] = {name: [] for name in (["name", "value"] if long else headed.values())}
+    facts = [*FACTS, *([SOURCE] if any(run.source != "topo_exp" for run in runs) else [])]
+    columns: dict[str, list[object]] = {name: [] for name in (*facts, *map(_column, settings))}
+    measured: dict[str, list[object]] = {name: [] for name in ("name", "value")}
     for run in runs:
         values = [_cell(run.settings.get(name)) for name in settings]
-        for time, found in run.metrics.items() or [(math.nan, {})]:
-            entries = list(found.items()) if long and found else [("", math.nan)]
-            for name, value in entries if long else [("", 0.0)]:
-                facts = (run.directory.name, str(run.directory), run.status, run.model, time)
-                for column, cell in zip(columns.values(), (*facts, *values), strict=True):
-                    column.append(cell)
-                if long:
-                    measured["name"].append(name)
-                    measured["value"].append(value)
-            if not long:
-                for metric in names:
-                    measured[headed[metric]].append(found.get(metric, math.nan))
-    table = pd.DataFrame({**columns, **measured})
-    return table.astype({name: float for name in measured if name != "name"})
+        for place, time in enumerate(run.times or [math.nan]):
+            entries = (list(run.measured(place)) or [("", math.nan)]) if long else [("", math.nan)]
+            row = (run.name, str(run.directory), run.status, run.model, time, run.source)[: len(facts)]
+            for column, cell in zip(columns.values(), (*row, *values), strict=True):
+                column.extend([cell] * len(entries))
+            if long:
+                measured["name"] += [name for name, _ in entries]
+                measured["value"] += [value for _, value in entries]
+    table = pd.DataFrame(columns)
+    if long:
+        return pd.concat([table, pd.DataFrame(measured).astype({"value": float})], axis=1)
+    names = sorted({name for run in runs for name in run.names})
+    headed = [f"metric.{name}" if name in columns else name for name in names]
+    return pd.concat([table, pd.DataFrame(_metrics(runs, names), columns=headed)], axis=1)
+
+
+def _metrics(runs: Sequence[RunRows], names: Sequence[str]) -> FloatArray:
+    """Return the metrics of all runs, (rows, names), NaN where a time has none."""
+    import numpy as np
+
+    place = {name: column for column, name in enumerate(names)}
+    found = np.full((sum(max(1, len(run.times)) for run in runs), len(names)), np.nan)
+    start = 0
+    for run in runs:
+        if run.values is not None and run.times:
+            found[start : start + len(run.times), [place[name] for name in run.names]] = run.values
+        start += max(1, len(run.times))
+    return found
 
 
 def _column(setting: str) -> str:
     """Return the column of a setting; one whose name is that of a fact gets a prefix."""
-    return f"setting.{setting}" if setting in (*FACTS, "name", "value") else setting
+    return f"setting.{setting}" if setting in (*FACTS, SOURCE, "name", "value") else setting
 
 
 def _cell(value: Data) -> object:

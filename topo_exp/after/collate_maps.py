@@ -51,7 +51,7 @@ def collate_maps(
         ) from error
     import xarray as xr
 
-    table = collate(paths, query=query)
+    table = collate(paths, query=query, imported=False)
     table = table[table["time"].notna()]
     names = [name for name in table.attrs["varying"] if name != "times" and table[name].nunique(dropna=False) > 1]
     values = {name: ordered(table[name]) for name in names}

@@ -146,7 +146,8 @@ def draw_cells(
     if len(units) > 1:
         found = " and ".join(_unit_text(*each) for each in units)
         raise ConfigError(
-            f"map: must have one unit and period in all cells (got {found}, in {' and '.join(units.values())}). Choose rows with query."
+            f"map: must have one unit and period in all cells (got {found}, in {' and '.join(units.values())}). "
+            "Choose rows with query."
         )
     ((unit, period),) = units
     names = table.attrs.get("units", {})

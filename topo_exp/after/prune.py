@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from topo_exp.errors import ConfigError, nearest
@@ -23,6 +25,11 @@ RULES = {
 }
 """Rules by name, with the files that they choose."""
 PICTURES = ("plots", "cells")
+HOURS = {"h": 1, "d": 24, "w": 24 * 7}
+"""Units of an age: hours, days, weeks."""
+LONGEST = 24 * 365 * 1000
+"""Hours of a thousand years, beyond which no date exists."""
+AGE = re.compile(r"(\d+(?:\.\d+)?)([a-z]*)")
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,24 @@ class Removal:
         return f"{self.run.name}: {part}, {self.size / 1e6:.1f} MB"
 
 
-def removals(paths: Sequence[Path], rule: str) -> tuple[list[Removal], list[str]]:
+def age(text: str) -> timedelta:
+    """Return the time that a text such as 12h, 30d or 4w names.
+
+    Raises:
+        ConfigError: It is no number > 0 with one of these units.
+    """
+    match = AGE.fullmatch(text.strip().lower())
+    if match is None or match[2] not in HOURS or not 0 < float(match[1]) * HOURS[match[2]] < LONGEST:
+        raise ConfigError(
+            f"--older-than: must be a number > 0 with the unit h, d or w (got {text!r}). "
+            "Write 12h (hours), 30d (days) or 4w (weeks)."
+        )
+    return timedelta(hours=float(match[1]) * HOURS[match[2]])
+
+
+def removals(
+    paths: Sequence[Path], rule: str, *, older_than: timedelta | None = None
+) -> tuple[list[Removal], list[str]]:
     """Find the files that a rule removes; nothing is deleted.
 
     A run that a process is writing is left alone, and so is every restart point: an unfinished run can always be
@@ -54,6 +78,8 @@ def removals(paths: Sequence[Path], rule: str) -> tuple[list[Removal], list[str]
     Args:
         paths: Directories of runs, or above them.
         rule: One of `RULES`.
+        older_than: Leave out runs that ended less than this before now. The record counts, not the dates of files; of
+            a run that was killed before it could record its end, the last sign of life.
 
     Returns:
         The removals, and a line for each run that the rule would take if nothing depended on it.
@@ -65,8 +91,11 @@ def removals(paths: Sequence[Path], rule: str) -> tuple[list[Removal], list[str]
     if rule not in RULES:
         raise ConfigError(f"prune: must be given a rule (got {rule!r}). {nearest(rule, RULES)}")
     found, kept = [], []
+    now = datetime.now(UTC)
     for directory in find_runs(paths):
         run = RunHandle(directory)
+        if older_than is not None and now - last_sign(run.metadata) < older_than:
+            continue
         if is_leased(directory):
             kept.append(f"{directory.name}: kept, a process is writing it")
             continue
@@ -81,6 +110,13 @@ def removals(paths: Sequence[Path], rule: str) -> tuple[list[Removal], list[str]
             if files:
                 found.append(_removal(directory, files))
     return found, kept
+
+
+def last_sign(record: RunData) -> datetime:
+    """Return the end of a run; of one that did not record it, the last time at which it wrote its record."""
+    heartbeat = record.get("heartbeat")
+    written = [entry["at"] for entry in record["recorded"]] + [heartbeat["at"]] if heartbeat else []
+    return datetime.fromisoformat(record["ended"] or max(written, default=record["started"]))
 
 
 def prune(removal: Removal) -> None:

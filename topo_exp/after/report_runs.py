@@ -65,7 +65,7 @@ def collect(paths: Sequence[Path], sweeps: Sequence[Path], *, base: Path) -> Col
     Raises:
         UnknownNameError: There is no run.
     """
-    table = collate(paths)
+    table = collate(paths, imported=False)
     attrs = table.attrs
     several_models = table["model"].nunique() > 1
     varying = [*(["model"] if several_models else []), *attrs["varying"]]

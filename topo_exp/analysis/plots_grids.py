@@ -287,8 +287,9 @@ def _write_axes(figure: Figure, rows: GridAxis, columns: GridAxis, layout: _Layo
     if rows.name:
         middle = layout.top - layout.grid_height / 2
         size = _fitting(rows.name, max(layout.grid_height, 1.0 * em()), 7.0)
-        place = layout.margin + 0.05 * em()
-        write(figure, place, middle, rows.name, size=size, rotation=90, horizontalalignment="center")
+        write(
+            figure, layout.margin + 0.05 * em(), middle, rows.name, size=size, rotation=90, horizontalalignment="center"
+        )
 
 
 def _fitting(text: str, room: float, largest: float) -> float:

@@ -54,7 +54,7 @@ def command(words: Sequence[str], query: str | None, output: Path | None) -> Non
     names = [str(given[name]) for name in (("map", "y", "x", "time") if is_grid else ("y", "x")) if name in given]
     target = output or Path(re.sub(r"[^\w.,-]+", "_", ",".join(names)) + ".pdf")
     require_target(target)
-    table = collate(paths or [output_directory()], query=query)
+    table = collate(paths or [output_directory()], query=query, imported=False)
     for note in table.attrs["notes"]:
         print(note, file=sys.stderr)
     drawn = _maps(table, given, style) if is_grid else _curves(table, given, style)
