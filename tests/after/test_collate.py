@@ -152,3 +152,23 @@ def test_places_without_runs_are_refused(tmp_path: Path) -> None:
     """An empty directory is named."""
     with pytest.raises(UnknownNameError, match="must hold a run"):
         collate(tmp_path)
+
+
+def test_runs_are_in_ascending_order_of_their_settings(copy: Path) -> None:
+    """Numbers are ordered by value, so that 12 follows 3, whatever the directories are called."""
+    for path, density in zip(sorted(copy.glob("*/run.yaml")), (100, 15, 12, 3), strict=True):
+        settings = {"cortex_density": density, "retina_density": 24}
+        amend_record(path.parent, lambda data, settings=settings: data.update(given=settings, parameters=settings))
+    assert collate(copy)["cortex_density"].tolist() == [3, 3, 12, 12, 15, 15, 100, 100]
+
+
+def test_a_recorded_nan_is_a_row_of_the_long_table(copy: Path) -> None:
+    """A metric that was measured without a value keeps its row; one that was never measured has none."""
+    first, *others = sorted(copy.glob("*/metrics.csv"))
+    first.write_text("time,name,value\n0.0,a,nan\n10.0,a,1.0\n")
+    for path in others:
+        path.write_text("time,name,value\n0.0,b,2.0\n10.0,b,3.0\n")
+    long = collate(copy, long=True)
+    assert long["name"].tolist().count("a") == 2
+    assert long[long["name"] == "a"]["value"].isna().tolist() == [True, False]
+    assert len(long) == 8

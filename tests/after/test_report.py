@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+import xarray as xr
 from click.testing import CliRunner
 
 from tests.after.report_runs import data_in, make_sweep
@@ -159,3 +160,19 @@ def test_what_is_no_sweep_needs_a_file(sweep: Path, tmp_path: Path) -> None:
         make_report(tmp_path, tmp_path / "page.html")
     with pytest.raises(RecordError, match="must be a directory"):
         make_report(tmp_path / "nothing", tmp_path / "page.html")
+
+
+def test_a_map_is_found_where_an_earlier_run_has_none(tmp_path: Path) -> None:
+    """The search for maps of several runs takes no absence over to a run of other analyses, model or pictures."""
+    from topo_exp.after.report_maps import _Search
+
+    grid = {"y": [0.1, -0.1], "x": [-0.1, 0.1]}
+    dataset = xr.Dataset({"orientation_preference": (("y", "x"), np.ones((2, 2)))}, grid, {"sheet": "V1"})
+    search, name = _Search(), "V1/orientation_preference"
+    words = {"model": "tiny", "is_drawn": True}
+    assert search.find({}, name, **words) is None
+    assert search.find({"maps": dataset}, name, **words) == ("maps", "orientation_preference")
+    assert search.find({"others": dataset}, name, **words) == ("others", "orientation_preference")
+    assert search.find({"maps": dataset}, "V2/orientation_preference", **words) is None
+    other = dataset.assign_attrs(sheet="V2")
+    assert search.find({"maps": other}, "V2/orientation_preference", **{**words, "model": "gcal"}) is not None

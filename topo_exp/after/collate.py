@@ -51,7 +51,7 @@ def collate(
         imported: Whether runs of `run_batch` and Lancet are read.
 
     Returns:
-        The table. Its first columns are `run`, `directory`, `status`, `model`, `time` (iterations), then the settings:
+        The table, in ascending order of the settings that vary. Its first columns are `run`, `directory`, `status`, `model`, `time` (iterations), then the settings:
         those that vary first, then those that are equal in all runs. A list is written as text in JSON. Metrics follow
         in order of name, as `<Sheet>/<metric>`; NaN where a time has none. A metric with the name of a column before it
         is called `metric.<name>`. `attrs["units"]` and `attrs["docs"]`
@@ -74,14 +74,15 @@ def collate(
         )
     settings = _columns(runs)
     varying = [name for name in settings if len({_key(run.settings.get(name)) for run in runs}) > 1]
-    ordered = [*varying, *(name for name in settings if name not in varying)]
-    table = _table(runs, ordered, long=long)
+    columns = [*varying, *(name for name in settings if name not in varying)]
+    runs.sort(key=lambda run: [_rank(run.settings.get(name)) for name in varying])
+    table = _table(runs, columns, long=long)
     if query is not None:
         table = _selected(table, query)
-    metrics = [name for name in table.columns if name not in (*FACTS, SOURCE, *map(_column, ordered))]
+    metrics = [name for name in table.columns if name not in (*FACTS, SOURCE, *map(_column, columns))]
     table.attrs = {
         "varying": [_column(name) for name in varying],
-        "settings": [_column(name) for name in ordered],
+        "settings": [_column(name) for name in columns],
         "metrics": [] if long else metrics,
         "units": {"time": "iterations", **{name: unit for name, (unit, _) in _described(metrics).items()}},
         "docs": {
@@ -90,7 +91,7 @@ def collate(
             "status": "done, running, failed or killed; unknown for an imported run that does not say.",
             "time": "Time of the analysis.",
             **({SOURCE: "Program that made the run: topo_exp, run_batch or lancet."} if others.rows else {}),
-            **{_column(name): str(OPTIONS[name].doc) for name in ordered if name in OPTIONS},
+            **{_column(name): str(OPTIONS[name].doc) for name in columns if name in OPTIONS},
             **{name: doc for name, (_, doc) in _described(metrics).items()},
         },
         "notes": notes,
@@ -218,6 +219,15 @@ def _column(setting: str) -> str:
 def _cell(value: Data) -> object:
     """Return a setting as a cell: numbers, texts and truth values as they are, anything else as text in JSON."""
     return value if value is None or isinstance(value, bool | int | float | str) else json.dumps(value)
+
+
+def _rank(value: Data) -> tuple[int, float, str]:
+    """Return by what runs are ordered: numbers by value, then all else as text, then missing values."""
+    if value is None:
+        return 2, 0.0, ""
+    if isinstance(value, int | float) and not math.isnan(value):
+        return 0, value, ""
+    return 1, 0.0, str(_cell(value))
 
 
 def _key(value: Data) -> str:

@@ -23,7 +23,7 @@ class Imported:
 
     Attributes:
         rows: Of each run, in order of path.
-        lineage: The same order: name, directory, source, command, host, start and end, as far as they are known.
+        lineage: Of each directory: its name, path and source, command, host, start and end, as far as they are known.
         notes: What could not be read, one text each.
     """
 

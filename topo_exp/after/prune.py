@@ -114,9 +114,10 @@ def removals(
 
 def last_sign(record: RunData) -> datetime:
     """Return the end of a run; of one that did not record it, the last time at which it wrote its record."""
-    heartbeat = record.get("heartbeat")
-    written = [entry["at"] for entry in record["recorded"]] + [heartbeat["at"]] if heartbeat else []
-    return datetime.fromisoformat(record["ended"] or max(written, default=record["started"]))
+    written = [record["started"], *(entry["at"] for entry in record["recorded"])]
+    if heartbeat := record.get("heartbeat"):
+        written.append(heartbeat["at"])
+    return datetime.fromisoformat(record["ended"] or max(written))
 
 
 def prune(removal: Removal) -> None:

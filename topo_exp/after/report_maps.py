@@ -93,11 +93,11 @@ def maps_of_runs(
         254 for a map that is not cyclic), and `runs`: number of the run -> place of the time -> rows, columns, bytes in
         Base64.
     """
-    names = list(pictures)
+    names, search = list(pictures), _Search()
     found: dict[str, dict[tuple[int, int], StoredMap]] = {name: {} for name in names}
     for number, run in runs:
         try:
-            for name, place, stored in _maps_of(run, names, times):
+            for name, place, stored in _maps_of(run, names, times, search):
                 found[name][number, place] = stored
         except RecordError as error:
             note(f"{run.directory.name}: its maps cannot be compared ({error})")
@@ -106,13 +106,54 @@ def maps_of_runs(
     return {name: _described(maps, stride) for name, maps in found.items() if maps}
 
 
-def _maps_of(run: RunHandle, names: list[str], times: list[float]) -> Iterator[tuple[str, int, StoredMap]]:
+class _Search:
+    """Find the maps behind pictures in one run after another, without opening all files of each.
+
+    A map is first looked for where an earlier run has it. A picture without a map in an earlier run of the same model
+    and analyses has none in a later one, which saves opening the largest files.
+    """
+
+    def __init__(self) -> None:
+        self._places: dict[str, tuple[str, str]] = {}
+        self._without: set[tuple[object, ...]] = set()
+
+    def find(
+        self, datasets: Mapping[str, xr.Dataset], picture: str, *, model: str, is_drawn: bool
+    ) -> tuple[str, str] | None:
+        """Return name of the analysis and of the map, as `find_map` does.
+
+        Args:
+            datasets: The maps of one time, by name of the analysis.
+            picture: Name of the picture.
+            model: Of the run.
+            is_drawn: Whether the run has this picture.
+        """
+        analysis, variable = self._places.get(picture, ("", ""))
+        if analysis in datasets and variable in datasets[analysis]:
+            return analysis, variable
+        kind = (picture, model, tuple(datasets), is_drawn)
+        place = None if kind in self._without else find_map(datasets, picture)
+        if place is None:
+            self._without.add(kind)
+        else:
+            self._places[picture] = place
+        return place
+
+
+def _maps_of(
+    run: RunHandle, names: list[str], times: list[float], search: _Search
+) -> Iterator[tuple[str, int, StoredMap]]:
     """Yield the maps of a run, each with the name of its picture and the place of its time."""
     reached = [time for time in times if time in run.times]
     if not reached:
         return
     last = run.maps_at(reached[-1])
-    places = {name: place for name in names if (place := find_map(last, name)) is not None}
+    model, drawn = run.metadata["model"], set(run.figures)
+    places = {
+        name: place
+        for name in names
+        if (place := search.find(last, name, model=model, is_drawn=name in drawn)) is not None
+    }
     for time in reached:
         datasets = run.maps_at(time)
         for name, (analysis, variable) in places.items():
