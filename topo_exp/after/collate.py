@@ -51,13 +51,14 @@ def collate(
         imported: Whether runs of `run_batch` and Lancet are read.
 
     Returns:
-        The table, in ascending order of the settings that vary. Its first columns are `run`, `directory`, `status`, `model`, `time` (iterations), then the settings:
-        those that vary first, then those that are equal in all runs. A list is written as text in JSON. Metrics follow
-        in order of name, as `<Sheet>/<metric>`; NaN where a time has none. A metric with the name of a column before it
-        is called `metric.<name>`. `attrs["units"]` and `attrs["docs"]`
-        describe columns by name, `attrs["varying"]` lists the settings that vary, `attrs["notes"]` names everything
-        that is missing or not done, one text each, and `attrs["imported"]` has command, host, start and end of
-        imported runs.
+        The table, in ascending order of the settings that vary, imported runs last. Its first columns are `run`,
+        `directory`, `status`, `model`, `time` (iterations), then the settings: those that vary first, then those that
+        are equal in all runs. A list is written as text in JSON. Metrics follow in order of name, as
+        `<Sheet>/<metric>`; NaN where a time has none. A metric with the name of a column before it is called
+        `metric.<name>`.
+        `attrs["units"]` and `attrs["docs"]` describe columns by name, `attrs["varying"]` lists the settings that vary,
+        `attrs["notes"]` names everything that is missing or not done, one text each, and `attrs["imported"]` has
+        command, host, start and end of imported runs.
 
     Raises:
         UnknownNameError: There is no run, or `query` names a column that does not exist.
@@ -75,7 +76,7 @@ def collate(
     settings = _columns(runs)
     varying = [name for name in settings if len({_key(run.settings.get(name)) for run in runs}) > 1]
     columns = [*varying, *(name for name in settings if name not in varying)]
-    runs.sort(key=lambda run: [_rank(run.settings.get(name)) for name in varying])
+    runs.sort(key=lambda run: (run.source != "topo_exp", [_rank(run.settings.get(name)) for name in varying]))
     table = _table(runs, columns, long=long)
     if query is not None:
         table = _selected(table, query)
