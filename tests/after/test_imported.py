@@ -311,3 +311,20 @@ def test_brackets_in_texts_do_not_end_a_call() -> None:
         {"b": [1, ")"]},
     )
     assert called("run_batches(1)", "run_batch") is None
+
+
+def test_a_directory_that_disappears_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory that is deleted while the table is made costs its own row only."""
+    old_run(tmp_path, "201211231137_tiny,a=1", log=finished_log())
+    gone = old_run(tmp_path, "201211231138_tiny,a=2", log=finished_log())
+    listed = Path.iterdir
+
+    def iterdir(path: Path) -> Any:
+        if path == gone:
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    table = collate(tmp_path)
+    assert table["run"].tolist() == ["201211231137_tiny,a=1"]
+    assert f"imported: {gone}: cannot be read (No such file or directory)" in table.attrs["notes"]

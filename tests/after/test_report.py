@@ -164,11 +164,11 @@ def test_what_is_no_sweep_needs_a_file(sweep: Path, tmp_path: Path) -> None:
 
 def test_a_map_is_found_where_an_earlier_run_has_none(tmp_path: Path) -> None:
     """The search for maps of several runs takes no absence over to a run of other analyses, model or pictures."""
-    from topo_exp.after.report_maps import _Search
+    from topo_exp.after.report_maps import MapSearch
 
     grid = {"y": [0.1, -0.1], "x": [-0.1, 0.1]}
     dataset = xr.Dataset({"orientation_preference": (("y", "x"), np.ones((2, 2)))}, grid, {"sheet": "V1"})
-    search, name = _Search(), "V1/orientation_preference"
+    search, name = MapSearch(), "V1/orientation_preference"
     words = {"model": "tiny", "is_drawn": True}
     assert search.find({}, name, **words) is None
     assert search.find({"maps": dataset}, name, **words) == ("maps", "orientation_preference")

@@ -40,6 +40,7 @@ def find_imported(places: Sequence[Path]) -> Imported:
     """
     runs: dict[Path, OldRun] = {}
     launches: dict[tuple[Path, str], Launch] = {}
+    notes: list[str] = []
     for place in places:
         for folder, folders, files in os.walk(place.absolute()):
             here = Path(folder)
@@ -48,10 +49,15 @@ def find_imported(places: Sequence[Path]) -> Imported:
                 folders.clear()
             elif is_run_batch(here, files, folders):
                 folders.clear()
-                runs[here] = read_run_batch(here)
+                try:
+                    runs[here] = read_run_batch(here)
+                except OSError as error:  # it was deleted meanwhile, or may not be read
+                    notes.append(f"imported: {here}: cannot be read ({error.strerror or error})")
             else:
                 launches |= {(here, launch.name): launch for launch in find_launches(here, files)}
-    return _combined(runs, launches)
+    found = _combined(runs, launches)
+    found.notes += notes
+    return found
 
 
 def _combined(runs: dict[Path, OldRun], launches: dict[tuple[Path, str], Launch]) -> Imported:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from topo_exp.after.collate import ordered
 from topo_exp.after.figures import axis_label, cell_text
-from topo_exp.after.report_maps import find_map, stored_map
+from topo_exp.after.report_maps import MapSearch, stored_map
 from topo_exp.analysis.figure_style import FigureStyle
 from topo_exp.errors import ConfigError, UnknownNameError, nearest
 from topo_exp.record.layout import map_path
@@ -62,13 +63,14 @@ def map_cells(
     if time is None and "time" not in axes:
         time = float(rows["time"].max())
     values = [ordered(rows[name]) for name in axes]
-    if math.prod(map_len(values)) > MOST_CELLS:
+    if math.prod(_lengths(values)) > MOST_CELLS:
         raise ConfigError(
-            f"x, y: must give at most {MOST_CELLS} cells (got {' x '.join(str(n) for n in map_len(values))}). "
+            f"x, y: must give at most {MOST_CELLS} cells (got {' x '.join(str(n) for n in _lengths(values))}). "
             "Choose rows with query."
         )
     others = [name for name in table.attrs.get("varying", []) if name not in axes and name != "times"]
-    found = [_cell(rows, dict(zip(axes, key, strict=True)), others, map, time) for key in _keys(values)]
+    search = MapSearch()
+    found = [_cell(rows, dict(zip(axes, key, strict=True)), others, map, time, search) for key in product(*values)]
     cells = pd.DataFrame(found)
     if not (cells["missing"] == "").any():
         raise UnknownNameError(f"map: must be a map of some run at that time (got {map!r}). {_known(rows, map, time)}")
@@ -181,15 +183,9 @@ def chosen_note(cells: pd.DataFrame, table: pd.DataFrame, axes: Sequence[str]) -
     return f"one of {count} runs in each cell: {', '.join(chosen) or 'the first'}"
 
 
-def map_len(values: Sequence[Sequence[object]]) -> list[int]:
+def _lengths(values: Sequence[Sequence[object]]) -> list[int]:
     """Return the number of values of each axis."""
     return [len(each) for each in values]
-
-
-def _keys(values: Sequence[Sequence[object]]) -> Iterator[tuple[object, ...]]:
-    from itertools import product
-
-    return product(*values)
 
 
 def _rows(table: pd.DataFrame, axes: Sequence[str], time: float | None) -> pd.DataFrame:
@@ -215,7 +211,7 @@ def _rows(table: pd.DataFrame, axes: Sequence[str], time: float | None) -> pd.Da
 
 
 def _cell(
-    rows: pd.DataFrame, key: dict[str, object], others: Sequence[str], map: str, time: float | None
+    rows: pd.DataFrame, key: dict[str, object], others: Sequence[str], map: str, time: float | None, search: MapSearch
 ) -> dict[str, object]:
     """Return the entries of one cell: the run that is shown, or why there is none."""
     inside = rows
@@ -232,7 +228,8 @@ def _cell(
         return {**entry, "missing": NO_TIME}
     for row in _sorted(inside, others).to_dict("records"):
         directory = Path(row["directory"])
-        found = find_map(StoredMaps(directory, float(row["time"])), map)
+        stored = StoredMaps(directory, float(row["time"]))
+        found = search.find(stored, map, model=str(row.get("model")), is_drawn=True)
         if found is not None:
             file = str(map_path(directory, found[0], float(row["time"])))
             chosen = {"run": row["run"], "missing": "", "analysis": found[0], "variable": found[1], "file": file}

@@ -93,7 +93,7 @@ def maps_of_runs(
         254 for a map that is not cyclic), and `runs`: number of the run -> place of the time -> rows, columns, bytes in
         Base64.
     """
-    names, search = list(pictures), _Search()
+    names, search = list(pictures), MapSearch()
     found: dict[str, dict[tuple[int, int], StoredMap]] = {name: {} for name in names}
     for number, run in runs:
         try:
@@ -106,7 +106,7 @@ def maps_of_runs(
     return {name: _described(maps, stride) for name, maps in found.items() if maps}
 
 
-class _Search:
+class MapSearch:
     """Find the maps behind pictures in one run after another, without opening all files of each.
 
     A map is first looked for where an earlier run has it. A picture without a map in an earlier run of the same model
@@ -141,7 +141,7 @@ class _Search:
 
 
 def _maps_of(
-    run: RunHandle, names: list[str], times: list[float], search: _Search
+    run: RunHandle, names: list[str], times: list[float], search: MapSearch
 ) -> Iterator[tuple[str, int, StoredMap]]:
     """Yield the maps of a run, each with the name of its picture and the place of its time."""
     reached = [time for time in times if time in run.times]
