@@ -1,5 +1,6 @@
 """Grids of maps: each cell shows the map of its own run and time, and what is missing is visible and told."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -72,13 +73,22 @@ def test_a_missing_run_is_said_in_its_cell_and_in_the_table(table: pd.DataFrame)
 
 def test_a_run_without_the_map_is_told(sweep: Path, tmp_path: Path) -> None:
     """A run that never measured the map leaves its cell empty; the others stay."""
-    import shutil
-
     copy = Path(shutil.copytree(sweep, tmp_path / sweep.name))
     map_path(copy / "run0", "orientation_map", 5.0).unlink()
     cells = map_cells(topo_exp.collate(copy), map=PREFERENCE, x="contrast", y="seed")
     assert cells["missing"].tolist().count(NO_MAP) == 1
     assert cells.set_index("run")["missing"].get("run1") == ""
+
+
+def test_a_run_without_any_time_keeps_its_column(sweep: Path, tmp_path: Path) -> None:
+    """The runs of one contrast failed before their first analysis: their cells are empty, and stay in the grid."""
+    copy = Path(shutil.copytree(sweep, tmp_path / sweep.name))
+    for run in ("run2", "run3"):
+        amend_record(copy / run, lambda data: data.update(status="failed", recorded=[]))
+    table = topo_exp.collate(copy)
+    cells = map_cells(table, map=PREFERENCE, x="contrast", y="seed")
+    assert sorted(cells[cells["missing"] == NO_TIME]["contrast"]) == [30, 30]
+    assert set(map_cells(table, map=PREFERENCE, x="time", y="contrast")["time"]) == {0.0, 5.0}
 
 
 def test_of_replicates_the_lowest_seed_is_shown_and_named(table: pd.DataFrame) -> None:

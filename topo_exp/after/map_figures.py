@@ -59,10 +59,10 @@ def map_cells(
     import pandas as pd
 
     axes = [name for name in (y, x) if name is not None]
-    rows = _rows(table, axes, time)
+    _require(table, axes, time)
     if time is None and "time" not in axes:
-        time = float(rows["time"].max())
-    values = [ordered(rows[name]) for name in axes]
+        time = float(table["time"].max())
+    values = [ordered(table[name].dropna() if name == "time" else table[name]) for name in axes]
     if math.prod(_lengths(values)) > MOST_CELLS:
         raise ConfigError(
             f"x, y: must give at most {MOST_CELLS} cells (got {' x '.join(str(n) for n in _lengths(values))}). "
@@ -70,10 +70,10 @@ def map_cells(
         )
     others = [name for name in table.attrs.get("varying", []) if name not in axes and name != "times"]
     search = MapSearch()
-    found = [_cell(rows, dict(zip(axes, key, strict=True)), others, map, time, search) for key in product(*values)]
+    found = [_cell(table, dict(zip(axes, key, strict=True)), others, map, time, search) for key in product(*values)]
     cells = pd.DataFrame(found)
     if not (cells["missing"] == "").any():
-        raise UnknownNameError(f"map: must be a map of some run at that time (got {map!r}). {_known(rows, map, time)}")
+        raise UnknownNameError(f"map: must be a map of some run at that time (got {map!r}). {_known(table, map, time)}")
     return cells[[*axes, *(["time"] if "time" not in axes else []), "run", *others, *_LAST]]
 
 
@@ -188,8 +188,12 @@ def _lengths(values: Sequence[Sequence[object]]) -> list[int]:
     return [len(each) for each in values]
 
 
-def _rows(table: pd.DataFrame, axes: Sequence[str], time: float | None) -> pd.DataFrame:
-    """Check the words, and return the rows of the table that have a time."""
+def _require(table: pd.DataFrame, axes: Sequence[str], time: float | None) -> None:
+    """Check the words.
+
+    Raises:
+        UnknownNameError, ConfigError: See `map_cells`.
+    """
     known = [name for name in table.columns if name in ("run", "status", "model", "time", "source")]
     known += [name for name in table.attrs.get("settings", table.columns) if name in table.columns]
     for role, name in zip(("x", "y"), reversed(axes), strict=False):
@@ -199,15 +203,14 @@ def _rows(table: pd.DataFrame, axes: Sequence[str], time: float | None) -> pd.Da
         raise ConfigError(f"x, y: must be two columns (got {axes[0]!r} twice). Leave y out for one row.")
     if "time" in axes and time is not None:
         raise ConfigError(f"time: must not be given where it is an axis (got {time:g}). Choose times with query.")
-    rows = table[table["time"].notna()]
-    if rows.empty:
+    times = table["time"].dropna().unique()
+    if not len(times):
         raise ConfigError("table: must have a row with an analysis time (got none). Choose other rows with query.")
-    if time is not None and not (rows["time"] == time).any():
-        times = [f"{each:g}" for each in sorted(rows["time"].unique())]
+    if time is not None and time not in times:
+        known = [f"{each:g}" for each in sorted(times)]
         raise UnknownNameError(
-            f"time: must be an analysis time of some run (got {time:g}). {nearest(f'{time:g}', times)}"
+            f"time: must be an analysis time of some run (got {time:g}). {nearest(f'{time:g}', known)}"
         )
-    return rows
 
 
 def _cell(
@@ -288,7 +291,7 @@ def _unit_text(unit: str, period: float | None) -> str:
 def _known(rows: pd.DataFrame, map: str, time: float | None) -> str:
     """Suggest the nearest of the maps of the first run that has some."""
     for row in rows.to_dict("records"):
-        if time is None or row["time"] == time:
+        if row["time"] == time or (time is None and not math.isnan(row["time"])):
             datasets = StoredMaps(Path(row["directory"]), float(row["time"]))
             if known := sorted(set(_names(datasets))):
                 return nearest(map, known)
