@@ -233,8 +233,15 @@ def test_all_maps_have_one_scale_of_length() -> None:
     assert sizes[2] == pytest.approx(sizes[0])
 
 
-@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 12), (6, 8), (8, 6), (12, 1)])
-@pytest.mark.parametrize("style", [FigureStyle(), FigureStyle(width=60, font_size=9)])
+@pytest.mark.parametrize(
+    ("rows", "columns", "style"),
+    [
+        (1, 1, FigureStyle()),
+        (6, 8, FigureStyle()),
+        (1, 12, FigureStyle(width=60, font_size=9)),
+        (12, 1, FigureStyle(width=60, font_size=9)),
+    ],
+)
 def test_a_grid_fits_on_a_page(rows: int, columns: int, style: FigureStyle) -> None:
     """Grids of any shape are at most as wide as a page, and cells neither overlap nor leave the figure."""
     places = [(row, column) for row in range(rows) for column in range(columns)]
