@@ -10,7 +10,7 @@ import yaml
 import topo_exp
 from tests.analysis.fake_simulation import BoundingBox, FakeSheet, FakeSimulation, gabor_simulation
 from tests.analysis.test_over_time import maps_over_time
-from topo_exp.analysis import default, fields, maps, quality, retinotopy, reverse_correlation, tuning
+from topo_exp.analysis import default, fields, line_maps, maps, quality, retinotopy, reverse_correlation, tuning
 from topo_exp.analysis.catalogue import METRICS, metric_named, metrics_table
 from topo_exp.analysis.over_time import development
 
@@ -47,6 +47,7 @@ RECORDED = {
     "full_field_response": lambda: tuning.full_field_response(gabor_simulation(SMALL)),
     "receptive_fields": lambda: reverse_correlation.receptive_fields(gabor_simulation(SMALL), presentations=20),
     "spatial_frequency_map": lambda: maps.spatial_frequency_map(gabor_simulation(SMALL), phases=3),
+    "line_map": lambda: line_maps.line_map(gabor_simulation(SMALL), orientations=4, positions=3),
     "position_map": lambda: maps.position_map(gabor_simulation(SMALL)),
     "ocular_dominance_map": lambda: maps.ocular_dominance_map(gabor_simulation(SMALL, inputs=EYES), phases=3),
     "disparity_map": lambda: maps.disparity_map(gabor_simulation(SMALL, inputs=EYES), phases=3, disparities=3),

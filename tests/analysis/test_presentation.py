@@ -26,6 +26,7 @@ def test_all_measurements_share_their_options():
         "disparity_map",
         "feature_map",
         "full_field_response",
+        "line_map",
         "map_quality",
         "ocular_dominance_map",
         "orientation_map",

@@ -170,6 +170,15 @@ METRICS: tuple[Metric, ...] = (
         ("frequency_responding_fraction", "1", "fraction of units that respond"),
     ),
     *_of(
+        "line_map",
+        ("lines_orientation_selectivity_mean", "1", "mean orientation selectivity, measured with lines"),
+        (
+            "position_tolerance_mean",
+            "1",
+            "fraction of a line's positions at which a unit answers its best orientation with half its maximum or more",
+        ),
+    ),
+    *_of(
         "position_map",
         ("position_x_selectivity_mean", "1", "mean selectivity for position along x"),
         ("position_y_selectivity_mean", "1", "mean selectivity for position along y"),
