@@ -15,12 +15,20 @@ from topo_exp.engine.patterns import Gaussian, UniformNoise
 from topo_exp.engine.projection import CFProjection
 from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
-from topo_exp.engine.streams import ExponentialDecay, Interpolated, NumberGenerator, Streams, UniformRandom
+from topo_exp.engine.streams import (
+    ExponentialDecay,
+    Interpolated,
+    LogUniformRandom,
+    NumberGenerator,
+    Streams,
+    UniformRandom,
+)
 from topo_exp.engine.transfer import HomeostaticResponse
 from topo_exp.errors import ParameterError
 
 EXAMPLES = {
     "UniformRandom": lambda: UniformRandom(lbound=0.2, ubound=0.8, seed=3),
+    "LogUniformRandom": lambda: LogUniformRandom(lbound=0.2, ubound=0.8, seed=3),
     "ExponentialDecay": lambda: ExponentialDecay(start=0.6, time_constant=4.0, minimum=0.1),
     "Interpolated": lambda: Interpolated(times=[0.5, 2.0, 4.0], values=[0.6, 0.2, 0.4]),
 }

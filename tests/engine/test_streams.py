@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from topo_exp.engine.patterns import Gaussian
-from topo_exp.engine.streams import ExponentialDecay, Streams, UniformRandom
+from topo_exp.engine.streams import ExponentialDecay, LogUniformRandom, Streams, UniformRandom
 from topo_exp.errors import ParameterError
 
 
@@ -17,6 +17,15 @@ def test_uniform_numbers_are_those_of_the_reference_stream():
     number = Streams(0).number("x", UniformRandom(lbound=-2, ubound=3, seed=12))
     expected = random.Random(12)
     assert [number(Fraction(k)) for k in range(5)] == [expected.uniform(-2, 3) for _ in range(5)]
+
+
+def test_log_uniform_numbers_are_even_over_octaves():
+    """Numbers between 1 and 8 lie in each of the three octaves equally often, and never outside."""
+    number = Streams(0).number("x", LogUniformRandom(lbound=1.0, ubound=8.0, seed=12))
+    drawn = np.array([number(Fraction(k)) for k in range(3000)])
+    assert drawn.min() >= 1.0
+    assert drawn.max() <= 8.0
+    np.testing.assert_allclose(np.histogram(drawn, [1, 2, 4, 8])[0] / 3000, 1 / 3, atol=0.03)
 
 
 def test_time_dependent_numbers_are_seeded_as_by_numbergen():

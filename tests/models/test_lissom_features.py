@@ -249,3 +249,24 @@ def test_stripes_of_both_eyes_cover_v1():
     assert 0.35 < np.nanmean(preference > 0.5) < 0.65
     along = np.nanmean((preference[:, 1:] > 0.5) == (preference[:, :-1] > 0.5))
     assert along > 0.85
+
+
+@pytest.mark.slow
+def test_patches_of_low_and_high_spatial_frequency_form():
+    """With scales two octaves apart units prefer either, as their weights do, and neighbours prefer the same."""
+    sim = Lissom(dims=["or", "sf"], sf_spacing=4.0, cortex_density=24.0).build()
+    sim.run(4000)
+    found = maps.spatial_frequency_map(
+        sim, scale=1.0, frequencies=np.geomspace(0.4, 6.4, 13), phases=8, method="maximum"
+    ).maps
+    octave = np.log2(found.frequency_preference.values)
+    low, high = octave < np.log2(0.9), octave > np.log2(1.5)
+    assert low.mean() > 0.15
+    assert high.mean() > 0.15
+    weights = {name: p.weights.sum((1, 2)) for name, p in sim["V1"].projections.items() if "Afferent" in name}
+    share = sum(w for name, w in weights.items() if name.endswith("SF2")) / sum(weights.values())
+    share = share.reshape(octave.shape)
+    assert share[low].mean() > share[high].mean() + share.std()
+    steps = np.abs(np.diff(octave, axis=1)).mean()
+    shuffled = np.random.default_rng(0).permuted(octave.ravel()).reshape(octave.shape)
+    assert steps < 0.7 * np.abs(np.diff(shuffled, axis=1)).mean()

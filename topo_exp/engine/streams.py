@@ -58,6 +58,20 @@ class UniformRandom(NumberGenerator):
         return _uniform(self, stream)(time)
 
 
+class LogUniformRandom(NumberGenerator):
+    """A number whose logarithm is uniform: lbound (ubound / lbound)^u with u uniform in [0, 1], each octave alike."""
+
+    lbound = param.Number(
+        0.1, bounds=(0, None), inclusive_bounds=(False, True), doc="Lower end of the interval, above 0."
+    )
+    ubound = param.Number(1.0, bounds=(0, None), inclusive_bounds=(False, True), doc="Upper end of the interval.")
+    seed = param.Integer(0, doc="Seed of the stream, which this number has to itself.")
+
+    def value(self, time: Fraction, stream: random.Random) -> float:
+        """Return the next number of the stream."""
+        return float(self.lbound * (self.ubound / self.lbound) ** stream.random())
+
+
 class ExponentialDecay(NumberGenerator):
     """A number that decays with time t as start exp(-t / time_constant), but not below `minimum`."""
 

@@ -11,7 +11,7 @@ from topo_exp.engine.patterns import Gaussian, Pattern, SeparatedComposite, rand
 from topo_exp.engine.patterns_moving import Sweeper
 from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
-from topo_exp.engine.streams import UniformRandom
+from topo_exp.engine.streams import LogUniformRandom
 from topo_exp.models._lissom import (
     AFFERENT_RADIUS,
     AFFERENT_RATE,
@@ -66,8 +66,11 @@ class Lissom(param.Parameterized):
     a movement side by side; `sf` an LGN of larger fields for each further scale. V1 gets input from all sheets of the
     LGN, normalised jointly, so that they compete for its units. Expected outcome: with `or` an orientation map; with
     `od` stripes that prefer one eye; with `dr` patches that prefer one direction of motion, which change to the
-    opposite one within an orientation patch; with `dy` patches of different disparity. With `sf`, published
-    maps of spatial frequency need natural images: Gaussians leave all units with nearly the same preference.
+    opposite one within an orientation patch; with `dy` patches of different disparity. With `sf`
+    and `sf_spacing=4`, patches that prefer high or low spatial frequencies; with a spacing of 2, the default, each
+    input excites both scales nearly alike, and all units prefer nearly the same frequency.
+
+    Sizes of inputs for `sf` are drawn evenly over octaves, in the example evenly over sizes.
     """
 
     dims = param.ListSelector(
@@ -104,7 +107,10 @@ class Lissom(param.Parameterized):
     speed = param.Number(2 / 24, bounds=(0, None), doc="dr: distance that inputs move in a step, in sheet coordinates.")
     sf_channels = param.Integer(2, bounds=(2, None), doc="sf: spatial scales.")
     sf_spacing = param.Number(
-        2.0, bounds=(1, None), inclusive_bounds=(False, True), doc="sf: size of the fields of one scale over the last."
+        2.0,
+        bounds=(1, None),
+        inclusive_bounds=(False, True),
+        doc="sf: size of the fields of one scale over the last; 4 for a map.",
     )
     aff_strength = param.Number(1.0, bounds=(0, None), doc="Strength of the afferent projections to V1.")
     exc_strength = param.Number(0.9, bounds=(0, None), doc="Strength of lateral excitation.")
@@ -205,7 +211,7 @@ class Lissom(param.Parameterized):
             x=uniform_over(radius - DISPARITY_UNIT if "dy" in self.dims else radius, seed=seed),
             y=uniform_over(radius, seed=seed + 2),
             orientation=0.0 if moving else random_orientation(seed=seed + 3),  # a moving one is turned as a whole
-            size=UniformRandom(lbound=size, ubound=largest, seed=seed + 4) if largest > size else size,
+            size=LogUniformRandom(lbound=size, ubound=largest, seed=seed + 4) if largest > size else size,
             aspect_ratio=INPUT_ASPECT_RATIO if oriented else 1.0,
             scale=brightness(eye, mean=self.scale, variation=self.dim_fraction, seed=seed + 5)
             if brightens
