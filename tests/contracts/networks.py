@@ -10,6 +10,7 @@ from topo_exp.engine.coordinates import BoundingBox
 from topo_exp.engine.cortex import CFSheet, SettlingCFSheet
 from topo_exp.engine.patterns import Disk, Gaussian, GaussianCloud, Pattern, uniform_over
 from topo_exp.engine.projection import CFProjection, Projection
+from topo_exp.engine.projection_types import OneToOneProjection
 from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.transfer import HalfRectify
@@ -72,7 +73,8 @@ def network(
         own = {"nominal_density": 8.0, "output_fns": [HalfRectify()], **settling, **fresh(cortex)}
         sim.add(sheet(name="V1", **own))
         rate = {"learning_rate": 0.3} if issubclass(projection, CFProjection) else {}
-        first = {"delay": 0.05, "strength": 1.5, **rate, **weights(0.3), **fresh(afferent)}
+        extent = {} if issubclass(projection, OneToOneProjection) else weights(0.3)
+        first = {"delay": 0.05, "strength": 1.5, **rate, **extent, **fresh(afferent)}
         sim.connect("Retina", "V1", projection(name="Afferent", **first))
         for name, strength, radius, changes in (("Lateral", 0.5, 0.2, lateral), ("Inhibition", -0.6, 0.3, inhibition)):
             declared = {"strength": strength, "learning_rate": 0.2, **weights(radius), **fresh(changes)}

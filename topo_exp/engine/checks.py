@@ -6,6 +6,7 @@ caught.
 
 import inspect
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -70,3 +71,14 @@ def behaves_as(fn: object, *kinds: type, call: str = "__call__") -> bool:
         if isinstance(fn, kind) and overridden(fn, kind, (call,)) is None:
             return True
     return False
+
+
+@cache
+def defined_with_call(kind: type, *names: str) -> bool:
+    """Return True if a class that defines one of some methods defines its call there, or in a base of it.
+
+    Methods that say in another form what a call computes hold for a subclass only if it does not redefine the call.
+    """
+    kinds = kind.__mro__
+    first = next((i for i, base in enumerate(kinds) if any(name in vars(base) for name in names)), None)
+    return first is not None and not any("__call__" in vars(base) for base in kinds[:first])

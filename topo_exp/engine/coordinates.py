@@ -185,6 +185,7 @@ class FieldGeometry:
         *,
         centres: tuple[FloatArray, FloatArray] | None = None,
         where: str = "CFProjection",
+        may_miss: bool = False,
     ) -> "FieldGeometry":
         """Centre a template on the place of each destination unit on the source sheet.
 
@@ -194,9 +195,10 @@ class FieldGeometry:
             destination: Grid of the destination sheet.
             centres: x and y, (rows, columns) of the destination; by default the sheet coordinates of the units.
             where: Name of the projection in messages.
+            may_miss: Whether fields that do not overlap the source sheet are left without connections.
 
         Raises:
-            GeometryError: If a field does not overlap the source sheet.
+            GeometryError: If a field does not overlap the source sheet, unless it may; or if none does.
         """
         across, up = centres or (destination.x[None, :], destination.y[:, None])
         corners = np.empty((*destination.shape, 2), np.intp)
@@ -204,10 +206,12 @@ class FieldGeometry:
         corners[..., 1] = (
             np.floor((across - source.bounds.left) * source.density).astype(np.intp) - template.column_radius
         )
+        if may_miss:  # fields far off the sheet are moved next to it
+            corners = np.clip(corners, [-side for side in template.shape], source.shape)
         geometry = cls(template, source.shape, destination.shape, corners.reshape(-1, 2), centres)
         r1, r2, c1, c2 = geometry.slices.T
         empty = np.flatnonzero((r2 <= r1) | (c2 <= c1))
-        if empty.size:
+        if empty.size and (not may_miss or empty.size == geometry.units):
             row, column = divmod(int(empty[0]), destination.shape[1])
             x, y = destination.matrixidx2sheet(row, column)
             raise GeometryError(
@@ -227,8 +231,8 @@ class FieldGeometry:
         height, width = self.template.shape
         rows, columns = self.source_shape
         row, column = self.corners.T
-        limits = (np.maximum(row, 0), np.minimum(row + height, rows), np.maximum(column, 0))
-        return np.stack([*limits, np.minimum(column + width, columns)], axis=1)
+        down = (np.clip(row, 0, rows), np.clip(row + height, 0, rows))
+        return np.stack([*down, np.clip(column, 0, columns), np.clip(column + width, 0, columns)], axis=1)
 
     @cached_property
     def offsets(self) -> IntArray:

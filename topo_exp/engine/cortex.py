@@ -40,6 +40,8 @@ class CFSheet(Sheet):
         """Decides when this sheet is activated, learns, and sends to other sheets."""
         self._activity: FloatArray = read_only(np.zeros(self.shape))
         self._mask: BoolArray | None = None
+        self._adapting: list[Projection] = []
+        """Projections that change their responses before they are combined."""
         self._groups: list[list[Projection]] = []
         """Projections by `activity_group`, as they were at the last refresh; empty before the first one."""
         self._outputs: list[tuple[OutputFn, str, str]] = []
@@ -93,6 +95,8 @@ class CFSheet(Sheet):
 
     def process(self, moment: Moment) -> None:
         """Activate or learn, as the settling scheme says, when all input of this moment has arrived."""
+        for projection in self._adapting:
+            projection.adapt(plastic=moment.plastic and self.plastic)
         scheme = self.settling
         step = scheme.next_step()
         if step is not LEARN:
@@ -181,8 +185,10 @@ class CFSheet(Sheet):
             projection.clear()
 
     def clear(self) -> None:
-        """Set activity to zero, and wait for a new iteration."""
+        """Set activity to zero, forget earlier input, and wait for a new iteration."""
         self.clear_activity()
+        for projection in self.projections.values():
+            projection.forget()
         self.settling.clear()
 
     # --- building ---------------------------------------------------------------------------------------------------
@@ -194,6 +200,8 @@ class CFSheet(Sheet):
         shows the weights that it would have if the network were complete.
         """
         self.projections[projection.name] = projection
+        if type(projection).adapt is not Projection.adapt:
+            self._adapting.append(projection)
         self._groups = []
         for group, members in self._joint_groups().items():
             if group == projection.norm_group and _have_joint_norm(members):

@@ -18,14 +18,19 @@ A rule may declare more about itself, as attributes of its class, or of a functi
         def oja(weights, inputs, activity, rate):
             y = activity[:, None, None]
             return weights + rate * y * (inputs - y * weights)
+
+* `change(activity, rate)`: the rule is linear in inputs and weights, and this method returns its coefficients, a
+  `LinearChange`. Then the rule has the compiled form. A rule with memory takes `memory` as a third argument.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import param
 
+from topo_exp.engine.checks import defined_with_call
 from topo_exp.typing import FloatArray
 
 Rule = TypeVar("Rule", bound=Callable[..., FloatArray])
@@ -37,6 +42,40 @@ def cellwise(rule: Rule) -> Rule:
     return rule
 
 
+@dataclass(frozen=True)
+class LinearChange:
+    """The change of all weights in one step, Δw_ij = gain_i x_j - decay_i w_ij - input_decay_i x_j w_ij.
+
+    Each array is (units,): one number for each destination unit. None stands for zeros.
+    """
+
+    gain: FloatArray
+    decay: FloatArray | None = None
+    input_decay: FloatArray | None = None
+
+    def times(self, factors: FloatArray) -> "LinearChange":
+        """Return the change multiplied by a factor for each unit, (units,)."""
+        return LinearChange(*(None if c is None else c * factors for c in (self.gain, self.decay, self.input_decay)))
+
+    def of(self, weights: FloatArray, inputs: FloatArray) -> FloatArray:
+        """Return the change of weights, (units, rows, columns), for inputs of the same shape."""
+        change = self.gain[:, None, None] * inputs
+        if self.decay is not None:
+            change = change - self.decay[:, None, None] * weights
+        if self.input_decay is not None:
+            change = change - self.input_decay[:, None, None] * inputs * weights
+        return change
+
+
+def is_linear(rule: object) -> bool:
+    """Return True if a learning rule gives its `change`, which holds for subclasses that do not redefine the call.
+
+    A rule that is linear in some cases only says in which by its attribute `is_linear`.
+    """
+    given = defined_with_call(type(rule), "change") and "__call__" not in getattr(rule, "__dict__", ())
+    return given and bool(getattr(rule, "is_linear", True))
+
+
 class Hebbian(param.Parameterized):
     """The Hebb rule, Δw_ij = rate x_i x_j (Dayan & Abbott 2001, Theoretical Neuroscience, equation 8.3)."""
 
@@ -46,6 +85,10 @@ class Hebbian(param.Parameterized):
     def __call__(self, weights: FloatArray, inputs: FloatArray, activity: FloatArray, rate: float) -> FloatArray:
         """Return the weights after one step."""
         return weights + (rate * activity)[:, None, None] * inputs
+
+    def change(self, activity: FloatArray, rate: float) -> LinearChange:
+        """Return the coefficients of the change."""
+        return LinearChange(rate * activity)
 
 
 class EuclideanHebbian(param.Parameterized):
@@ -64,6 +107,10 @@ class EuclideanHebbian(param.Parameterized):
         change *= (rate * activity)[:, None, None]
         change += weights
         return change
+
+    def change(self, activity: FloatArray, rate: float) -> LinearChange:
+        """Return the coefficients of the change."""
+        return LinearChange(rate * activity, decay=rate * activity)
 
 
 class DivisiveNormalizeL1(param.Parameterized):

@@ -6,9 +6,10 @@ rate that of a single connection. A weight that is not on a unit's field stays z
 
 from typing import ClassVar
 
+import numpy as np
 import param
 
-from topo_exp.engine.learning import Hebbian
+from topo_exp.engine.learning import Hebbian, LinearChange, is_linear
 from topo_exp.engine.memory import Declaration, PerUnit
 from topo_exp.engine.streams import Real
 from topo_exp.typing import FloatArray
@@ -31,6 +32,10 @@ class Oja(param.Parameterized):
         """Return the weights after one step."""
         y = activity[:, None, None]
         return weights + rate * y * (inputs - self.alpha * y * weights)
+
+    def change(self, activity: FloatArray, rate: float) -> LinearChange:
+        """Return the coefficients of the change."""
+        return LinearChange(rate * activity, decay=rate * self.alpha * activity**2)
 
 
 class Covariance(param.Parameterized):
@@ -72,6 +77,10 @@ class CPCA(param.Parameterized):
         """Return the weights after one step."""
         return weights + rate * activity[:, None, None] * (self.m * inputs - weights)
 
+    def change(self, activity: FloatArray, rate: float) -> LinearChange:
+        """Return the coefficients of the change."""
+        return LinearChange(rate * self.m * activity, decay=rate * activity)
+
 
 class Outstar(param.Parameterized):
     """The weights from an active input move towards the pattern of the units: Δw_ij = rate x_j (y_i - w_ij).
@@ -87,6 +96,10 @@ class Outstar(param.Parameterized):
     def __call__(self, weights: FloatArray, inputs: FloatArray, activity: FloatArray, rate: float) -> FloatArray:
         """Return the weights after one step."""
         return weights + rate * inputs * (activity[:, None, None] - weights)
+
+    def change(self, activity: FloatArray, rate: float) -> LinearChange:
+        """Return the coefficients of the change."""
+        return LinearChange(rate * activity, input_decay=np.full(len(activity), rate))
 
 
 class BCMFixed(param.Parameterized):
@@ -105,6 +118,10 @@ class BCMFixed(param.Parameterized):
     def __call__(self, weights: FloatArray, inputs: FloatArray, activity: FloatArray, rate: float) -> FloatArray:
         """Return the weights after one step."""
         return weights + (rate * activity * (activity - self.unit_threshold))[:, None, None] * inputs
+
+    def change(self, activity: FloatArray, rate: float) -> LinearChange:
+        """Return the coefficients of the change."""
+        return LinearChange(rate * activity * (activity - self.unit_threshold))
 
 
 class BCM(param.Parameterized):
@@ -139,8 +156,17 @@ class BCM(param.Parameterized):
         """Return the weights after one step, and update the thresholds."""
         threshold = memory["threshold"]
         new = weights + (rate * activity * (activity - threshold))[:, None, None] * inputs
-        memory["threshold"] = self.smoothing * threshold + (1 - self.smoothing) * activity**2
+        memory["threshold"] = self._followed(threshold, activity)
         return new
+
+    def change(self, activity: FloatArray, rate: float, memory: dict[str, FloatArray]) -> LinearChange:
+        """Return the coefficients of the change, and update the thresholds."""
+        threshold = memory["threshold"]
+        memory["threshold"] = self._followed(threshold, activity)
+        return LinearChange(rate * activity * (activity - threshold))
+
+    def _followed(self, threshold: FloatArray, activity: FloatArray) -> FloatArray:
+        return self.smoothing * threshold + (1 - self.smoothing) * activity**2
 
 
 class Trace(param.Parameterized):
@@ -173,6 +199,20 @@ class Trace(param.Parameterized):
         memory: dict[str, FloatArray],
     ) -> FloatArray:
         """Return the weights after one step, and update the traces."""
+        return self.rule(weights, inputs, self._followed(activity, memory), rate)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the rule that is applied has a `change`."""
+        return is_linear(self.rule)
+
+    def change(self, activity: FloatArray, rate: float, memory: dict[str, FloatArray]) -> LinearChange:
+        """Return the coefficients of the change by the rule that is applied, and update the traces."""
+        change: LinearChange = self.rule.change(self._followed(activity, memory), rate)
+        return change
+
+    def _followed(self, activity: FloatArray, memory: dict[str, FloatArray]) -> FloatArray:
+        """Update the traces and return them."""
         trace = self.trace_strength * activity + (1 - self.trace_strength) * memory["trace"]
         memory["trace"] = trace
-        return self.rule(weights, inputs, trace, rate)
+        return trace

@@ -14,11 +14,12 @@ The projection owns the arrays: they are saved, restored, frozen and cropped wit
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from topo_exp.engine.checks import require_shape
+from topo_exp.engine.checks import behaves_as, require_shape
+from topo_exp.engine.learning import Hebbian, LinearChange
 from topo_exp.errors import ModelError, StateError
 from topo_exp.typing import FloatArray, IntArray, State, read_only
 
@@ -135,6 +136,13 @@ class RuleMemory:
         return sum(array.nbytes for array in self._arrays.values())
 
 
+class LinearRule(Protocol):
+    """A learning rule that is linear in inputs and weights."""
+
+    def change(self, activity: FloatArray, rate: float, *memory: dict[str, FloatArray]) -> LinearChange:
+        """Return the coefficients of the change."""
+
+
 _NO_UNITS = read_only(np.zeros(0, np.intp))
 
 
@@ -148,16 +156,26 @@ class CheckedRule:
         memory: Its memory, empty for rules without.
         activity: Activity of the destination, (rows, columns): a rule with `active_units_only` sees active units only.
         where: Name of the rule in messages.
+        factors: By which the change of each unit's weights is multiplied, (units,); None for 1.
     """
 
-    def __init__(self, rule: Callable[..., FloatArray], memory: RuleMemory, activity: FloatArray, where: str) -> None:
+    def __init__(
+        self,
+        rule: Callable[..., FloatArray],
+        memory: RuleMemory,
+        activity: FloatArray,
+        where: str,
+        *,
+        factors: FloatArray | None = None,
+    ) -> None:
         self.active_units_only = bool(getattr(rule, "active_units_only", False))
         self.cellwise = bool(getattr(rule, "cellwise", False)) and not memory  # memory per weight is on templates
         self._rule = rule
         self._memory = memory
         self._where = where
+        self._factors = factors
         self._units: IntArray = _NO_UNITS
-        if memory:
+        if memory or factors is not None:
             self._units = np.flatnonzero(activity) if self.active_units_only else np.arange(activity.size)
 
     def __call__(self, weights: FloatArray, inputs: FloatArray, activity: FloatArray, rate: float) -> FloatArray:
@@ -167,10 +185,58 @@ class CheckedRule:
             ModelError: If the rule returns something else, or memory of another shape.
         """
         shape = weights.shape
-        if not self._memory:
+        if not self._memory and self._factors is None:
             return require_shape(self._rule(weights, inputs, activity, rate), shape, self._where, self._rule)
         units, self._units = self._units[: len(weights)], self._units[len(weights) :]
+        if self._memory:
+            memory = self._memory.of(units)
+            new = require_shape(self._rule(weights, inputs, activity, rate, memory), shape, self._where, self._rule)
+            self._memory.update(units, memory, self._where)
+        else:
+            new = require_shape(self._rule(weights, inputs, activity, rate), shape, self._where, self._rule)
+        return new if self._factors is None else weights + self._factors[units][:, None, None] * (new - weights)
+
+    @property
+    def is_hebbian(self) -> bool:
+        """Whether this is the Hebb rule itself, with the same rate for all units."""
+        return self._factors is None and behaves_as(self._rule, Hebbian)
+
+    def change(self, activity: FloatArray, rate: float) -> LinearChange:
+        """Return the coefficients of the change of all weights, by a rule that is linear, and update its memory.
+
+        Args:
+            activity: Activity of all units, (units,).
+            rate: Rate of a single connection, or of the whole field where the rule says so.
+
+        Raises:
+            ModelError: If the rule returns something else.
+        """
+        rule: LinearRule = self._rule  # type: ignore[assignment]  # `forms` has made sure of it
+        if self._memory:
+            change = self._change_of(rule, activity, rate)
+        else:
+            change = rule.change(activity, rate)
+        if not isinstance(change, LinearChange):
+            raise ModelError(
+                f"{self._where}: {type(rule).__name__}.change must return a LinearChange (got {type(change).__name__}). "
+                "Return one."
+            )
+        for coefficients in (change.gain, change.decay, change.input_decay):
+            if coefficients is not None:
+                require_shape(coefficients, activity.shape, self._where, rule.change)
+        return change if self._factors is None else change.times(self._factors)
+
+    def _change_of(self, rule: "LinearRule", activity: FloatArray, rate: float) -> LinearChange:
+        """Return the change by a rule with memory, zero for units that the rule does not ask for."""
+        units = self._units
         memory = self._memory.of(units)
-        new = require_shape(self._rule(weights, inputs, activity, rate, memory), shape, self._where, self._rule)
+        change = rule.change(activity[units], rate, memory)
         self._memory.update(units, memory, self._where)
-        return new
+        if len(units) == len(activity) or not isinstance(change, LinearChange):
+            return change
+        spread = []
+        for some in (change.gain, change.decay, change.input_decay):
+            everywhere = np.zeros(len(activity))
+            everywhere[units] = 0.0 if some is None else some
+            spread.append(None if some is None else everywhere)
+        return LinearChange(*spread)

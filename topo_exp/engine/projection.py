@@ -24,7 +24,13 @@ from topo_exp.typing import FloatArray, IntArray, State, read_only, read_only_co
 class CFProjection(Projection):
     """A projection in which each unit has weights of its own and may learn them.
 
-    Its `weights` are (units of the destination row-major, rows, columns) on the uncropped template, zero off the sheet.
+    The response of unit i is strength Σ_j w_ij x_j over the cells j of its field, or another function of weights and
+    inputs. Fields can shrink while the network runs (`change_bounds`). Its `weights` are (units of the destination row-major, rows, columns) on the uncropped template, zero off the
+    sheet.
+
+    References:
+        Bednar 2009, Front Neuroinform 3:8, doi:10.3389/neuro.11.008.2009: connection fields.
+        Miikkulainen, Bednar, Choe & Sirosh 2005, Computational Maps in the Visual Cortex, chapter 4.
     """
 
     learning_rate = Quantity(
@@ -47,6 +53,9 @@ class CFProjection(Projection):
 
     memory: RuleMemory
     """The memory of the learning rule, empty for rules without."""
+
+    rate_factors: FloatArray | None = None
+    """By which the change of each unit's weights is multiplied, (units,), float64; None for 1."""
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
@@ -154,14 +163,20 @@ class CFProjection(Projection):
 
     def learn(self, activity: FloatArray, moment: Moment) -> None:
         """Change the weights by the learning rule, for the destination's activity and the input that last arrived."""
-        rate, learning_fn = self.present_rate(moment), self._rule
+        rate = self.present_rate(moment)
         if self.input is None or rate == 0:
             return
-        if not getattr(learning_fn, "rate_of_whole_field", False):
-            rate = rate / self.n_units
         self.record_undo()
-        rule = CheckedRule(learning_fn, self.memory, activity, f"{self.path}.learning_fn")
-        self.fields.learn(rule, self.input, activity, rate)
+        self.fields.learn(self.checked_rule(activity), self.input, activity, self.connection_rate(rate))
+
+    def checked_rule(self, activity: FloatArray) -> CheckedRule:
+        """Return the learning rule with its memory, for one step with this activity (rows, columns)."""
+        where = f"{self.path}.learning_fn"
+        return CheckedRule(self._rule, self.memory, activity, where, factors=self.rate_factors)
+
+    def connection_rate(self, rate: float) -> float:
+        """Return the rate that the learning rule is given: of one connection, or of the whole field if it says so."""
+        return rate if getattr(self._rule, "rate_of_whole_field", False) else rate / self.n_units
 
     def present_rate(self, moment: Moment) -> float:
         """Return the learning rate of a whole field at this moment.
@@ -280,7 +295,11 @@ class CFProjection(Projection):
 class SharedWeightCFProjection(Projection):
     """A projection in which all units share one kernel; fields at the sheet's edges are cropped, not renormalised.
 
+    The response of unit i is strength Σ_k w_k x_i+k over the cells k of the kernel: a convolution. It does not learn.
     Its `weights` are the kernel, (rows, columns).
+
+    References:
+        Bednar 2009, Front Neuroinform 3:8, doi:10.3389/neuro.11.008.2009.
     """
 
     normalize_weights = param.Boolean(True, doc="Divide the kernel by the sum of its absolute values.")

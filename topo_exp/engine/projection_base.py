@@ -238,10 +238,25 @@ class Projection(param.Parameterized):
             activity: Activity of the source sheet, (rows, columns).
             mask: The units of the destination that respond, (rows, columns); None for all.
         """
-        self.input = activity
-        self.response = self._factor * self.respond(activity)
+        self.input = self.incoming(activity)
+        self.response = self._factor * self.respond(self.input)
         if mask is not None:
             self.response = np.where(mask, self.response, 0)
+
+    def incoming(self, activity: FloatArray | Shown) -> FloatArray | Shown:
+        """Return the input that this projection responds to and learns from when some activity arrives.
+
+        Args:
+            activity: Activity of the source sheet, (rows, columns). By default it is the input itself.
+        """
+        return activity
+
+    def adapt(self, *, plastic: bool) -> None:
+        """Change the response to input that has just arrived, before the destination uses it; by default it stays.
+
+        Args:
+            plastic: Whether anything may be remembered.
+        """
 
     def respond(self, source: FloatArray | Shown) -> FloatArray:
         """Return the response, (rows, columns) of the destination, to a source activity, without strength.
@@ -265,6 +280,9 @@ class Projection(param.Parameterized):
     def clear(self) -> None:
         """Forget the response to the last input."""
         self.activity = np.zeros(self.dest.shape)
+
+    def forget(self) -> None:
+        """Forget earlier input on which later responses depend, for a presentation by itself; by default none does."""
 
     # --- looking ----------------------------------------------------------------------------------------------------
 

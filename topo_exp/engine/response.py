@@ -6,12 +6,12 @@ function of a user's own works like those declared here. The projection's streng
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Protocol, TypeAlias, cast
 
 import numpy as np
 import param
 
+from topo_exp.engine.checks import defined_with_call
 from topo_exp.engine.streams import Real
 from topo_exp.typing import FloatArray
 
@@ -51,16 +51,7 @@ def as_sum(response_fn: ResponseFn) -> SumOverField | None:
 
     For a subclass that redefines the call, but not the terms, it is None.
     """
-    kind: type = type(response_fn)
-    return cast(SumOverField, response_fn) if _is_sum(kind) else None
-
-
-@cache
-def _is_sum(kind: type) -> bool:
-    """Return True if a class that defines `terms` or `from_sums` defines the call there, or in a base of it."""
-    kinds = kind.__mro__
-    terms = next((i for i, base in enumerate(kinds) if "terms" in vars(base) or "from_sums" in vars(base)), None)
-    return terms is not None and not any("__call__" in vars(base) for base in kinds[:terms])
+    return cast(SumOverField, response_fn) if defined_with_call(type(response_fn), "terms", "from_sums") else None
 
 
 class EuclideanSimilarity(param.Parameterized):

@@ -118,7 +118,7 @@ class CompiledWorkers(Workers):
         assert constant is not None
         return Plan(
             fields,
-            sheet.output_fns[0],
+            sheet.output_fns[0] if sheet.output_fns else None,
             constant,
             lateral.pop() if len(lateral) == 1 else None,
             settles_at_once(sheet),

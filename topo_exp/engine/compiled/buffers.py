@@ -6,6 +6,7 @@ from topo_exp.engine.compiled.cache import kernels
 from topo_exp.engine.compiled.layout import Layout
 from topo_exp.engine.coordinates import FieldGeometry
 from topo_exp.engine.events import Activity
+from topo_exp.engine.learning import LinearChange
 from topo_exp.engine.presentation import Shown
 from topo_exp.typing import FloatArray
 
@@ -18,6 +19,31 @@ def aligned(size: int, dtype: type = np.float32) -> np.ndarray:
     raw: np.ndarray = np.zeros(size + 64 // np.dtype(dtype).itemsize, dtype)
     first = (-raw.ctypes.data % 64) // raw.itemsize
     return raw[first : first + size]
+
+
+class Coefficients:
+    """The coefficients of one projection's change of weights in a step.
+
+    Args:
+        units: Number of destination units.
+    """
+
+    def __init__(self, units: int) -> None:
+        self._gains = aligned(units, np.float64)
+        self._decays = aligned(units, np.float64)
+        self._input_decays = aligned(units + kernels().PADDING)
+        self._units = units
+
+    def load(self, change: LinearChange, row: np.ndarray) -> None:
+        """Copy the coefficients of a change, and write their addresses into the projection's row of the table."""
+        compiled = kernels()
+        self._gains[:] = change.gain
+        self._decays[:] = 0.0 if change.decay is None else change.decay
+        row[compiled.GAINS], row[compiled.DECAYS] = self._gains.ctypes.data, self._decays.ctypes.data
+        row[compiled.INPUT_DECAYS] = 0
+        if change.input_decay is not None:
+            self._input_decays[: self._units] = change.input_decay
+            row[compiled.INPUT_DECAYS] = self._input_decays.ctypes.data
 
 
 class Buffers:
@@ -101,13 +127,27 @@ class Buffers:
         kernels().respond(self.row, numbers)
         return self.view.copy()
 
-    def learn(self, activity: FloatArray, rate: float) -> float:
-        """Apply the Hebb rule without normalisation; return -1, and change nothing, where an activity is negative."""
+    def learn(self, activity: FloatArray, rate: float, change: LinearChange | None, *, signed: bool) -> float:
+        """Apply a learning rule to the source activity that is loaded, without normalisation.
+
+        Args:
+            activity: Activity of the destination, (rows, columns), float32.
+            rate: Rate of a connection, not zero.
+            change: The coefficients of the change; None for the Hebb rule.
+            signed: Whether to compute sums anew, since something may be negative.
+
+        Returns:
+            The least scale; or -1, where nothing was changed because it must be `signed`.
+        """
         compiled = kernels()
         listed, numbers = np.zeros(activity.size, np.int32), np.zeros((1, compiled.N_NUMBERS))
         sheet, row = np.zeros(compiled.N_SHEET, np.int64), self.row.copy()
         sheet[compiled.ACTIVITY], sheet[compiled.LEARNERS] = activity.ctypes.data, listed.ctypes.data
         sheet[compiled.UNITS], row[0, compiled.GROUP], numbers[0, compiled.RATE] = activity.size, -1, rate
+        sheet[compiled.SIGNED] = signed
+        coefficients = Coefficients(activity.size)
+        if change is not None:
+            coefficients.load(change, row[0])
         return compiled.learn(sheet, row, numbers)
 
     @property

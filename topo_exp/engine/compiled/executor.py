@@ -13,18 +13,23 @@ from typing import TypeAlias
 
 import numpy as np
 
-from topo_exp.engine.compiled.buffers import Buffers, aligned
+from topo_exp.engine.checks import behaves_as
+from topo_exp.engine.compiled import outputs
+from topo_exp.engine.compiled.buffers import Buffers, Coefficients, aligned
 from topo_exp.engine.compiled.cache import kernels
 from topo_exp.engine.compiled.fields import EventDrivenFields, SharedFields
 from topo_exp.engine.cortex import CFSheet
 from topo_exp.engine.events import Activity, Events
+from topo_exp.engine.learning import Hebbian
 from topo_exp.engine.moment import Moment
 from topo_exp.engine.projection import CFProjection
 from topo_exp.engine.projection_base import Projection
+from topo_exp.engine.projection_types import ScaledCFProjection
+from topo_exp.engine.response import Divide
 from topo_exp.engine.settling import ACTIVATE, LEARN, Settle
 from topo_exp.engine.sheet import Sheet
 from topo_exp.engine.streams import NumberGenerator
-from topo_exp.engine.transfer import HomeostaticResponse, PiecewiseLinear
+from topo_exp.engine.transfer import HomeostaticResponse
 from topo_exp.engine.workers import Worker
 from topo_exp.typing import FloatArray
 
@@ -38,12 +43,13 @@ class Plan:
     fields: tuple[tuple[CompiledFields, str], ...]
     """The fields of each projection, and a name for those that are normalised together."""
     output_fn: object
+    """None for the combined input itself."""
     divisor: float
-    """0 if all projections add; else the constant of the division by lateral projections."""
+    """0 if all projections add; else the constant of the division by some of them."""
     lateral_delay: float | None
     """Delay of all lateral projections, or None if it differs: then nothing is computed ahead of time."""
     settles_at_once: bool
-    """Whether the settling scheme allows a whole iteration in one call."""
+    """Whether a whole iteration can be computed in one call."""
 
 
 class Executor:
@@ -121,10 +127,18 @@ class Executor:
         self._table = np.vstack([buffers.row for buffers in self._buffers_of])
         self._anew = [False] * len(self._fields)
         self._numbers = np.zeros((len(self._fields), compiled.N_NUMBERS))
+        self._coefficients: dict[int, Coefficients] = {}
         for i, (projection, group) in enumerate(zip(self._projections, self._groups, strict=True)):
-            self._table[i, compiled.GROUP] = self._groups.index(group) if group else -1
-            if projection.src is sheet:
-                self._table[i, compiled.LATERAL] = 1
+            row = self._table[i]
+            row[compiled.GROUP] = self._groups.index(group) if group else -1
+            row[compiled.LATERAL] = projection.src is sheet
+            row[compiled.SECOND] = (
+                behaves_as(projection.combine, Divide) if self.plan.divisor else row[compiled.LATERAL]
+            )
+            if isinstance(projection, ScaledCFProjection):
+                row[compiled.AVERAGE] = projection.averages.ctypes.data
+                row[compiled.FACTOR] = projection.factors.ctypes.data
+                row[compiled.RATE_FACTOR] = projection.rate_factors.ctypes.data
         lateral = np.flatnonzero(self._table[:, compiled.LATERAL])
         for column in (compiled.ACTIVE, compiled.INPUTS):  # all have the same list of active quads
             self._table[lateral, column] = self._table[lateral[:1], column]
@@ -139,13 +153,14 @@ class Executor:
         self._scheme = scheme
         self._plastic, self._measured = sheet.plastic, sheet.measure_maps
         self._varying: list[tuple[int, CFProjection]] = []
+        self._linear: list[tuple[int, CFProjection]] = []
+        """Projections whose change of weights is computed by coefficients, not by the Hebb rule itself."""
+        self._scaled: list[int] = []
+        """Projections whose responses are scaled by averages."""
         for i, projection in enumerate(self._projections):
             self._numbers[i, compiled.STRENGTH] = projection.strength
-            rate = projection.learning_rate if isinstance(projection, CFProjection) else 0.0
-            if isinstance(projection, CFProjection) and isinstance(rate, NumberGenerator):
-                self._varying.append((i, projection))
-            else:
-                self._numbers[i, compiled.RATE] = rate / projection.n_units
+            if isinstance(projection, CFProjection):
+                self._read_learning(i, projection)
         self._learns = bool(self._normalised or self._varying or self._numbers[:, compiled.RATE].any())
         self._delay = clock.ticks(self.plan.lateral_delay) if self.plan.lateral_delay is not None else 0
         self._settle_scheme: Settle | None = None
@@ -156,21 +171,34 @@ class Executor:
             only_last = not self._others or withheld
             if only_last and (not self._is_heard or clock.returns_after(sheet) > self._delay):
                 self._settle_scheme = scheme
+        fn = self.plan.output_fn
+        outputs.write(fn, self._transfer)
+        is_clipped = self._transfer[compiled.KIND] == compiled.CLIPPED
         alone = not self._others and len(self._lateral) == 2 and self.plan.divisor == 0
-        self._may_defer = self._settle_scheme is not None and alone
-        self._read_output_function()
-
-    def _read_output_function(self) -> None:
-        compiled, fn, transfer = self._kernels, self.plan.output_fn, self._transfer
-        transfer[compiled.LOWER], transfer[compiled.GAIN], transfer[compiled.UPPER] = 0.0, 1.0, np.inf
-        if isinstance(fn, PiecewiseLinear):
-            transfer[compiled.LOWER], transfer[compiled.UPPER] = fn.lower, 1.0
-            transfer[compiled.GAIN] = 1.0 / (fn.upper - fn.lower)
+        self._may_defer = self._settle_scheme is not None and alone and is_clipped
         self._homeostatic = fn if isinstance(fn, HomeostaticResponse) else None
         if self._homeostatic is not None:
             fn = self._homeostatic
             self._update = None
             self._constants = np.array([fn.smoothing, fn.learning_rate, fn.target_activity])
+
+    def _read_learning(self, i: int, projection: CFProjection) -> None:
+        """Read rate, learning rule and scaling of one projection."""
+        compiled, rate = self._kernels, projection.learning_rate
+        if isinstance(rate, NumberGenerator):
+            self._varying.append((i, projection))
+        else:
+            self._numbers[i, compiled.RATE] = projection.connection_rate(rate)
+        if isinstance(projection, ScaledCFProjection):
+            self._scaled.append(i)
+            self._numbers[i, compiled.TARGET] = projection.target
+            self._numbers[i, compiled.TARGET_RATE] = projection.target_lr
+            self._numbers[i, compiled.SMOOTHING] = projection.smoothing
+        if isinstance(projection, ScaledCFProjection) or not behaves_as(projection.learning_fn, Hebbian):
+            self._linear.append((i, projection))
+            self._coefficients.setdefault(i, Coefficients(projection.geometry.units))
+        else:
+            self._table[i, compiled.GAINS] = 0
 
     def link(self, workers: Mapping[Sheet, Worker]) -> None:
         """Find the executors of the sheets that send to this one: activity is read where they have left it."""
@@ -184,7 +212,7 @@ class Executor:
         if self._scheme.begins_iteration():
             self._fresh = True
             self._arrived.clear()
-        projection.input = activity
+        projection.input = projection.incoming(activity)
         self._arrived.add(projection)
 
     def reset(self) -> None:
@@ -240,6 +268,8 @@ class Executor:
 
     def process(self, moment: Moment) -> None:
         """Activate the sheet, compute the rest of its iteration, or let it learn."""
+        if self._scaled:
+            self._numbers[self._scaled, self._kernels.ADAPTS] = moment.plastic and self._plastic
         scheme = self._scheme
         step = scheme.next_step()
         if step is ACTIVATE and self._settle_scheme is not None:
@@ -296,7 +326,7 @@ class Executor:
         self._load_activity()
         numbers = self._numbers
         for i, varying in self._varying:
-            numbers[i, compiled.RATE] = varying.present_rate(moment) / varying.n_units
+            numbers[i, compiled.RATE] = varying.connection_rate(varying.present_rate(moment))
         signed = False
         for i, (projection, buffers, fields) in enumerate(self._entries):
             projection.record_undo()
@@ -307,12 +337,38 @@ class Executor:
             elif numbers[i, compiled.RATE] != 0:
                 self._take(i, projection, buffers)
                 signed |= fields.signed
+        decaying = self._load_coefficients(numbers) if self._linear else ()
         least = -1.0 if signed else compiled.learn(self._addresses, self._table, numbers)
         if least < 0:
-            self._learn_densely(numbers)
-            return
+            least = self._learn_signed(numbers)
         for fields in self._normalised:
             fields.scaled(least)
+        for fields in decaying:
+            fields.decayed(least)
+
+    def _load_coefficients(self, numbers: np.ndarray) -> list[EventDrivenFields]:
+        """Compute the coefficients of linear rules; return the fields that decay and are not normalised."""
+        decaying: list[EventDrivenFields] = []
+        activity = self._activity.astype(np.float64)
+        for i, projection in self._linear:
+            rate, fields = numbers[i, self._kernels.RATE], self._fields[i]
+            if rate != 0:
+                change = projection.checked_rule(activity).change(activity, rate)
+                self._coefficients[i].load(change, self._table[i])
+                if change.decay is not None and not self._groups[i] and isinstance(fields, EventDrivenFields):
+                    decaying.append(fields)
+        return decaying
+
+    def _learn_signed(self, numbers: np.ndarray) -> float:
+        """Learn where something is or may become negative, so that sums of weights are computed anew."""
+        compiled = self._kernels
+        self._addresses[compiled.SIGNED] = 1
+        least = compiled.learn(self._addresses, self._table, numbers)
+        self._addresses[compiled.SIGNED] = 0
+        for rate, fields in zip(numbers[:, compiled.RATE], self._fields, strict=True):
+            if rate != 0 and isinstance(fields, EventDrivenFields):
+                fields.examine_signs()
+        return least
 
     # --- parts ------------------------------------------------------------------------------------------------------
 
@@ -430,12 +486,3 @@ class Executor:
         arrived = [i for i, p in enumerate(self._projections) if p in self._arrived]
         self._load()
         self._kernels.respond(self._table[arrived], self._numbers[arrived])
-
-    def _learn_densely(self, numbers: np.ndarray) -> None:
-        """Learn projection by projection: sums of weights are not linear where something is negative."""
-        sheet = self._sheet
-        for rate, (projection, _, fields) in zip(numbers[:, self._kernels.RATE], self._entries, strict=True):
-            if rate != 0 and isinstance(projection, CFProjection) and projection.input is not None:
-                assert isinstance(fields, EventDrivenFields)
-                fields.learn(projection.learning_fn, projection.input, sheet.activity, rate)
-        sheet.normalize(np.flatnonzero(sheet.activity))

@@ -10,7 +10,8 @@ from topo_exp.engine.compiled.cache import kernels
 from topo_exp.engine.compiled.layout import Layout
 from topo_exp.engine.coordinates import FieldGeometry
 from topo_exp.engine.events import Activity
-from topo_exp.engine.fields import DenseFields, LearningFn, ResponseFn
+from topo_exp.engine.fields import LearningFn, ResponseFn
+from topo_exp.engine.memory import CheckedRule
 from topo_exp.errors import StateError
 from topo_exp.typing import BoolArray, FloatArray, IntArray, State
 
@@ -53,27 +54,33 @@ class EventDrivenFields:
         self.buffers.scale[:] = 1.0
         kernels().add_up(self.buffers.row, np.zeros(self.geometry.units + kernels().PADDING))
         self.count = 0
-        self.signed = bool((self.buffers.weights < 0).any())
+        self.examine_signs()
 
     def respond(self, source: Activity, response_fn: ResponseFn) -> FloatArray:
         """Return the response of each destination unit (rows, columns) to the source activity."""
         return self.buffers.respond(source)
 
     def learn(self, rule: LearningFn, source: Activity, activity: FloatArray, rate: float) -> None:
-        """Apply the Hebbian rule for the destination's `activity` (rows, columns)."""
+        """Apply the Hebb rule, or another linear one, for the destination's `activity` (rows, columns)."""
         post = np.require(activity, np.float32, ["C", "W"])
         self.buffers.loaded = None
         self.buffers.source[:] = single(source)
-        if self.signed or self.buffers.learn(post, rate) < 0:
-            mask = self.geometry.on_sheet & self.template_mask
-            dense = DenseFields(self.geometry, mask, self.weights(), np.float64)
-            dense.learn(rule, np.asarray(single(source), np.float32), post, rate)
-            self.set_weights(dense.weights())
+        change = None
+        if isinstance(rule, CheckedRule) and not rule.is_hebbian:
+            change = rule.change(post.ravel().astype(np.float64), rate)
+        least = -1.0 if self.signed else self.buffers.learn(post, rate, change, signed=False)
+        if least < 0:
+            least = self.buffers.learn(post, rate, change, signed=True)
+            self.examine_signs()
+        if change is not None and change.decay is not None:
+            self.decayed(least)
+
+    def examine_signs(self) -> None:
+        """Find out whether any weight is negative, after a step that may have made it so."""
+        self.signed = bool((self.buffers.weights < 0).any())
 
     def totals(self, units: IntArray) -> FloatArray:
         """Return the sum of absolute weights of the given units."""
-        if self.signed:
-            return np.abs(self.weights()).sum(axis=(1, 2), dtype=np.float64)[units]
         return self.buffers.total[units]
 
     def norms(self, units: IntArray) -> FloatArray:
@@ -102,6 +109,16 @@ class EventDrivenFields:
             else:
                 self.set_weights(self.weights())
             self.count = 0
+
+    def decayed(self, least: float) -> None:
+        """Count a step after which weights that are not normalised have decayed, and fold if it is due.
+
+        Args:
+            least: The least scale after the step.
+        """
+        self.count += 1
+        if self.count >= FOLD_AFTER or least < LEAST_SCALE:
+            self.set_weights(self.weights())
 
     def state(self) -> State:
         """Return stored weights, scales, totals, and the count of normalisations since the last folding."""

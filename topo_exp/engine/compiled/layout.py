@@ -101,10 +101,15 @@ def _sequences(values: IntArray, valid: BoolArray) -> IntArray:
     return np.ascontiguousarray(sorted_values[:, : max(int(valid.sum(axis=1).max()), 1)], np.int32)
 
 
-def has_runs(geometry: FieldGeometry, mask: BoolArray) -> bool:
-    """Return True if fields can be laid out: rows and columns are independent, no row of the mask has a hole."""
+def has_runs(mask: BoolArray) -> bool:
+    """Return True if no row of a field's mask has a hole."""
+    rises = np.diff(np.pad(mask.astype(np.int8), ((0, 0), (1, 1))), axis=1) == 1
+    return bool((rises.sum(axis=1) <= 1).all())
+
+
+def is_separable(geometry: FieldGeometry) -> bool:
+    """Return True if fields lie in rows and columns that ascend as those of their units do."""
     corners = geometry.corners.reshape(*geometry.destination_shape, 2)
     separable = (corners[:, :1, 0] == corners[:, :, 0]).all() and (corners[:1, :, 1] == corners[:, :, 1]).all()
-    rises = np.diff(np.pad(mask.astype(np.int8), ((0, 0), (1, 1))), axis=1) == 1
     ascending = (np.diff(corners[:, 0, 0]) >= 0).all() and (np.diff(corners[0, :, 1]) >= 0).all()
-    return bool(separable and ascending and (rises.sum(axis=1) <= 1).all())
+    return bool(separable and ascending)

@@ -6,7 +6,9 @@ source units are read, and each adds `x_i * weights` to the response array, eigh
 needs a source unit and a destination unit that are both active, so it visits the same weights. Divisive L1
 normalisation is a scale factor per destination unit: with w = s v and total = sum(w), learning at rate a changes the
 total by a y sum(x), and dividing by the total divides s. The scale is multiplied into the weights ("folded") after many
-normalisations.
+normalisations. Other linear rules change a weight by gain x - decay w - input_decay x w (`learning.LinearChange`): a
+decay is a change of scale, the other two visit the weights of active source units. Where something is negative, sums of
+absolute weights are computed anew from all weights, once after such a step.
 
 Layout (made by `Layout`). Source units are taken in quads, two by two neighbours, because neighbours tend to be active
 together and reach almost the same units. The destination units that a quad reaches are runs of neighbours in rows. Runs

@@ -6,6 +6,9 @@ from topo_exp.engine.compiled.kernels.active import list_quads, quads
 from topo_exp.engine.compiled.kernels.jit import entry_point, exact, float32s, float64s, helper, int32s
 from topo_exp.engine.compiled.kernels.table import (
     ACTIVE,
+    ADAPTS,
+    AVERAGE,
+    FACTOR,
     INPUTS,
     LATERAL,
     LISTS,
@@ -16,9 +19,14 @@ from topo_exp.engine.compiled.kernels.table import (
     OFFSETS,
     PADDING,
     PARTIAL,
+    RATE_FACTOR,
     RESPONSE,
     SCALE,
+    SECOND,
+    SMOOTHING,
     STRENGTH,
+    TARGET,
+    TARGET_RATE,
     WEIGHTS,
 )
 from topo_exp.engine.compiled.kernels.vectors import add_products
@@ -100,14 +108,40 @@ def respond_to_listed(field: IntArray, strength: float) -> None:
 
 
 @exact
-def add_responses(fields: IntArray, lateral: int, total: int, start: int) -> None:
-    """Set total to start + the sum of RESPONSE over the projections whose LATERAL is `lateral`."""
+def _scale(field: IntArray, numbers: FloatArray) -> None:
+    """Multiply RESPONSE by FACTOR, after an update of factors and averages where ADAPTS is set."""
+    n = field[N_DEST]
+    response, factor = float64s(field[RESPONSE], n), float64s(field[FACTOR], n)
+    if numbers[ADAPTS] != 0:
+        average, rate_factor = float64s(field[AVERAGE], n), float64s(field[RATE_FACTOR], n)
+        smoothing = numbers[SMOOTHING]
+        for unit in range(n):
+            if average[unit] != 0:
+                factor[unit] = numbers[TARGET] / average[unit]
+                rate_factor[unit] = numbers[TARGET_RATE] / average[unit]
+            average[unit] = (1.0 - smoothing) * response[unit] + smoothing * average[unit]
+    for unit in range(n):
+        response[unit] *= factor[unit]
+
+
+@helper
+def respond_to_source(field: IntArray, numbers: FloatArray) -> None:
+    """Set RESPONSE to the response to the activity in SOURCE, scaled by averages if the projection does so."""
+    list_quads(field)
+    respond_to_listed(field, numbers[STRENGTH])
+    if field[AVERAGE] != 0:
+        _scale(field, numbers)
+
+
+@exact
+def add_responses(fields: IntArray, second: int, total: int, start: int) -> None:
+    """Set total to start + the sum of RESPONSE over the projections whose SECOND is `second`."""
     n = fields[0, N_DEST]
     totals, before = float64s(total, n), float64s(start, n)
     for unit in range(n):
         totals[unit] = before[unit]
     for p in range(len(fields)):
-        if fields[p, LATERAL] == lateral:
+        if fields[p, SECOND] == second:
             response = float64s(fields[p, RESPONSE], n)
             for unit in range(n):
                 totals[unit] += response[unit]
@@ -117,5 +151,4 @@ def add_responses(fields: IntArray, lateral: int, total: int, start: int) -> Non
 def respond(fields: IntArray, numbers: FloatArray) -> None:
     """Compute the response of each projection to its source's activity, into RESPONSE."""
     for p in range(len(fields)):
-        list_quads(fields[p])
-        respond_to_listed(fields[p], numbers[p, STRENGTH])
+        respond_to_source(fields[p], numbers[p])

@@ -4,15 +4,17 @@ import numpy as np
 
 from topo_exp.engine.compiled.kernels.active import list_quads, quads
 from topo_exp.engine.compiled.kernels.jit import entry_point, exact, float32s, float64s, helper, int32s
-from topo_exp.engine.compiled.kernels.respond import add_responses, respond_to_listed, scatter
+from topo_exp.engine.compiled.kernels.respond import add_responses, respond_to_listed, respond_to_source, scatter
 from topo_exp.engine.compiled.kernels.table import (
     ACTIVATIONS,
     ACTIVITY,
     ARRIVED,
+    CLIPPED,
     DIVISOR,
     DRIVE,
     ECHO,
     GAIN,
+    KIND,
     LATERAL,
     LISTS,
     LOWER,
@@ -34,6 +36,7 @@ from topo_exp.engine.compiled.kernels.table import (
     WEIGHTS,
     ZEROS,
 )
+from topo_exp.engine.compiled.kernels.transfer import output
 from topo_exp.engine.compiled.kernels.vectors import together4, together8
 from topo_exp.typing import FloatArray, IntArray
 
@@ -48,7 +51,10 @@ def _output(net: float, threshold: float, transfer: FloatArray) -> float:
 
 @exact
 def _activate(sheet: IntArray, transfer: FloatArray, fields: IntArray) -> None:
-    """Set ACTIVITY to f(DRIVE + L), or f(DRIVE / (max(L, 0) + DIVISOR)), with lateral response L, f being `_output`."""
+    """Set ACTIVITY to f(DRIVE + L), or f(DRIVE / (max(L, 0) + DIVISOR)), with the SECOND responses L.
+
+    f is `_output`, or `transfer.output` of another KIND.
+    """
     n = sheet[UNITS]
     drive, net, threshold = float64s(sheet[DRIVE], n), float64s(sheet[NET], n), float64s(sheet[THRESHOLD], n)
     activity = float32s(sheet[ACTIVITY], n)
@@ -58,8 +64,12 @@ def _activate(sheet: IntArray, transfer: FloatArray, fields: IntArray) -> None:
             net[unit] = drive[unit] / (max(net[unit], 0.0) + transfer[DIVISOR])
     else:
         add_responses(fields, np.int64(1), sheet[NET], sheet[DRIVE])
-    for unit in range(n):
-        activity[unit] = np.float32(_output(net[unit], threshold[unit], transfer))
+    if transfer[KIND] == CLIPPED:
+        for unit in range(n):
+            activity[unit] = np.float32(_output(net[unit], threshold[unit], transfer))
+    else:
+        for unit in range(n):
+            activity[unit] = np.float32(output(net[unit], transfer))
 
 
 @exact
@@ -82,13 +92,16 @@ def _activate_from_two(
 
 @helper
 def _two_lateral(transfer: FloatArray, fields: IntArray) -> tuple[int, int]:
-    """Return the indices of a sheet's lateral projections if there are two and they add, else (-1, -1)."""
+    """Return the indices of a sheet's lateral projections if there are two, which add, and f is `_output`.
+
+    Else return (-1, -1).
+    """
     first, second, count = -1, -1, 0
     for p in range(len(fields)):
         if fields[p, LATERAL]:
             first, second = second, p
             count += 1
-    if count != 2 or transfer[DIVISOR] > 0:
+    if count != 2 or transfer[DIVISOR] > 0 or transfer[KIND] != CLIPPED:
         return -1, -1
     return first, second
 
@@ -102,8 +115,7 @@ def settle(sheet: IntArray, transfer: FloatArray, fields: IntArray, numbers: Flo
     """
     for p in range(len(fields)):
         if fields[p, ARRIVED]:
-            list_quads(fields[p])
-            respond_to_listed(fields[p], numbers[p, STRENGTH])
+            respond_to_source(fields[p], numbers[p])
     add_responses(fields, np.int64(0), sheet[DRIVE], sheet[ZEROS])
     if sheet[ACTIVATIONS] == 0:
         return

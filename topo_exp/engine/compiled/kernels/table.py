@@ -30,12 +30,24 @@ GROUP = 22  # projections normalised together share this number, and are neighbo
 N_ACTIVE = 23  # number of valid entries of ACTIVE
 ARRIVED = 24  # nonzero if RESPONSE must be computed from SOURCE
 LATERAL = 25  # nonzero if the source is the destination itself
-N_ADDRESSES = 26
+SECOND = 26  # 1 for responses that are added to, or divide, the sum of the others: the lateral or the dividing ones
+# addresses that are zero for most projections
+GAINS = 27  # float64 (destination units,): gains of the learning rule, unless it is the Hebb rule
+DECAYS = 28  # float64 (destination units,): share of its weights that a unit loses
+INPUT_DECAYS = 29  # float32 (destination units + 8,): the same of weights from inputs of 1, or zero
+AVERAGE = 30  # float64 (destination units,): average response, if responses are scaled by it
+FACTOR = 31  # float64 (destination units,): factor of the responses
+RATE_FACTOR = 32  # float64 (destination units,): factor of the learning
+N_ADDRESSES = 33
 
 # columns of the table of real numbers, one row per projection
 STRENGTH = 0
 RATE = 1  # per connection
-N_NUMBERS = 2
+ADAPTS = 2  # nonzero if averages and factors of scaled responses change
+TARGET = 3  # average of scaled responses
+TARGET_RATE = 4  # the same for the factor of the learning
+SMOOTHING = 5  # share of the old average
+N_NUMBERS = 6
 
 # entries of the address table of a sheet
 ACTIVITY = 0  # float32 (units,)
@@ -47,14 +59,30 @@ UNITS = 5
 ACTIVATIONS = 6
 ECHO = 7  # 1 if the lateral response to the last activity is computed, too
 ZEROS = 8  # float64 (units,)
-N_SHEET = 9
+SIGNED = 9  # nonzero if sums of weights must be computed anew after learning, since something may be negative
+N_SHEET = 10
 
 # entries of a sheet's transfer function
 LOWER = 0
 GAIN = 1
 UPPER = 2
-DIVISOR = 3  # constant of divisive gain control by the lateral projections, or 0 where they add
-N_TRANSFER = 4
+DIVISOR = 3  # constant of divisive gain control by some projections, or 0 where all add
+KIND = 4  # which function; CLIPPED is that of LOWER, GAIN and UPPER
+NUMBERS = 5  # first of the numbers of the other kinds
+N_TRANSFER = 10
+
+# kinds of transfer functions
+CLIPPED = 0
+IDENTITY = 1
+LOGISTIC = 2  # r, k
+GENERALIZED_LOGISTIC = 3  # l, u, m, r, b
+POWER = 4  # t, e
+NAKA_RUSHTON = 5  # c50, e
+SQUARE = 6
+BINARY = 7  # t
+
+LEAST_KEPT = 1e-3
+"""Share of its weights that a unit must keep in a step for which their scale can stand."""
 
 PADDING = 8
 """Numbers beyond the end of an array of destination units that kernels may read and write."""

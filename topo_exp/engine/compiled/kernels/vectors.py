@@ -128,6 +128,36 @@ def _learn_vector(width: int) -> Any:
     return learn
 
 
+def _approach_vector(width: int) -> Any:
+    """Return a function that moves the weights of one vector of a quad towards a value of each unit."""
+
+    @intrinsic
+    def approach(
+        typing: Any, weights: int, gate: int, decay: int, sums: int, x: tuple[float, ...], lanes: int
+    ) -> Codegen:
+        """Add c = x_m (gate[n] - decay[n] weights[m, n]) to weights[m, n] and to sums[n], for the lanes n of each m."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            gate, decay, to_sum = (_at(builder, address, width) for address in (args[1], args[2], args[3]))
+            gate, decay, total = (builder.load(place, align=4) for place in (gate, decay, to_sum))
+            none = ir.Constant(_vector(width), [0.0] * width)
+            for member, activity in enumerate(cgutils.unpack_tuple(builder, args[4])):
+                address = builder.add(args[0], ir.Constant(ir.IntType(64), 4 * width * member))
+                to = _at(builder, address, width)
+                x = builder.select(_lanes_of(builder, args[5], member, width), _splat(builder, activity, width), none)
+                before = builder.load(to, align=4)
+                change = builder.fmul(x, builder.fsub(gate, builder.fmul(decay, before)))
+                builder.store(builder.fadd(before, change), to, align=4)
+                total = builder.fadd(total, change)
+            builder.store(total, to_sum, align=4)
+            return context.get_dummy_value()
+
+        quad = types.UniTuple(types.float32, 4)
+        return types.void(types.int64, types.int64, types.int64, types.int64, quad, types.int32), codegen
+
+    return approach
+
+
 def _nonzero_vector(width: int) -> Any:
     """Return a function that compares the numbers of one vector with zero."""
 
@@ -147,6 +177,7 @@ def _nonzero_vector(width: int) -> Any:
 
 together8, together4 = _add_products_together(8), _add_products_together(4)
 learn8, learn4 = _learn_vector(8), _learn_vector(4)
+approach8, approach4 = _approach_vector(8), _approach_vector(4)
 nonzero8 = _nonzero_vector(8)
 
 

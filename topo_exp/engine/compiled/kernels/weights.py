@@ -18,7 +18,7 @@ from topo_exp.typing import FloatArray, IntArray
 
 
 @helper
-def _walk(field: IntArray, sums: FloatArray, factors: FloatArray, step: int) -> None:
+def walk(field: IntArray, sums: FloatArray, factors: FloatArray, step: int) -> None:
     """Add |v| of each destination unit to sums (step 0), multiply v by its factor (step 1), or add v² (step 2).
 
     Both arrays have PADDING more numbers than there are units: the numbers beside the weights are zeros, which take
@@ -45,6 +45,19 @@ def _walk(field: IntArray, sums: FloatArray, factors: FloatArray, step: int) -> 
                 weight += 4 * width
 
 
+@helper
+def sum_up(field: IntArray, sums: FloatArray) -> None:
+    """Set TOTAL to the sum of the absolute weights s |v| of each destination unit.
+
+    sums: (destination units + PADDING,) zeros, which are overwritten.
+    """
+    n_dest = field[N_DEST]
+    scale, total = float64s(field[SCALE], n_dest), float64s(field[TOTAL], n_dest)
+    walk(field, sums, sums, np.int64(0))
+    for unit in range(n_dest):
+        total[unit] = scale[unit] * sums[unit]
+
+
 @entry_point("void(int64[:, ::1], float64[::1], float64[::1])")
 def fold(fields: IntArray, sums: FloatArray, factors: FloatArray) -> None:
     """Multiply the scale of one projection into its weights so that they sum to TOTAL; set the scale to one.
@@ -54,10 +67,10 @@ def fold(fields: IntArray, sums: FloatArray, factors: FloatArray) -> None:
     field = fields[0]
     n_dest = field[N_DEST]
     scale, total = float64s(field[SCALE], n_dest), float64s(field[TOTAL], n_dest)
-    _walk(field, sums, factors, np.int64(0))
+    walk(field, sums, factors, np.int64(0))
     for unit in range(n_dest):
         factors[unit] = total[unit] / sums[unit] if sums[unit] > 0 else scale[unit]
-    _walk(field, sums, factors, np.int64(1))
+    walk(field, sums, factors, np.int64(1))
     scale[:] = 1.0
 
 
@@ -67,12 +80,7 @@ def add_up(fields: IntArray, sums: FloatArray) -> None:
 
     sums: (destination units + PADDING,) zeros, which are overwritten.
     """
-    field = fields[0]
-    n_dest = field[N_DEST]
-    scale, total = float64s(field[SCALE], n_dest), float64s(field[TOTAL], n_dest)
-    _walk(field, sums, sums, np.int64(0))
-    for unit in range(n_dest):
-        total[unit] = scale[unit] * sums[unit]
+    sum_up(fields[0], sums)
 
 
 @entry_point("void(int64[:, ::1], float64[::1])")
@@ -81,4 +89,4 @@ def add_squares(fields: IntArray, sums: FloatArray) -> None:
 
     sums: (destination units + PADDING,) zeros.
     """
-    _walk(fields[0], sums, sums, np.int64(2))
+    walk(fields[0], sums, sums, np.int64(2))
