@@ -31,7 +31,7 @@ import numpy as np
 import param
 
 from topo_exp.engine.checks import defined_with_call
-from topo_exp.typing import FloatArray
+from topo_exp.typing import FloatArray, IntArray
 
 Rule = TypeVar("Rule", bound=Callable[..., FloatArray])
 
@@ -55,7 +55,21 @@ class LinearChange:
 
     def times(self, factors: FloatArray) -> "LinearChange":
         """Return the change multiplied by a factor for each unit, (units,)."""
-        return LinearChange(*(None if c is None else c * factors for c in (self.gain, self.decay, self.input_decay)))
+        return self._each(lambda coefficients: coefficients * factors)
+
+    def spread(self, units: IntArray, count: int) -> "LinearChange":
+        """Return the change of some units as one of `count` units, of which the others do not change."""
+
+        def spread(coefficients: FloatArray) -> FloatArray:
+            everywhere: FloatArray = np.zeros(count)
+            everywhere[units] = coefficients
+            return everywhere
+
+        return self._each(spread)
+
+    def _each(self, fn: Callable[[FloatArray], FloatArray]) -> "LinearChange":
+        decay, input_decay = (None if c is None else fn(c) for c in (self.decay, self.input_decay))
+        return LinearChange(fn(self.gain), decay, input_decay)
 
     def of(self, weights: FloatArray, inputs: FloatArray) -> FloatArray:
         """Return the change of weights, (units, rows, columns), for inputs of the same shape."""
@@ -72,7 +86,8 @@ def is_linear(rule: object) -> bool:
 
     A rule that is linear in some cases only says in which by its attribute `is_linear`.
     """
-    given = defined_with_call(type(rule), "change") and "__call__" not in getattr(rule, "__dict__", ())
+    kind: type = type(rule)
+    given = defined_with_call(kind, "change") and "__call__" not in getattr(rule, "__dict__", ())
     return given and bool(getattr(rule, "is_linear", True))
 
 

@@ -212,14 +212,10 @@ class CheckedRule:
             ModelError: If the rule returns something else.
         """
         rule: LinearRule = self._rule  # type: ignore[assignment]  # `forms` has made sure of it
-        if self._memory:
-            change = self._change_of(rule, activity, rate)
-        else:
-            change = rule.change(activity, rate)
+        change = self._change_of(rule, activity, rate) if self._memory else rule.change(activity, rate)
         if not isinstance(change, LinearChange):
             raise ModelError(
-                f"{self._where}: {type(rule).__name__}.change must return a LinearChange (got {type(change).__name__}). "
-                "Return one."
+                f"{self._where}: change must return a LinearChange (got {type(change).__name__}). Return one."
             )
         for coefficients in (change.gain, change.decay, change.input_decay):
             if coefficients is not None:
@@ -234,9 +230,4 @@ class CheckedRule:
         self._memory.update(units, memory, self._where)
         if len(units) == len(activity) or not isinstance(change, LinearChange):
             return change
-        spread = []
-        for some in (change.gain, change.decay, change.input_decay):
-            everywhere = np.zeros(len(activity))
-            everywhere[units] = 0.0 if some is None else some
-            spread.append(None if some is None else everywhere)
-        return LinearChange(*spread)
+        return change.spread(units, len(activity))

@@ -25,8 +25,8 @@ class CFProjection(Projection):
     """A projection in which each unit has weights of its own and may learn them.
 
     The response of unit i is strength Σ_j w_ij x_j over the cells j of its field, or another function of weights and
-    inputs. Fields can shrink while the network runs (`change_bounds`). Its `weights` are (units of the destination row-major, rows, columns) on the uncropped template, zero off the
-    sheet.
+    inputs. Fields can shrink while the network runs (`change_bounds`). Its `weights` are (units of the destination
+    row-major, rows, columns) on the uncropped template, zero off the sheet.
 
     References:
         Bednar 2009, Front Neuroinform 3:8, doi:10.3389/neuro.11.008.2009: connection fields.

@@ -51,7 +51,8 @@ def as_sum(response_fn: ResponseFn) -> SumOverField | None:
 
     For a subclass that redefines the call, but not the terms, it is None.
     """
-    return cast(SumOverField, response_fn) if defined_with_call(type(response_fn), "terms", "from_sums") else None
+    kind: type = type(response_fn)
+    return cast(SumOverField, response_fn) if defined_with_call(kind, "terms", "from_sums") else None
 
 
 class EuclideanSimilarity(param.Parameterized):

@@ -132,9 +132,8 @@ class Executor:
             row = self._table[i]
             row[compiled.GROUP] = self._groups.index(group) if group else -1
             row[compiled.LATERAL] = projection.src is sheet
-            row[compiled.SECOND] = (
-                behaves_as(projection.combine, Divide) if self.plan.divisor else row[compiled.LATERAL]
-            )
+            is_second = behaves_as(projection.combine, Divide) if self.plan.divisor else projection.src is sheet
+            row[compiled.SECOND] = is_second
             if isinstance(projection, ScaledCFProjection):
                 row[compiled.AVERAGE] = projection.averages.ctypes.data
                 row[compiled.FACTOR] = projection.factors.ctypes.data

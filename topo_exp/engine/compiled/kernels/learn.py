@@ -41,7 +41,7 @@ from topo_exp.typing import FloatArray, IntArray
 
 @helper
 def _add_products(field: IntArray) -> None:
-    """Add GATE x to the weights v, and x to INPUT_SUM, for the active quads and the units NEAR which a vector starts."""
+    """Add GATE x to the weights v, and x to INPUT_SUM, for active quads, in the vectors that start NEAR a learner."""
     n_dest, n_quads = field[N_DEST], field[N_ACTIVE]
     active, inputs = int32s(field[ACTIVE], n_quads), float32s(field[INPUTS], 4 * n_quads)
     start, base, list_of = quads(field)
@@ -210,9 +210,9 @@ def _is_linear_sum(sheet: IntArray, fields: IntArray, numbers: FloatArray) -> bo
     if any_negative(sheet[ACTIVITY], sheet[UNITS]):
         return False
     for p in range(len(fields)):
-        if numbers[p, RATE] != 0:
-            if any_negative(fields[p, SOURCE], fields[p, N_SOURCE]) or _may_reverse(fields[p]):
-                return False
+        learns = numbers[p, RATE] != 0
+        if learns and (any_negative(fields[p, SOURCE], fields[p, N_SOURCE]) or _may_reverse(fields[p])):
+            return False
     return True
 
 
