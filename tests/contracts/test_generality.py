@@ -293,7 +293,7 @@ def test_every_network_keeps_every_promise(contract, name):
 DENSE = (
     "everything a user's own",
     "own learning rule",
-    "no output function",
+    "own adaptive function",
     "neighbourhood mask",
     "two output functions",
 )

@@ -14,6 +14,7 @@ from topo_exp.engine.learning import (
     Hebbian,
     KeepWeights,
     cellwise,
+    is_linear,
 )
 from topo_exp.engine.learning_rules import BCM, CPCA, BCMFixed, Covariance, Oja, Outstar, Trace
 from topo_exp.engine.memory import RuleMemory, declared_memory
@@ -129,6 +130,42 @@ def test_a_cellwise_rule_does_not_depend_on_the_place_of_a_cell(name):
     cells = [array.reshape(5, 21)[:, order].reshape(5, 4, 3) for array in (weights, inputs)]
     whole = rule(weights, inputs, activity, rate)
     np.testing.assert_array_equal(rule(*cells, activity, rate), whole.reshape(5, 21)[:, order].reshape(5, 4, 3))
+
+
+@pytest.mark.parametrize("name", [*RULES, *ALL_WITH_MEMORY])
+def test_coefficients_give_the_change_that_a_rule_makes(name):
+    """Where a rule is linear, its `change` is the difference of new and old weights, and updates memory as a call."""
+    rule, (weights, inputs, activity, rate) = {**RULES, **ALL_WITH_MEMORY}[name](), arguments()
+    assert is_linear(rule) == (name != "Covariance")
+    if not is_linear(rule):
+        pytest.skip("is not linear in inputs and weights")
+    memories = [[begun(rule)] if name in ALL_WITH_MEMORY else [] for _ in range(2)]
+    for _ in range(3):
+        new = rule(weights, inputs, activity, rate, *memories[0])
+        change = rule.change(activity, rate, *memories[1]).of(weights, inputs)
+        np.testing.assert_allclose(change, new - weights, rtol=1e-12, atol=1e-15)
+        for one, other in zip(*memories, strict=True):
+            assert all(np.array_equal(one[key], other[key]) for key in one)
+        weights = new
+
+
+def test_rules_that_redefine_the_call_are_not_linear():
+    """The coefficients of a base class do not hold for a subclass, or an object, with a call of its own."""
+
+    class Doubled(Oja):
+        """Learns twice as fast."""
+
+        def __call__(self, weights, inputs, activity, rate):
+            """Return the new weights."""
+            return super().__call__(weights, inputs, activity, 2 * rate)
+
+    class Same(Oja):
+        """Adds nothing."""
+
+    assert not is_linear(Doubled())
+    assert is_linear(Same())
+    assert not is_linear(Trace(rule=Doubled()))
+    assert not is_linear(functions.oja)
 
 
 def decay_and_grow(weights, inputs, activity, rate):

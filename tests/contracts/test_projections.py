@@ -1,5 +1,6 @@
 """Projections: every kind, and those that a user derives."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,28 +9,64 @@ import pytest
 from tests.contracts import functions
 from tests.contracts.members import assert_declared, members, missing
 from tests.contracts.networks import CONTRACTS, box, network, spot
-from topo_exp.engine import projection
+from topo_exp.engine import projection, projection_types
+from topo_exp.engine.actions import ChangeBounds
 from topo_exp.engine.coordinates import BoundingBox
+from topo_exp.engine.learning import DivisiveNormalizeL1
+from topo_exp.engine.learning_rules import CPCA, Covariance, Outstar, Trace
+from topo_exp.engine.mapping import Scaling
 from topo_exp.engine.patterns import Constant, Disk, Gaussian
 from topo_exp.engine.projection import CFProjection, Projection, SharedWeightCFProjection
+from topo_exp.engine.projection_types import LeakyCFProjection, OneToOneProjection, ScaledCFProjection
+from topo_exp.engine.simulation import Simulation
 from topo_exp.errors import GeometryError, ModelError, ParameterError
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "CFProjection": {},
     "SharedWeightCFProjection": {"weights_generator": Gaussian(size=0.3)},
+    "OneToOneProjection": {"weights_output_fn": DivisiveNormalizeL1()},
+    "LeakyCFProjection": {"decay_rate": 0.7},
+    "ScaledCFProjection": {"target": 0.2, "target_lr": 0.1, "smoothing": 0.7},
 }
-KINDS = {"CFProjection": CFProjection, "SharedWeightCFProjection": SharedWeightCFProjection}
+KINDS = {
+    "CFProjection": CFProjection,
+    "SharedWeightCFProjection": SharedWeightCFProjection,
+    "OneToOneProjection": OneToOneProjection,
+    "LeakyCFProjection": LeakyCFProjection,
+    "ScaledCFProjection": ScaledCFProjection,
+}
+MORE: dict[str, tuple[str, dict[str, Any]]] = {
+    "one-to-one, not normalised": ("OneToOneProjection", {"learning_fn": CPCA()}),
+    "one-to-one, beside the sheet": ("OneToOneProjection", {"coord_mapper": Scaling(x_scale=1.7, y_shift=0.3)}),
+    "one-to-one, turned": ("OneToOneProjection", {"coord_mapper": Scaling(orientation=0.4)}),
+    "scaled, another rule": ("ScaledCFProjection", {"smoothing": 0.5, "learning_fn": Outstar()}),
+    "scaled, a rule of a user's own": ("ScaledCFProjection", {"smoothing": 0.5, "learning_fn": functions.oja}),
+    "scaled, a rule with memory": ("ScaledCFProjection", {"smoothing": 0.5, "learning_fn": Trace(rule=CPCA())}),
+    "leaky, covariance": ("LeakyCFProjection", {"learning_fn": Covariance()}),
+}
+"""Kinds with other functions than those of their examples."""
+
+
+def laterally(kind: type[Projection], **declared: Any) -> Callable[[Simulation], None]:
+    """Return a function that adds a lateral projection of a kind to V1."""
+
+    def more(sim: Simulation) -> None:
+        extent = {} if issubclass(kind, OneToOneProjection) else {"nominal_bounds": box(0.25)}
+        sim.connect("V1", "V1", kind(name="Other", strength=0.2, **extent, **declared))
+
+    return more
 
 
 def test_every_projection_has_an_example():
     """A new member of the family comes with an example here, to which everything below applies."""
-    assert missing(members(projection, base=Projection), EXAMPLES) == []
+    family = {name for module in (projection, projection_types) for name in members(module, base=Projection)}
+    assert missing(family, EXAMPLES) == []
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_projections_are_declared(name):
-    """Every member says what it is, and documents every parameter."""
-    assert_declared(KINDS[name])
+    """Every member says what it is and where it is from, and documents every parameter."""
+    assert_declared(KINDS[name], source=True)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -38,6 +75,33 @@ def test_projections_keep_every_promise(name, contract):
     """A network with this kind of projection between sheets of different shapes keeps every promise."""
     retina = {"nominal_bounds": box(0.6, stretch=0.8), "nominal_density": 11.0}
     CONTRACTS[contract](network(retina=retina, projection=KINDS[name], afferent=EXAMPLES[name]))
+
+
+@pytest.mark.parametrize("name", MORE)
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_projections_with_other_functions_keep_every_promise(name, contract):
+    """So does a network in which a kind of projection has another rule or mapper."""
+    kind, declared = MORE[name]
+    CONTRACTS[contract](network(projection=KINDS[kind], afferent=declared))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_lateral_projections_keep_every_promise(name, contract):
+    """So does a network with this kind of projection from a sheet to itself, whose input arrives while it settles."""
+    rate = {} if name == "SharedWeightCFProjection" else {"learning_rate": 0.1}
+    CONTRACTS[contract](network(more=laterally(KINDS[name], **rate, **EXAMPLES[name])))
+
+
+@pytest.mark.parametrize("name", ["CFProjection", "LeakyCFProjection", "ScaledCFProjection"])
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_fields_of_every_kind_can_shrink(name, contract):
+    """So does a network in which fields of this kind shrink."""
+
+    def more(sim: Simulation) -> None:
+        sim.schedule(3, ChangeBounds(path="V1/Afferent", bounds=BoundingBox(radius=0.2)))
+
+    CONTRACTS[contract](network(projection=KINDS[name], afferent=EXAMPLES[name], more=more))
 
 
 @pytest.mark.parametrize("contract", CONTRACTS)

@@ -9,7 +9,22 @@ from topo_exp.engine.compiled.fields import EventDrivenFields
 from topo_exp.engine.coordinates import BoundingBox
 from topo_exp.engine.fields import DenseFields
 from topo_exp.engine.learning import EuclideanHebbian, Hebbian, KeepWeights
+from topo_exp.engine.learning_rules import BCM, CPCA, BCMFixed, Covariance, Oja, Outstar, Trace
 from topo_exp.engine.patterns import SineGrating
+from topo_exp.engine.projection import SharedWeightCFProjection
+from topo_exp.engine.response import Divide
+from topo_exp.engine.transfer_functions import Logistic, NakaRushton
+
+LINEAR = {
+    "EuclideanHebbian": EuclideanHebbian,
+    "Oja": lambda: Oja(alpha=20.0),
+    "CPCA": lambda: CPCA(m=0.1),
+    "Outstar": Outstar,
+    "BCMFixed": lambda: BCMFixed(unit_threshold=0.05),
+    "BCM": lambda: BCM(t_init=0.02, smoothing=0.7),
+    "Trace": lambda: Trace(trace_strength=0.3),
+    "Trace of Oja": lambda: Trace(trace_strength=0.3, rule=Oja(alpha=20.0)),
+}
 
 
 def compare(network: Network, iterations: int, tolerance: float) -> None:
@@ -101,7 +116,7 @@ def test_a_rule_that_changes_while_running_changes_the_path():
     fast, dense = Network().build("compiled"), Network().build("reference")
     for sim in (fast, dense):
         sim.run(2)
-        sim["V1"].projections["Afferent0"].learning_fn = EuclideanHebbian()
+        sim["V1"].projections["Afferent0"].learning_fn = Covariance()
         sim.run(4)
     assert distance(fast["V1"].activity, dense["V1"].activity) < 1e-4
     assert isinstance(fast["V1"].projections["Afferent0"].fields, DenseFields)
@@ -118,7 +133,109 @@ def test_fields_that_shrink_while_running_agree():
     assert not fast.explain().dense
 
 
-def test_negative_input_is_learned_the_dense_way():
+@pytest.mark.parametrize(
+    "name", ["EuclideanHebbian", "Oja", "CPCA", "Outstar", "BCMFixed", "BCM", "Trace", "Trace of Oja"]
+)
+@pytest.mark.parametrize("normalised", [True, False])
+def test_linear_rules_agree(name, normalised, monkeypatch):
+    """Rules with decays agree across foldings, with joint, single and no normalisation, from outside and laterally."""
+    monkeypatch.setattr("topo_exp.engine.compiled.fields.FOLD_AFTER", 4)
+
+    def build(engine):
+        sim = Network().build(engine)
+        for projection in sim["V1"].projections.values():
+            rule = LINEAR[name]()
+            projection.learning_fn = rule
+            projection.learning_rate = 0.05 if name == "EuclideanHebbian" else 0.5
+            if not normalised:
+                projection.weights_output_fn, projection.norm_group = KeepWeights(), None
+        return sim
+
+    fast, dense = build("compiled"), build("reference")
+    assert not fast.explain().dense
+    before = [p.weights for p in dense["V1"].projections.values()]
+    for until in (3, 11, 12.3):
+        for sim in (fast, dense):
+            sim.run(until)
+        assert_v1_agrees(fast, dense)
+    assert all((p.weights != old).any() for p, old in zip(dense["V1"].projections.values(), before, strict=True))
+
+
+def assert_v1_agrees(fast, dense):
+    """Hold activity, responses, weights and memory of V1 to those of the dense form."""
+    assert dense["V1"].activity.any()
+    assert distance(fast["V1"].activity, dense["V1"].activity) < 1e-4
+    states = fast.state(), dense.state()
+    for name, projection in dense["V1"].projections.items():
+        twin = fast["V1"].projections[name]
+        assert distance(twin.weights, projection.weights) < 1e-4, name
+        assert distance(twin.activity, projection.activity) < 1e-4, name
+        for key in (key for key in states[1] if key.startswith(f"projections/{projection.path}/memory/")):
+            assert distance(states[0][key], states[1][key]) < 1e-4, key
+
+
+@pytest.mark.parametrize("rule", [Oja, CPCA, Outstar])
+def test_rates_that_turn_weights_around_agree(rule):
+    """With rates at which a step takes more than all of a weight, so that it turns negative, both paths agree."""
+
+    def build(engine):
+        sim = Network(tsettle=1, output="linear", joint=False).build(engine)
+        for name in ("Afferent0", "Afferent1"):
+            projection = sim["V1"].projections[name]
+            projection.learning_fn = rule()
+            projection.learning_rate = (30.0 if rule is Outstar else 3.0) * projection.n_units
+        return sim
+
+    fast, dense = build("compiled"), build("reference")
+    assert not fast.explain().dense
+    for until in (1, 2, 3):
+        for sim in (fast, dense):
+            sim.run(until)
+        assert_v1_agrees(fast, dense)
+    assert min(p.weights.min() for p in dense["V1"].projections.values()) < 0
+
+
+@pytest.mark.parametrize("output_fn", [None, Logistic(r=5.0, k=-2.0), NakaRushton(c50=0.3, e=2.0)])
+def test_linear_and_sigmoid_sheets_agree(output_fn):
+    """A sheet without output function, whose activity may be negative, and sigmoid ones settle and learn alike."""
+
+    def build(engine):
+        sim = Network(lateral_strengths=(0.4, -0.5)).build(engine)
+        sim["V1"].output_fns = [output_fn] if output_fn else []
+        sim["V1"].projections["Afferent1"].strength = -2.0
+        return sim
+
+    fast, dense = build("compiled"), build("reference")
+    assert not fast.explain().dense
+    for until in (1, 4, 8):
+        for sim in (fast, dense):
+            sim.run(until)
+        assert_v1_agrees(fast, dense)
+    assert output_fn is not None or dense["V1"].activity.min() < 0
+
+
+def test_a_sheet_divides_by_the_activity_of_another_one():
+    """Gain control by a second sheet together with the sheet itself agrees, while both settle."""
+
+    def build(engine):
+        sim = Network(relays=2).build(engine)
+        divide = {"activity_group": 0.6, "combine": Divide(constant=0.11), "nominal_bounds": BoundingBox(radius=0.3)}
+        for src, dest in (("Relay0", "Relay1"), ("Relay1", "Relay0")):
+            sim[src].settles_with = [dest]
+            sim.connect(src, dest, SharedWeightCFProjection(name="FromOther", strength=0.5, **divide))
+        return sim
+
+    fast, dense = build("compiled"), build("reference")
+    assert not fast.explain().dense
+    for until in (1.12, 2, 2.3, 4):
+        for sim in (fast, dense):
+            sim.run(until)
+        for name in ("Relay0", "Relay1", "V1"):
+            assert distance(fast[name].activity, dense[name].activity) < 1e-4, (name, until)
+    assert fast["Relay0"].projections["FromOther"].activity.any()
+
+
+def test_learning_from_negative_input_agrees():
     """Where a source is active below zero, sums are not linear any more, and learning is still right."""
     fast, dense = Network(relays=1).build("compiled"), Network(relays=1).build("reference")
     for sim in (fast, dense):

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from tests.engine.small_networks import Network, feedback, two_ways
+from topo_exp.engine.coordinates import BoundingBox
+from topo_exp.engine.learning import KeepWeights
+from topo_exp.engine.learning_rules import BCM, CPCA, Oja, Outstar, Trace
 from topo_exp.engine.patterns import SineGrating
+from topo_exp.engine.projection_types import LeakyCFProjection, ScaledCFProjection
 from topo_exp.errors import NumericalError
 
 NETWORK = Network()
@@ -49,6 +53,58 @@ def test_a_stored_state_continues_bit_for_bit(moment, monkeypatch):
     second.restore(dict(np.load(file, allow_pickle=False)))
     second.run(9)
     assert_same(whole, second)
+
+
+def linear(rule, *, normalised):
+    """Return a network whose projections learn by a linear rule."""
+    sim = Network(joint=False).build("compiled")
+    for projection in sim["V1"].projections.values():
+        projection.learning_fn = rule()
+        if not normalised:
+            projection.weights_output_fn = KeepWeights()
+    return sim
+
+
+def scaled():
+    """Return a network with a scaled and a leaky projection from outside, and the same laterally."""
+    sim = Network(joint=False).build("compiled")
+    for src in ("Relay0", "V1"):
+        for kind in (ScaledCFProjection, LeakyCFProjection):
+            name, bounds = f"{kind.__name__}From{src}", BoundingBox(radius=0.25)
+            sim.connect(src, "V1", kind(name=name, strength=0.3, learning_rate=0.2, nominal_bounds=bounds))
+    return sim
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: linear(Oja, normalised=True),
+        lambda: linear(CPCA, normalised=False),
+        lambda: linear(Outstar, normalised=True),
+        lambda: linear(BCM, normalised=True),
+        lambda: linear(lambda: Trace(rule=CPCA()), normalised=False),
+        scaled,
+    ],
+    ids=["Oja", "CPCA, not normalised", "Outstar", "BCM, signed", "Trace of CPCA, not normalised", "scaled and leaky"],
+)
+@pytest.mark.parametrize("moment", [4, 3.15])
+def test_other_rules_and_projections_are_functions_of_the_state(build, moment, monkeypatch):
+    """Slicing, restoring a stored state, and looking change no bit of what rules and projections with state compute."""
+    monkeypatch.setattr("topo_exp.engine.compiled.fields.FOLD_AFTER", 3)
+    whole, first, second = (build() for _ in range(3))
+    assert not whole.explain().dense
+    whole.run(9)
+    first.run(1.3)
+    first.run(moment)
+    stored = first.state()
+    with first.frozen():
+        first.plastic = True
+        first.run(moment + 2)
+    assert all(np.array_equal(value, first.state()[key]) for key, value in stored.items())
+    second.restore(stored)
+    for sim in (first, second):
+        sim.run(9)
+        assert_same(whole, sim)
 
 
 def test_looking_changes_no_bit():

@@ -10,11 +10,24 @@ from tests.contracts import functions
 from tests.contracts.networks import differences, network
 from tests.engine.small_networks import Network, distance
 from topo_exp.engine.cortex import CFSheet, NeighborhoodMask, SettlingCFSheet
-from topo_exp.engine.learning import DivisiveNormalizeL1, Hebbian
+from topo_exp.engine.learning import DivisiveNormalizeL1, EuclideanHebbian, Hebbian
+from topo_exp.engine.learning_rules import BCM, CPCA, BCMFixed, Covariance, Oja, Outstar, Trace
+from topo_exp.engine.mapping import Scaling
 from topo_exp.engine.patterns import SineGrating, UniformNoise
-from topo_exp.engine.projection import CFProjection
+from topo_exp.engine.projection import CFProjection, SharedWeightCFProjection
+from topo_exp.engine.projection_types import LeakyCFProjection, OneToOneProjection, ScaledCFProjection
 from topo_exp.engine.settling import Settle, Step
-from topo_exp.engine.transfer import HalfRectify, HomeostaticResponse
+from topo_exp.engine.transfer import HalfRectify, HomeostaticResponse, KernelMax, PiecewiseLinear
+from topo_exp.engine.transfer_functions import (
+    BinaryThreshold,
+    GeneralizedLogistic,
+    HalfRectifyAndPower,
+    HalfRectifyAndSquare,
+    HomeostaticMaxEnt,
+    Logistic,
+    NakaRushton,
+    Square,
+)
 
 
 class EmptySettling(SettlingCFSheet):
@@ -100,6 +113,14 @@ def test_empty_subclasses_keep_the_compiled_form(declared, plain):
     assert differences(derived.state(), base.state()) == []
 
 
+class UnscaledProjection(ScaledCFProjection):
+    """Leaves the responses as they are."""
+
+    def adapt(self, *, plastic):
+        """Change nothing."""
+
+
+TURNED = Scaling(orientation=0.4)
 STRIPES = SineGrating(frequency=0.4, orientation=np.pi / 2)
 
 
@@ -121,7 +142,30 @@ STRIPES = SineGrating(frequency=0.4, orientation=np.pi / 2)
             "cf_shape has holes",
         ),
         ({"cortex": {"output_fns": [functions.soft]}}, True, False, "output function soft has no compiled form"),
-        ({"cortex": {"output_fns": []}}, True, False, "0 output functions"),
+        ({"cortex": {"output_fns": lambda: [HalfRectify(), HalfRectify()]}}, True, False, "2 output functions"),
+        ({"cortex": {"output_fns": lambda: [KernelMax()]}}, True, False, "output function KernelMax has no"),
+        ({"cortex": {"output_fns": lambda: [HomeostaticMaxEnt()]}}, True, False, "function HomeostaticMaxEnt has no"),
+        (
+            {"afferent": {"learning_fn": Covariance()}},
+            True,
+            True,
+            "Covariance has no compiled form: it changes weights",
+        ),
+        (
+            {"afferent": {"learning_fn": Trace(rule=Covariance())}},
+            True,
+            True,
+            "Trace of Covariance has no compiled form",
+        ),
+        ({"afferent": {"learning_fn": Trace(rule=functions.oja)}}, True, True, "Trace of oja has no compiled form"),
+        (
+            {"afferent": {"coord_mapper": Scaling(orientation=0.4)}},
+            True,
+            True,
+            "coord_mapper does not map rows to rows",
+        ),
+        ({"projection": OneToOneProjection, "afferent": {"coord_mapper": TURNED}}, True, True, "coord_mapper does not"),
+        ({"projection": UnscaledProjection}, True, True, "UnscaledProjection overrides adapt"),
         ({"cortex": {"mask_fn": NeighborhoodMask()}}, True, False, "mask_fn is set"),
         ({"inhibition": {"combine": functions.modulate, "activity_group": 0.7}}, True, False, "combined otherwise"),
     ],
@@ -136,6 +180,54 @@ def test_dense_forms_have_a_reason(declared, sheet, projection, says):
         assert set(dense) <= {("V1", ""), ("V1", "Afferent")}
         assert says in dense["V1", "Afferent" if projection else ""]
         assert says in str(explained)
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        *({"afferent": {"learning_fn": rule}} for rule in (Hebbian(), EuclideanHebbian(), Oja(), CPCA(), Outstar())),
+        *({"inhibition": {"learning_fn": rule}} for rule in (BCM(), BCMFixed(), Trace(), Trace(rule=Oja()))),
+        *(
+            {"cortex": {"output_fns": [fn]}}
+            for fn in (
+                PiecewiseLinear(),
+                Logistic(),
+                GeneralizedLogistic(),
+                NakaRushton(),
+                Square(),
+                HalfRectifyAndSquare(),
+                HalfRectifyAndPower(),
+                BinaryThreshold(),
+            )
+        ),
+        {"cortex": {"output_fns": []}},
+        {"projection": SharedWeightCFProjection},
+        {"projection": OneToOneProjection},
+        {"projection": ScaledCFProjection},
+        {"projection": LeakyCFProjection},
+    ],
+    ids=lambda declared: " ".join(str(value) for change in declared.values() for value in [change])[:60],
+)
+def test_the_families_have_the_compiled_form(declared):
+    """Linear learning rules, output functions of one unit and all kinds of projections are compiled throughout."""
+    sim = network(**declared)("compiled")
+    assert not sim.explain().dense
+    sim.run(1.5)
+    assert not sim.explain().dense
+    assert not any(row.reason for row in sim.explain())
+
+
+@pytest.mark.parametrize("kind", [ScaledCFProjection, LeakyCFProjection])
+def test_lateral_projections_that_act_on_arrival_restrict_the_compiled_form(kind):
+    """Their sheet is compiled, with one call for each activation, and its row says so."""
+
+    def more(sim):
+        sim.connect("V1", "V1", kind(name="Other", strength=0.2))
+
+    sim = network(more=more)("compiled")
+    assert not sim.explain().dense
+    (row,) = (row for row in sim.explain() if row.sheet == "V1" and not row.projection)
+    assert row.reason == f"{kind.__name__} Other: one call for each activation"
 
 
 def test_overridden_functions_are_obeyed():

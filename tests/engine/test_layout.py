@@ -11,6 +11,8 @@ from topo_exp.engine.compiled.layout import Layout, has_runs, is_separable
 from topo_exp.engine.coordinates import FieldGeometry, Template
 from topo_exp.engine.fields import DenseFields
 from topo_exp.engine.learning import Hebbian
+from topo_exp.engine.learning_rules import CPCA, BCMFixed, Oja, Outstar
+from topo_exp.engine.memory import CheckedRule, RuleMemory
 from topo_exp.engine.response import DotProduct
 
 EDGES = {
@@ -147,6 +149,25 @@ def test_responses_and_learning_agree_with_dense_fields(case, guards, lateral, s
         padded = geometry.units + kernels().PADDING
         kernels().fold(fast.buffers.row, np.zeros(padded), np.ones(padded))
         assert close(fast.weights(), dense.weights())
+        assert np.count_nonzero(fast.buffers.weights) == np.count_nonzero(fast.weights())
+
+
+@pytest.mark.parametrize("share", [0.05, 1.0])
+@pytest.mark.parametrize("learning_fn", [CPCA(), Oja(alpha=0.5), Outstar(), BCMFixed(unit_threshold=0.5)], ids=str)
+def test_linear_learning_agrees_with_dense_fields(case, guards, learning_fn, share):
+    """Weights and totals after linear rules are those of the plain form, signed or not; beside, zeros stay zeros."""
+    geometry, mask, weights, rng = case
+    connections = geometry.on_sheet & mask
+    fast = EventDrivenFields(geometry, mask, weights)
+    dense = DenseFields(geometry, connections, weights, np.float64)
+    for _ in range(3):
+        source, activity = some(rng, geometry.source_shape, share), some(rng, geometry.destination_shape, share)
+        for form in (fast, dense):
+            rule = CheckedRule(learning_fn, RuleMemory({}, weights.shape), activity, "rule")
+            form.learn(rule, source, activity, 0.3)
+        assert close(fast.weights(), dense.weights())
+        assert close(fast.totals(np.arange(geometry.units)), dense.totals(np.arange(geometry.units)))
+        assert fast.signed == bool((dense.weights() < 0).any())
         assert np.count_nonzero(fast.buffers.weights) == np.count_nonzero(fast.weights())
 
 

@@ -81,6 +81,7 @@ class LeakyCFProjection(CFProjection):
     measurements, begins with u = 0.
 
     References:
+        Bednar 2009, Front Neuroinform 3:8, doi:10.3389/neuro.11.008.2009: the projections of Topographica.
         Miikkulainen, Bednar, Choe & Sirosh 2005, Computational Maps in the Visual Cortex, chapter 11: synapses that are
         leaky integrators.
     """

@@ -119,13 +119,19 @@ class Buffers:
             self.loaded = activity
 
     def respond(self, activity: Activity) -> FloatArray:
-        """Return the response of each destination unit (rows, columns) to a source activity, without strength."""
+        """Return the response of each destination unit (rows, columns) to a source activity, without strength.
+
+        The response to the last input, which is held here, stays.
+        """
+        held = self.response.copy()
         self.loaded = None
         self.source[:] = single(activity)
         numbers = np.zeros((1, kernels().N_NUMBERS))
         numbers[0, kernels().STRENGTH] = 1.0
         kernels().respond(self.row, numbers)
-        return self.view.copy()
+        response = self.view.copy()
+        self.response[:] = held
+        return response
 
     def learn(self, activity: FloatArray, rate: float, change: LinearChange | None, *, signed: bool) -> float:
         """Apply a learning rule to the source activity that is loaded, without normalisation.
