@@ -67,7 +67,7 @@ def test_units_beyond_the_source_have_no_connection(engine):
     on_sheet = (np.abs(4 * v1.x) < 0.5)[None, :] & (np.abs(v1.y + 0.3) < 0.5)[:, None]
     np.testing.assert_array_equal(response, on_sheet)
     np.testing.assert_allclose(found.weights[:, 0, 0], 1.5 * on_sheet.ravel(), rtol=1e-6)
-    assert found.n_connections == on_sheet.sum() == 2 * 5
+    assert found.n_connections == on_sheet.sum() == 2 * 6
     for row, column in np.ndindex(8, 8):
         field = found.cf(row, column)
         assert field.weights.size == field.mask.size == len(field.x) * len(field.y) == on_sheet[row, column]

@@ -70,6 +70,8 @@ class CFProjection(Projection):
         """The response function as a sum over fields, or None if it is none."""
         self._rule: LearningFn
         self._rate: float | NumberGenerator
+        self._rate_is_of_field: bool
+        """Whether the learning rule takes the rate of a whole field."""
         self._normalisation: Callable[[FloatArray], FloatArray]
         self._divides: bool
         """Whether the normalisation divides by sums."""
@@ -81,6 +83,7 @@ class CFProjection(Projection):
         super().refresh()
         self._sum = as_sum(self.response_to)
         self._rule, self._rate, self._normalisation = self.learning_fn, self.learning_rate, self.weights_output_fn
+        self._rate_is_of_field = bool(getattr(self._rule, "rate_of_whole_field", False))
         self._divides = behaves_as(self._normalisation, DivisiveNormalizeL1)
         self._is_single = bool(getattr(self._normalisation, "single_precision", False))
 
@@ -176,7 +179,7 @@ class CFProjection(Projection):
 
     def connection_rate(self, rate: float) -> float:
         """Return the rate that the learning rule is given: of one connection, or of the whole field if it says so."""
-        return rate if getattr(self._rule, "rate_of_whole_field", False) else rate / self.n_units
+        return rate if self._rate_is_of_field else rate / self.n_units
 
     def present_rate(self, moment: Moment) -> float:
         """Return the learning rate of a whole field at this moment.

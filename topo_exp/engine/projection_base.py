@@ -99,6 +99,8 @@ class Projection(param.Parameterized):
         """`combine`, likewise."""
         self.adds: bool
         """Whether `combination` is the sum."""
+        self.transforms_input = type(self).incoming is not Projection.incoming
+        """Whether this projection responds to something else than the activity that arrives."""
         self._factor: float
         self._undo: list[State | None] = []
         """For each frozen block that is open: the weights as they were at its begin, None while they are unchanged."""
@@ -238,8 +240,8 @@ class Projection(param.Parameterized):
             activity: Activity of the source sheet, (rows, columns).
             mask: The units of the destination that respond, (rows, columns); None for all.
         """
-        self.input = self.incoming(activity)
-        self.response = self._factor * self.respond(self.input)
+        self.input = activity = self.incoming(activity) if self.transforms_input else activity
+        self.response = self._factor * self.respond(activity)
         if mask is not None:
             self.response = np.where(mask, self.response, 0)
 

@@ -211,7 +211,7 @@ class Executor:
         if self._scheme.begins_iteration():
             self._fresh = True
             self._arrived.clear()
-        projection.input = projection.incoming(activity)
+        projection.input = projection.incoming(activity) if projection.transforms_input else activity
         self._arrived.add(projection)
 
     def reset(self) -> None:

@@ -60,7 +60,7 @@ def _reason_for_steps(sheet: CFSheet) -> str:
     if not isinstance(scheme, Settle) or overridden(scheme, Settle, SCHEME_METHODS) is not None:
         return type(scheme).__name__
     for projection in sheet.projections.values():
-        acts = isinstance(projection, ScaledCFProjection) or type(projection).incoming is not Projection.incoming
+        acts = isinstance(projection, ScaledCFProjection) or projection.transforms_input
         if acts and projection.src is sheet:
             return f"{type(projection).__name__} {projection.name}"
     return ""
