@@ -14,7 +14,7 @@ import time
 import topo_exp
 from topo_exp.engine.simulation import Simulation
 
-MODELS = ("gcal_oo_or", "lissom_oo_or", "lissom_or")
+MODELS = ("gcal_oo_or", "gcal_od", "lissom_oo_or", "lissom_or")
 """The first one is the unit of the ratios."""
 BEGIN, SLICE = 2000, 100
 """Iterations before measuring, and in each measurement."""

@@ -97,8 +97,8 @@ class Executor:
         self._arrived: set[Projection] = set()
         self._fresh = False
         """Whether an iteration has begun, so that responses to the one before are invalid."""
-        self._pending = False
-        """Whether the lateral responses to the last activity are deferred."""
+        self._pending: list[int] = []
+        """Projections whose responses to their last input are deferred."""
         self._deferred: list[tuple[np.ndarray, np.ndarray]] = []
         """For each presentation whose settling is deferred its drive, and the array that receives its activity."""
         self._into: np.ndarray | None = None
@@ -217,16 +217,17 @@ class Executor:
     def reset(self) -> None:
         """Drop input and deferred responses: the sheet was cleared, or set to another state."""
         self._arrived.clear()
-        self._fresh = self._pending = False
+        self._fresh, self._pending = False, []
 
     def complete(self) -> None:
-        """Compute the responses to the last activity, if they are deferred."""
+        """Compute the responses that are deferred."""
         if self._pending:
-            self._pending = False
-            lateral = self._lateral_rows
-            for i in lateral:
-                self._take(i, self._projections[i], self._buffers_of[i])
-            self._kernels.respond(self._table[lateral], self._numbers[lateral])
+            pending, self._pending = self._pending, []
+            for i in pending:
+                projection, buffers = self._projections[i], self._buffers_of[i]
+                self._take(i, projection, buffers)
+                buffers.answered = projection.input
+            self._kernels.respond(self._table[pending], self._numbers[pending])
 
     def defer_settling(self, into: np.ndarray | None) -> None:
         """Allow the next presentation to be settled later, in `settle_deferred`.
@@ -311,16 +312,20 @@ class Executor:
         for projection in self._lateral:
             projection.input = activity
         scheme.end_iteration()
-        self._pending = not learns  # if it learns, the responses by the weights before are computed already
+        self._pending = [] if learns else self._lateral_rows  # if it learns, those by the weights before are there
         if learns:
             self._learn(moment)
 
     def _learn(self, moment: Moment) -> None:
         """Let the projections learn from the inputs that last arrived, and normalise the active units' weights."""
         compiled = self._kernels
-        if self._arrived:
+        learns = self._learns and moment.plastic and self._plastic
+        if self._arrived and not (learns or self._fresh or self._scaled):  # the next iteration may begin before a look
+            self._pending = [i for i, projection in enumerate(self._projections) if projection in self._arrived]
+            self._arrived.clear()
+        elif self._arrived:
             self._respond()
-        if not (self._learns and moment.plastic and self._plastic):
+        if not learns:
             return
         self._load_activity()
         numbers = self._numbers
@@ -397,6 +402,8 @@ class Executor:
         """Copy inputs that have arrived, and responses that were assigned, to the buffers of the kernels."""
         if self._deferred and self._deferred[-1][1] is self._into:  # this presentation continues: settle it at once
             self._deferred.pop()
+        if self._pending and not self._fresh:
+            self.complete()
         arrived, column = self._arrived, self._kernels.ARRIVED
         for i, (projection, buffers, fields) in enumerate(self._entries):
             anew = False
@@ -415,7 +422,7 @@ class Executor:
             if anew is not self._anew[i]:
                 self._anew[i] = self._table[i, column] = anew
         arrived.clear()
-        self._fresh = self._pending = False
+        self._fresh, self._pending = False, []
 
     def _take(self, i: int, projection: Projection, buffers: Buffers) -> None:
         """Point the kernels to a projection's input: the buffer of the executor that sent it, or a copy."""
