@@ -6,7 +6,7 @@ others are computed densely; the results agree to single precision.
 
 import numpy as np
 
-from topo_exp.engine.compiled.executor import CompiledFields, Executor, Plan
+from topo_exp.engine.compiled.executor import Executor, Plan
 from topo_exp.engine.compiled.fields import EventDrivenFields, SharedFields
 from topo_exp.engine.compiled.forms import (
     divisor,
@@ -16,6 +16,7 @@ from topo_exp.engine.compiled.forms import (
     sheet_form,
     weights_form,
 )
+from topo_exp.engine.compiled.rows import CompiledFields
 from topo_exp.engine.cortex import CFSheet
 from topo_exp.engine.events import Events
 from topo_exp.engine.explain import Form

@@ -9,31 +9,23 @@ scheduled action, since they change only then.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
 
 import numpy as np
 
-from topo_exp.engine.checks import behaves_as
 from topo_exp.engine.compiled import outputs
-from topo_exp.engine.compiled.buffers import Buffers, Coefficients, aligned
+from topo_exp.engine.compiled.buffers import Buffers, aligned
 from topo_exp.engine.compiled.cache import kernels
-from topo_exp.engine.compiled.fields import EventDrivenFields, SharedFields
+from topo_exp.engine.compiled.fields import SharedFields
+from topo_exp.engine.compiled.rows import CompiledFields, Rows
 from topo_exp.engine.cortex import CFSheet
 from topo_exp.engine.events import Activity, Events
-from topo_exp.engine.learning import Hebbian
 from topo_exp.engine.moment import Moment
-from topo_exp.engine.projection import CFProjection
 from topo_exp.engine.projection_base import Projection
-from topo_exp.engine.projection_types import ScaledCFProjection
-from topo_exp.engine.response import Divide
 from topo_exp.engine.settling import ACTIVATE, LEARN, Settle
 from topo_exp.engine.sheet import Sheet
-from topo_exp.engine.streams import NumberGenerator
 from topo_exp.engine.transfer import HomeostaticResponse
 from topo_exp.engine.workers import Worker
 from topo_exp.typing import FloatArray
-
-CompiledFields: TypeAlias = EventDrivenFields | SharedFields
 
 
 @dataclass(frozen=True)
@@ -103,47 +95,14 @@ class Executor:
         """For each presentation whose settling is deferred its drive, and the array that receives its activity."""
         self._into: np.ndarray | None = None
         """The array that receives the activity of this presentation, if settling may be deferred."""
-        self._fill_tables(sheet)
-        self.refresh()
-
-    def _fill_tables(self, sheet: CFSheet) -> None:
-        """Fill the tables of all projections, those that are normalised together next to each other."""
-        compiled = self._kernels
-        groups = [group for _, group in self.plan.fields]
-        order = sorted(range(len(groups)), key=lambda i: (groups.index(groups[i]), i))
-        everything = list(sheet.projections.values())
-        self._projections = [everything[i] for i in order]
-        self._groups = [groups[i] for i in order]
-        self._fields = [self.plan.fields[i][0] for i in order]
-        self._buffers_of = [fields.buffers for fields in self._fields]
-        self._entries = list(zip(self._projections, self._buffers_of, self._fields, strict=True))
-        self._normalised = [
-            fields
-            for fields, group in zip(self._fields, self._groups, strict=True)
-            if group and isinstance(fields, EventDrivenFields)
-        ]
-        self._lateral = [p for p in self._projections if p.src is sheet]
+        self._rows = rows = Rows(sheet, plan.fields, divides=plan.divisor > 0)
+        self._projections, self._buffers_of, self._entries = rows.projections, rows.buffers, rows.entries
+        self._lateral, self._lateral_rows = rows.lateral, rows.lateral_rows
         self._others = [p for p in sheet.outgoing if p.dest is not sheet]
-        self._table = np.vstack([buffers.row for buffers in self._buffers_of])
-        self._anew = [False] * len(self._fields)
-        self._numbers = np.zeros((len(self._fields), compiled.N_NUMBERS))
-        self._coefficients: dict[int, Coefficients] = {}
-        for i, (projection, group) in enumerate(zip(self._projections, self._groups, strict=True)):
-            row = self._table[i]
-            row[compiled.GROUP] = self._groups.index(group) if group else -1
-            row[compiled.LATERAL] = projection.src is sheet
-            is_second = behaves_as(projection.combine, Divide) if self.plan.divisor else projection.src is sheet
-            row[compiled.SECOND] = is_second
-            if isinstance(projection, ScaledCFProjection):
-                row[compiled.AVERAGE] = projection.averages.ctypes.data
-                row[compiled.FACTOR] = projection.factors.ctypes.data
-                row[compiled.RATE_FACTOR] = projection.rate_factors.ctypes.data
-        lateral = np.flatnonzero(self._table[:, compiled.LATERAL])
-        for column in (compiled.ACTIVE, compiled.INPUTS):  # all have the same list of active quads
-            self._table[lateral, column] = self._table[lateral[:1], column]
-        self._lateral_rows = lateral.tolist()
-        self._own_sources = self._table[:, compiled.SOURCE].tolist()
-        self._sources = list(self._own_sources)
+        self._table, self._numbers = rows.table, rows.numbers
+        self._anew = [False] * len(rows.fields)
+        self._sources = list(rows.own_sources)
+        self.refresh()
 
     def refresh(self) -> None:
         """Read all parameters."""
@@ -151,16 +110,8 @@ class Executor:
         scheme = sheet.settling
         self._scheme = scheme
         self._plastic, self._measured = sheet.plastic, sheet.measure_maps
-        self._varying: list[tuple[int, CFProjection]] = []
-        self._linear: list[tuple[int, CFProjection]] = []
-        """Projections whose change of weights is computed by coefficients, not by the Hebb rule itself."""
-        self._scaled: list[int] = []
-        """Projections whose responses are scaled by averages."""
-        for i, projection in enumerate(self._projections):
-            self._numbers[i, compiled.STRENGTH] = projection.strength
-            if isinstance(projection, CFProjection):
-                self._read_learning(i, projection)
-        self._learns = bool(self._normalised or self._varying or self._numbers[:, compiled.RATE].any())
+        self._rows.refresh()
+        self._varying, self._scaled, self._learns = self._rows.varying, self._rows.scaled, self._rows.learns
         self._delay = clock.ticks(self.plan.lateral_delay) if self.plan.lateral_delay is not None else 0
         self._settle_scheme: Settle | None = None
         self._is_heard = True
@@ -180,24 +131,6 @@ class Executor:
             fn = self._homeostatic
             self._update = None
             self._constants = np.array([fn.smoothing, fn.learning_rate, fn.target_activity])
-
-    def _read_learning(self, i: int, projection: CFProjection) -> None:
-        """Read rate, learning rule and scaling of one projection."""
-        compiled, rate = self._kernels, projection.learning_rate
-        if isinstance(rate, NumberGenerator):
-            self._varying.append((i, projection))
-        else:
-            self._numbers[i, compiled.RATE] = projection.connection_rate(rate)
-        if isinstance(projection, ScaledCFProjection):
-            self._scaled.append(i)
-            self._numbers[i, compiled.TARGET] = projection.target
-            self._numbers[i, compiled.TARGET_RATE] = projection.target_lr
-            self._numbers[i, compiled.SMOOTHING] = projection.smoothing
-        if isinstance(projection, ScaledCFProjection) or not behaves_as(projection.learning_fn, Hebbian):
-            self._linear.append((i, projection))
-            self._coefficients.setdefault(i, Coefficients(projection.geometry.units))
-        else:
-            self._table[i, compiled.GAINS] = 0
 
     def link(self, workers: Mapping[Sheet, Worker]) -> None:
         """Find the executors of the sheets that send to this one: activity is read where they have left it."""
@@ -341,38 +274,7 @@ class Executor:
             elif numbers[i, compiled.RATE] != 0:
                 self._take(i, projection, buffers)
                 signed |= fields.signed
-        decaying = self._load_coefficients(numbers) if self._linear else ()
-        least = -1.0 if signed else compiled.learn(self._addresses, self._table, numbers)
-        if least < 0:
-            least = self._learn_signed(numbers)
-        for fields in self._normalised:
-            fields.scaled(least)
-        for fields in decaying:
-            fields.decayed(least)
-
-    def _load_coefficients(self, numbers: np.ndarray) -> list[EventDrivenFields]:
-        """Compute the coefficients of linear rules; return the fields that decay and are not normalised."""
-        decaying: list[EventDrivenFields] = []
-        activity = self._activity.astype(np.float64)
-        for i, projection in self._linear:
-            rate, fields = numbers[i, self._kernels.RATE], self._fields[i]
-            if rate != 0:
-                change = projection.checked_rule(activity).change(activity, rate)
-                self._coefficients[i].load(change, self._table[i])
-                if change.decay is not None and not self._groups[i] and isinstance(fields, EventDrivenFields):
-                    decaying.append(fields)
-        return decaying
-
-    def _learn_signed(self, numbers: np.ndarray) -> float:
-        """Learn where something is or may become negative, so that sums of weights are computed anew."""
-        compiled = self._kernels
-        self._addresses[compiled.SIGNED] = 1
-        least = compiled.learn(self._addresses, self._table, numbers)
-        self._addresses[compiled.SIGNED] = 0
-        for rate, fields in zip(numbers[:, compiled.RATE], self._fields, strict=True):
-            if rate != 0 and isinstance(fields, EventDrivenFields):
-                fields.examine_signs()
-        return least
+        self._rows.learn(self._addresses, numbers, self._activity, signed=signed)
 
     # --- parts ------------------------------------------------------------------------------------------------------
 
@@ -432,7 +334,7 @@ class Executor:
         else:
             assert activity is not None
             buffers.load(activity)
-            address = self._own_sources[i]
+            address = self._rows.own_sources[i]
         if address != self._sources[i]:
             self._sources[i] = self._table[i, self._kernels.SOURCE] = address
 
