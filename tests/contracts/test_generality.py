@@ -11,8 +11,10 @@ from topo_exp.engine.actions import ChangeBounds, SetParameter, ShowPattern
 from topo_exp.engine.coordinates import BoundingBox
 from topo_exp.engine.cortex import CFSheet, NeighborhoodMask, SettlingCFSheet
 from topo_exp.engine.learning import EuclideanHebbian, KeepWeights
+from topo_exp.engine.learning_rules import BCM, CPCA, Oja, Outstar
 from topo_exp.engine.patterns import Composite, Constant, Disk, Gaussian, GaussianCloud, UniformNoise, uniform_over
 from topo_exp.engine.projection import CFProjection, SharedWeightCFProjection
+from topo_exp.engine.projection_types import LeakyCFProjection, ScaledCFProjection
 from topo_exp.engine.response import Add, Divide, EuclideanSimilarity
 from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
@@ -137,6 +139,35 @@ NETWORKS: dict[str, Build] = {
             "weights_output_fn": functions.to_unit_length,
         },
         inhibition={"combine": functions.modulate, "activity_group": 0.9},
+    ),
+    # parts with a compiled form on sheets without one, and sheets of other kinds
+    "linear rules on a dense sheet": network(
+        cortex={"output_fns": [functions.soft]},
+        afferent={"learning_fn": CPCA()},
+        lateral={"learning_fn": Outstar(), "weights_output_fn": KeepWeights()},
+        inhibition={"learning_fn": lambda: BCM(t_init=0.1, smoothing=0.5)},
+    ),
+    "a rule that decays, not normalised, on a dense sheet": network(
+        cortex={"output_fns": [functions.soft]},
+        afferent={"learning_fn": Oja(alpha=2.0), "weights_output_fn": KeepWeights()},
+    ),
+    "scaled, on a dense sheet": network(
+        cortex={"output_fns": [functions.soft]},
+        projection=ScaledCFProjection,
+        afferent={"smoothing": 0.5, "target": 0.3, "norm_group": "both"},
+        inhibition={"norm_group": "both"},
+    ),
+    "scaled, on a sheet that is activated once": network(sheet=CFSheet, projection=ScaledCFProjection),
+    "leaky, with a mask": network(
+        projection=LeakyCFProjection,
+        cortex={"mask_fn": NeighborhoodMask(threshold=0.05), "mask_init_time": 1},
+    ),
+    "scaled, with a mask": network(
+        projection=ScaledCFProjection,
+        cortex={"mask_fn": NeighborhoodMask(threshold=0.05), "mask_init_time": 1},
+    ),
+    "scaled, with a rate that varies": network(
+        projection=ScaledCFProjection, afferent={"learning_rate": lambda: UniformRandom(seed=3)}
     ),
     # signs, density, masks
     "signed weights": network(afferent=SIGNED),

@@ -10,7 +10,7 @@ from tests.contracts import functions
 from tests.contracts.networks import network
 from topo_exp.engine.actions import SetParameter
 from topo_exp.engine.cortex import CFSheet
-from topo_exp.engine.learning import Hebbian
+from topo_exp.engine.learning import Hebbian, LinearChange
 from topo_exp.engine.transfer import Adaptive
 from topo_exp.errors import ModelError, NumericalError
 
@@ -241,3 +241,46 @@ def test_a_sheet_of_a_users_own_is_looked_at_too():
         network(sheet=functions.HalvingSheet, cortex={"output_fns": [np.ravel]})("compiled").run(1)
     with pytest.raises(ModelError, match=r"V1\.output_fns\[0\]"):
         network(sheet=CFSheet, cortex={"output_fns": [np.ravel]})("compiled").run(1)
+
+
+def rule_with(change):
+    """Return a linear rule whose coefficients are given by a function."""
+
+    class Own(Hebbian):
+        """Learns by coefficients of its own."""
+
+        def __call__(self, weights, inputs, activity, rate):
+            """Return the weights."""
+            return weights + self.change(activity, rate).of(weights, inputs)
+
+    Own.change = change
+    return Own()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda self, activity, rate: rate * activity, r"must return a LinearChange \(got ndarray\)"),
+        (lambda self, activity, rate: LinearChange(np.zeros(3)), r"of shape \(64,\) \(got .* of shape \(3,\)\)"),
+        (lambda self, activity, rate: LinearChange(activity, decay=0.1), r"of shape \(64,\) \(got .* of shape \(\)\)"),
+        (lambda self, activity: LinearChange(activity), r"must be callable as f\(activity, rate\)"),
+    ],
+)
+def test_coefficients_that_do_not_suit_are_refused(change, says):
+    """What a linear rule returns as its coefficients, and its arguments, are checked, and the message says where."""
+    with pytest.raises(ModelError, match=r"V1/Afferent\.learning_fn\.change: .*" + says):
+        on_afferent(learning_fn=rule_with(change))("compiled").run(1)
+
+
+def test_a_linear_rule_of_a_users_own_has_the_compiled_form():
+    """Its projection is computed by kernels, and follows its call."""
+    own = {
+        "learning_fn": lambda: rule_with(lambda self, activity, rate: LinearChange(rate * activity, rate * activity))
+    }
+    fast, dense = (network(afferent=own)(engine) for engine in ("compiled", "reference"))
+    for sim in (fast, dense):
+        sim.run(4)
+    assert not fast.explain().dense
+    np.testing.assert_allclose(
+        fast["V1"].projections["Afferent"].weights, dense["V1"].projections["Afferent"].weights, rtol=1e-5, atol=1e-8
+    )

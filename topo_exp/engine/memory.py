@@ -215,11 +215,11 @@ class CheckedRule:
         change = self._change_of(rule, activity, rate) if self._memory else rule.change(activity, rate)
         if not isinstance(change, LinearChange):
             raise ModelError(
-                f"{self._where}: change must return a LinearChange (got {type(change).__name__}). Return one."
+                f"{self._where}.change: must return a LinearChange (got {type(change).__name__}). Return one."
             )
         for coefficients in (change.gain, change.decay, change.input_decay):
             if coefficients is not None:
-                require_shape(coefficients, activity.shape, self._where, rule.change)
+                require_shape(coefficients, activity.shape, f"{self._where}.change", rule.change)
         return change if self._factors is None else change.times(self._factors)
 
     def _change_of(self, rule: "LinearRule", activity: FloatArray, rate: float) -> LinearChange:

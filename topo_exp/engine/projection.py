@@ -6,10 +6,17 @@ from typing import Any
 import numpy as np
 import param
 
-from topo_exp.engine.checks import behaves_as, require_shape
+from topo_exp.engine.checks import behaves_as, require_shape, require_signature
 from topo_exp.engine.coordinates import BoundingBox, Template
 from topo_exp.engine.fields import DenseFields, DenseKernel, Fields, LearningFn, Responder
-from topo_exp.engine.learning import DivisiveNormalizeL1, DivisiveNormalizeL2, Hebbian, KeepWeights, reciprocal
+from topo_exp.engine.learning import (
+    DivisiveNormalizeL1,
+    DivisiveNormalizeL2,
+    Hebbian,
+    KeepWeights,
+    is_linear,
+    reciprocal,
+)
 from topo_exp.engine.memory import CheckedRule, RuleMemory, declared_memory
 from topo_exp.engine.moment import Moment
 from topo_exp.engine.presentation import Shown
@@ -101,6 +108,9 @@ class CFProjection(Projection):
         """Refuse functions that cannot be called, and begin the memory of a learning rule that is new."""
         super().check_functions()
         declared = declared_memory(self.learning_fn, f"{self.path}.learning_fn")
+        if is_linear(self.learning_fn):
+            arguments = ("activity", "rate", "memory") if declared else ("activity", "rate")
+            require_signature(self.learning_fn.change, arguments, f"{self.path}.learning_fn.change")
         if not hasattr(self, "memory") or declared != self.memory.declared:
             self.memory = RuleMemory(declared, self._fields_shape)
 
