@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from topo_exp.engine.coordinates import BoundingBox
 from topo_exp.engine.cortex import CFSheet, SettlingCFSheet
+from topo_exp.engine.learning import Hebbian
+from topo_exp.engine.learning_rules import BCM, CPCA, Oja, Outstar, Trace
 from topo_exp.engine.patterns import Composite, Disk, Gaussian, GaussianCloud, uniform_over
 from topo_exp.engine.patterns_gaussians import DifferenceOfGaussians
 from topo_exp.engine.projection import CFProjection, SharedWeightCFProjection
@@ -15,6 +17,17 @@ from topo_exp.engine.response import Divide
 from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.transfer import HalfRectify, HomeostaticResponse, PiecewiseLinear
+from topo_exp.engine.transfer_functions import Logistic
+
+RULES: dict[str, Callable[[], object]] = {
+    "Hebbian": Hebbian,
+    "Oja": lambda: Oja(alpha=5.0),
+    "CPCA": CPCA,
+    "Outstar": Outstar,
+    "BCM": lambda: BCM(t_init=0.05, smoothing=0.7),
+    "Trace": lambda: Trace(rule=CPCA()),
+}
+"""Learning rules that are linear in inputs and weights."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,7 @@ class Network:
     square_fields: bool = False
     tsettle: int = 6
     output: str = "homeostatic"
+    rule: str = "Hebbian"
 
     def build(self, engine: str) -> Simulation:
         """Return the network in "compiled" or "reference" engine."""
@@ -73,6 +87,7 @@ class Network:
                         "homeostatic": HomeostaticResponse(t_init=0.05),
                         "rectified": HalfRectify(),
                         "linear": PiecewiseLinear(lower=0.05, upper=0.6),
+                        "logistic": Logistic(r=6.0, k=-2.0),
                     }[self.output]
                 ],
             )
@@ -137,6 +152,7 @@ class Network:
                 name=name,
                 strength=strength,
                 learning_rate=rate,
+                learning_fn=RULES[self.rule](),
                 delay=0.05 if self.gain_control or src == "V1" else 0.10,
                 weights_generator=GaussianCloud(size=2 * radius),
                 nominal_bounds=BoundingBox(radius=radius),
@@ -150,7 +166,7 @@ class Network:
 def small(draw: st.DrawFn) -> Network:
     """Draw a network of at most a few hundred units."""
     laterals = draw(st.integers(1, 3))
-    excitation = draw(st.floats(0.0, 1.2))
+    excitation = draw(st.one_of(st.just(0.0), st.floats(0.01, 1.2)))  # a unit of 1e-60 is silent in single precision
     strengths = (excitation, -draw(st.floats(0.1, 1.5)), 0.2)[:laterals]
     return Network(
         width=draw(st.sampled_from([0.6, 1.0, 1.3])),
@@ -168,7 +184,8 @@ def small(draw: st.DrawFn) -> Network:
         afferent_rate=draw(st.sampled_from([0.0, 0.1, 1.0])),
         square_fields=draw(st.booleans()),
         tsettle=draw(st.integers(1, 9)),
-        output=draw(st.sampled_from(["homeostatic", "rectified", "linear"])),
+        output=draw(st.sampled_from(["homeostatic", "rectified", "linear", "logistic"])),
+        rule=draw(st.sampled_from(["Hebbian", *RULES])),
     )
 
 
