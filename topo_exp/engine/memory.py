@@ -165,7 +165,6 @@ class CheckedRule:
         memory: RuleMemory,
         activity: FloatArray,
         where: str,
-        *,
         factors: FloatArray | None = None,
     ) -> None:
         self.active_units_only = bool(getattr(rule, "active_units_only", False))

@@ -77,6 +77,8 @@ class CFProjection(Projection):
         """The response function as a sum over fields, or None if it is none."""
         self._rule: LearningFn
         self._rate: float | NumberGenerator
+        self._rule_path: str
+        """The learning rule's name in messages."""
         self._rate_is_of_field: bool
         """Whether the learning rule takes the rate of a whole field."""
         self._normalisation: Callable[[FloatArray], FloatArray]
@@ -90,6 +92,7 @@ class CFProjection(Projection):
         super().refresh()
         self._sum = as_sum(self.response_to)
         self._rule, self._rate, self._normalisation = self.learning_fn, self.learning_rate, self.weights_output_fn
+        self._rule_path = f"{self.path}.learning_fn"
         self._rate_is_of_field = bool(getattr(self._rule, "rate_of_whole_field", False))
         self._divides = behaves_as(self._normalisation, DivisiveNormalizeL1)
         self._is_single = bool(getattr(self._normalisation, "single_precision", False))
@@ -180,12 +183,12 @@ class CFProjection(Projection):
         if self.input is None or rate == 0:
             return
         self.record_undo()
-        self.fields.learn(self.checked_rule(activity), self.input, activity, self.connection_rate(rate))
+        rate = rate if self._rate_is_of_field else rate / self.n_units
+        self.fields.learn(self.checked_rule(activity), self.input, activity, rate)
 
     def checked_rule(self, activity: FloatArray) -> CheckedRule:
         """Return the learning rule with its memory, for one step with this activity (rows, columns)."""
-        where = f"{self.path}.learning_fn"
-        return CheckedRule(self._rule, self.memory, activity, where, factors=self.rate_factors)
+        return CheckedRule(self._rule, self.memory, activity, self._rule_path, self.rate_factors)
 
     def connection_rate(self, rate: float) -> float:
         """Return the rate that the learning rule is given: of one connection, or of the whole field if it says so."""
