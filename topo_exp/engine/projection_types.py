@@ -109,8 +109,6 @@ class ScaledCFProjection(CFProjection):
 
     References:
         Bednar 2009, Front Neuroinform 3:8, doi:10.3389/neuro.11.008.2009: the projections of Topographica.
-        Law 2009, Modeling the Development of Organization for Orientation Preference in Primary Visual Cortex, PhD
-        thesis, University of Edinburgh: homeostatic scaling of afferent responses.
     """
 
     target = Real(
