@@ -100,3 +100,23 @@ def test_a_state_that_does_not_fit_is_refused(tmp_path):
     run = finished(tmp_path)
     with pytest.raises(StateError, match=r"202611221137_fake, time 0: V1: activity must have shape \(9, 9\)"):
         list(analyse_runs(run.directory, {"numbers": numbers}, build=lambda run: StillSimulation(rows=9)))
+
+
+def test_a_figure_that_fails_is_told_once_with_its_place(tmp_path, caplog):
+    """The first failure is raised; it is not logged as well, and names the user's function, file and line."""
+
+    def draw():
+        raise ValueError("no colours left")
+
+    def pale(sim):
+        return Result(figures={"V1/pale": draw})
+
+    run = finished(tmp_path)
+    line = draw.__code__.co_firstlineno + 1
+    with pytest.raises(AnalysisError) as raised:
+        list(analyse_runs(run.directory, {"pale": pale}, build=build))
+    expected = "figure 'V1/pale' could not be drawn by "
+    place = f"draw (got ValueError: no colours left, in {__file__}, line {line})."
+    assert str(raised.value).startswith(f"pale, time 0: {expected}")
+    assert str(raised.value).endswith(place)
+    assert [record.getMessage().split(": ")[1] for record in caplog.records] == ["pale, time 5", "pale, time 10"]

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from topo_exp.analysis import spectrum
+from topo_exp.analysis.least_squares import Minimum
 from topo_exp.analysis.random_fields import ring_field
 from topo_exp.analysis.spectrum import START_2013, Spectrum, _centroid, _fit, map_spectrum, ring_shape
 from topo_exp.errors import ParameterError
@@ -55,8 +57,8 @@ def test_scalar_form_is_that_of_2013() -> None:
     assert found.k.tolist() == list(range(25))
     assert found.amplitude == pytest.approx(plainly_scalar(theta))
     expected, _ = curve_fit(ring_shape, found.k, found.amplitude, START_2013, maxfev=10_000)
-    assert found.peak == pytest.approx(expected[1], rel=1e-4)
-    assert found.hypercolumn_distance == pytest.approx(1 / expected[1], rel=1e-4)
+    assert found.peak == pytest.approx(expected[1], rel=1e-5)
+    assert found.hypercolumn_distance == pytest.approx(1 / expected[1], rel=1e-5)
 
 
 def test_a_steady_turn_is_one_line_in_the_plane() -> None:
@@ -96,8 +98,7 @@ def test_the_fit_recovers_its_own_shape() -> None:
     k = np.arange(1.0, 25.0)
     truth = np.array([0.3, 6.2, 1.1, 0.1, -0.004, 5e-5])
     coefficients = _fit(k, ring_shape(k, *truth), form="polar")
-    assert coefficients == pytest.approx(truth, rel=1e-4)
-    assert coefficients[1] == pytest.approx(6.2, rel=1e-6)
+    assert coefficients == pytest.approx(truth, rel=1e-8)
 
 
 @pytest.mark.parametrize("form", ["polar", "scalar"])
@@ -149,8 +150,7 @@ def test_few_hypercolumns_have_about_their_distance() -> None:
         found = []
         for angle in np.linspace(0, np.pi, 9):
             theta = np.pi * cycles * (np.cos(angle) * x[None, :] - np.sin(angle) * x[:, None]) % np.pi
-            spectrum = map_spectrum(theta, x, -x)
-            found.append(spectrum.hypercolumn_distance)
+            found.append(map_spectrum(theta, x, -x).hypercolumn_distance)
         assert np.mean(found) == pytest.approx(1 / cycles, rel=0.15), cycles
 
 
@@ -174,11 +174,9 @@ def test_a_fit_is_accepted_only_as_a_ring_within_the_spectrum(
     monkeypatch: pytest.MonkeyPatch, wrong: dict, accepted: bool
 ) -> None:
     """A fit of no positive height, or outside the wavenumbers, must not be taken for the ring of a map."""
-    import scipy.optimize
-
     coefficients = RING.copy()
     coefficients[list(wrong)] = list(wrong.values())
-    monkeypatch.setattr(scipy.optimize, "leastsq", lambda *_, **__: (coefficients.copy(), None, {}, "", 1))
+    monkeypatch.setattr(spectrum, "minimise_squares", lambda *_: Minimum(coefficients.copy(), converged=True))
     found = _fit(K, ring_shape(K, *RING), form="polar")
     assert found.tolist() == coefficients.tolist() if accepted else np.isnan(found).all()
 
@@ -191,22 +189,18 @@ def test_nothing_is_fitted_to_few_or_equal_amplitudes(n: int, accepted: bool) ->
     assert np.isnan(_fit(K, np.full(K.shape, 0.2), form="polar")).all()
 
 
-@pytest.mark.parametrize(("status", "fitted"), [(1, True), (2, True), (3, True), (4, True), (0, False), (5, False)])
-def test_a_fit_that_did_not_converge_is_not_reported_as_fitted(
-    monkeypatch: pytest.MonkeyPatch, status: int, fitted: bool
-) -> None:
+@pytest.mark.parametrize("fitted", [True, False])
+def test_a_fit_that_did_not_converge_is_not_reported_as_fitted(monkeypatch: pytest.MonkeyPatch, fitted: bool) -> None:
     """Where the solver gives up, the peak must be the centroid, with no coefficients and `fitted` False."""
-    import scipy.optimize
-
     found = np.array([0.3, 5.5, -1.1, 0.1, 0.0, 0.0])
-    monkeypatch.setattr(scipy.optimize, "leastsq", lambda *_, **__: (found, None, {}, "", status))
+    monkeypatch.setattr(spectrum, "minimise_squares", lambda *_: Minimum(found, converged=fitted))
     x = centres(40)
-    spectrum = map_spectrum(random_map(40, 4.0, seed=2), x, -x)
-    assert spectrum.fitted is fitted
-    assert np.isfinite(spectrum.coefficients).all() == fitted
-    assert spectrum.peak == pytest.approx(5.5 if fitted else 4.0, rel=0.1)
+    measured = map_spectrum(random_map(40, 4.0, seed=2), x, -x)
+    assert measured.fitted is fitted
+    assert np.isfinite(measured.coefficients).all() == fitted
+    assert measured.peak == pytest.approx(5.5 if fitted else 4.0, rel=0.1)
     if fitted:
-        assert spectrum.coefficients[2] == 1.1  # a width has no sign
+        assert measured.coefficients[2] == 1.1  # a width has no sign
     found[4] = np.nan
     assert not map_spectrum(random_map(40, 4.0, seed=2), x, -x).fitted
 

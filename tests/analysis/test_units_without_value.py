@@ -266,12 +266,12 @@ def test_quality_counts_all_units_where_it_is_asked_to():
     expected = quality(filled, np.ones((N, N)), X, Y)
     silent = quality(filled, np.where(HOLE, 0.0, 1.0), X, Y, units="all")
     for name in ("pinwheels", "pinwheels_by_winding", "orientation_bias", "hypercolumn_distance", "pinwheel_density"):
-        assert silent[name] == pytest.approx(expected[name], rel=1e-4), name  # the spectrum is fitted iteratively
+        assert silent[name] == pytest.approx(expected[name], rel=1e-12), name
     assert silent["pinwheels"] > 0
     assert silent["responding_fraction"] == pytest.approx(1 - HOLE.mean())
     assert silent["map_selectivity_mean"] == pytest.approx(1 - HOLE.mean())
     for name in ("hypercolumn_distance_2013", "pinwheel_density_2013", "pinwheel_quality_2013"):
-        assert masked(HOLE)[name] == pytest.approx(expected[name], rel=1e-4, nan_ok=True), name
+        assert masked(HOLE)[name] == pytest.approx(expected[name], rel=1e-12, nan_ok=True), name
     with pytest.raises(ParameterError, match="'responding' or 'all'"):
         quality(STRIPES, STRIPES, X, Y, units="some")
 
@@ -298,7 +298,7 @@ def test_quality_of_a_recorded_map_follows_its_responses(fill):
     counted = orientation_quality({"orientation_map": recorded}, units="all")
     assert counted.metrics["V1/pinwheels"] == counted.maps.sizes["pinwheel"] > 0
     followed = orientation_quality({"orientation_map": recorded.assign_attrs(units_counted="all")})
-    assert followed.metrics == pytest.approx(counted.metrics, rel=1e-4, nan_ok=True)  # the spectrum is fitted
+    assert followed.metrics == pytest.approx(counted.metrics, rel=1e-12, nan_ok=True)
 
 
 def test_histograms_are_of_units_with_a_value():

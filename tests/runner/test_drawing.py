@@ -1,5 +1,6 @@
 """Pictures are drawn beside the simulation, and none is lost."""
 
+import importlib
 import importlib.util
 import os
 import subprocess
@@ -16,8 +17,9 @@ from PIL import Image
 from tests.doubles import finished_run
 from topo_exp.analysis.figure_style import FigureStyle
 from topo_exp.analysis.pictures import picture
+from topo_exp.errors import AnalysisError
 from topo_exp.record.pictures import picture_name
-from topo_exp.runner.drawing import FigureWriter, PictureOrder, save_figure
+from topo_exp.runner.drawing import FigureWriter, PictureOrder, figure_failure, save_figure
 from topo_exp.testing import draw_matrix, fake_analysis, run_spec
 
 
@@ -265,3 +267,76 @@ def test_pictures_of_a_run_have_the_chosen_style(tmp_path):
         with Image.open(path) as drawn:
             widths.append(drawn.width)
     assert widths[1] == pytest.approx(2 * widths[0], abs=1)
+
+
+FIGURES = """\
+from functools import partial
+
+
+def colour(number):
+    return {}[number]
+
+
+def raises():
+    colour(
+        3
+    )
+
+
+def leaves():
+    raise SystemExit("first\\nsecond.")
+
+
+def returns_nothing():
+    pass
+
+
+local = lambda: colour(3)
+wrapped = partial(partial(lambda number: colour(number)), 3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("raises", "could not be drawn by raises (got KeyError: 3, in FILE, line 5)"),
+        ("leaves", "could not be drawn by leaves (got SystemExit: first second, in FILE, line 15)"),
+        (
+            "returns_nothing",
+            "could not be drawn by returns_nothing (got NoneType instead of a matplotlib Figure, in FILE, line 18)",
+        ),
+        ("local", "could not be drawn by <lambda> (got KeyError: 3, in FILE, line 5)"),
+        ("wrapped", "could not be drawn by <lambda> (got KeyError: 3, in FILE, line 5)"),
+    ],
+)
+def test_the_error_of_a_users_figure_names_function_file_and_line(tmp_path, monkeypatch, function, message):
+    """Wherever it is drawn, one line has the place in the user's code, and none of this package; later ones are drawn."""
+    file = tmp_path / "figures_of_a_user.py"
+    file.write_text(FIGURES)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sys.modules.pop("figures_of_a_user", None)
+    draw = getattr(importlib.import_module("figures_of_a_user"), function)
+    failures = []
+    writer = FigureWriter(lambda order, error: failures.append(error and figure_failure(order, error)))
+    writer.submit(PictureOrder("V1/one", draw, (tmp_path / "one.png",), "mine, time 3"))
+    writer.submit(drawings(tmp_path)[0])
+    writer.finish()
+    failure, later = failures
+    assert later is None
+    assert str(failure) == f"mine, time 3: figure 'V1/one' {message.replace('FILE', str(file))}."
+    assert isinstance(failure, AnalysisError)
+    assert not (tmp_path / "one.png").exists()
+
+
+def test_the_error_of_a_picture_of_this_package_names_the_picture(tmp_path):
+    """Arrays that a picture cannot show are the user's, so no line of this package is given as their place."""
+    failures = []
+    writer = FigureWriter(lambda order, error: failures.append(str(figure_failure(order, error))))
+    drawing = picture("feature_map", np.zeros((2, 2, 2)), [0, 1], [0, 1])
+    writer.submit(PictureOrder("V1/one", drawing, (tmp_path / "one.png",), "mine, time 3"))
+    writer.finish()
+    (text,) = failures
+    assert text.startswith(
+        "mine, time 3: figure 'V1/one' could not be drawn by feature_map (got TypeError: feature_map()"
+    )
+    assert ".py" not in text

@@ -16,7 +16,7 @@ from topo_exp.record.handle import RunHandle
 from topo_exp.record.layout import CHECKSUMS, METRICS, find_runs
 from topo_exp.record.metrics import MetricRow, replace_metrics
 from topo_exp.record.run_yaml import AnalysedLater, RunData, amend_record, now
-from topo_exp.runner.drawing import FigureWriter, PictureOrder
+from topo_exp.runner.drawing import FigureWriter, PictureOrder, figure_failure
 from topo_exp.runner.measuring import Measuring
 from topo_exp.runner.progress import ProgressDisplay
 from topo_exp.runner.results import ResultStore
@@ -172,16 +172,15 @@ class _RunAnalysis:
             raise failure from failure.__cause__
 
     def _note(self, failure: AnalysisError) -> None:
-        log.error("%s: %s", self._run.directory.name, failure)
+        if not self._must_fail or self._addition.failures:  # the first one is raised at the end
+            log.error("%s: %s", self._run.directory.name, failure)
         self._addition.failures.append(failure)
 
     def _picture_done(self, order: PictureOrder, error: BaseException | None) -> None:
         if error is None:
             self._addition.pictures += 1
             return
-        failure = AnalysisError(f"{order.source}: figure {order.name!r} could not be drawn (got {error}).")
-        failure.__cause__ = error
-        self._note(failure)
+        self._note(figure_failure(order, error))
 
     def _write_metrics(self, config: Mapping[str, Data]) -> None:
         """Add the new metrics to metrics.csv, and their origin to run.yaml."""

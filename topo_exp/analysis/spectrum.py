@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from topo_exp.analysis.grids import as_map, polar_map, spacing
+from topo_exp.analysis.least_squares import minimise_squares
 from topo_exp.errors import ParameterError
 from topo_exp.typing import FloatArray
 
@@ -190,8 +191,6 @@ def _centroid(distance: FloatArray, plane: FloatArray, *, nyquist: float) -> flo
 
 def _fit(k: FloatArray, amplitude: FloatArray, *, form: Form) -> FloatArray:
     """Return the coefficients (6,) of `ring_shape`; NaN if there is nothing to fit, or the fit is not accepted."""
-    from scipy.optimize import leastsq  # a heavy import that only this line needs
-
     nothing = np.full(6, np.nan)
     if len(k) < 7 or np.ptp(amplitude[k > 0]) <= 1e-12:
         return nothing
@@ -204,14 +203,14 @@ def _fit(k: FloatArray, amplitude: FloatArray, *, form: Form) -> FloatArray:
         away = (k - a[1]) / a[2]
         ring = np.exp(-(away**2) / 2)
         slope = a[0] * ring * away / a[2]
-        return np.stack([ring, slope, slope * away, np.ones_like(k), k, k**2])
+        return np.stack([ring, slope, slope * away, np.ones_like(k), k, k**2], axis=1)
 
     with np.errstate(all="ignore"):
-        found, *_, status = leastsq(residual, start, Dfun=jacobian, col_deriv=True, full_output=True, maxfev=1000)
+        found, converged = minimise_squares(residual, jacobian, np.asarray(start))
     found[2] = abs(found[2])
     lowest = k[0] if form == "polar" else 0.0
-    accepted = status in (1, 2, 3, 4) and np.isfinite(found).all() and found[0] > 0 and lowest < found[1] < k[-1]
-    return np.asarray(found) if accepted else nothing
+    accepted = converged and np.isfinite(found).all() and found[0] > 0 and lowest < found[1] < k[-1]
+    return found if accepted else nothing
 
 
 def _start(k: FloatArray, amplitude: FloatArray) -> FloatArray:

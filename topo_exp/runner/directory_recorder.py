@@ -29,8 +29,9 @@ from topo_exp.record.results import (
 )
 from topo_exp.record.run_yaml import ErrorData, Status
 from topo_exp.record.states import Snapshot, copy_state
-from topo_exp.runner.drawing import FigureError, FigureWriter, PictureOrder
+from topo_exp.runner.drawing import FigureWriter, PictureOrder, figure_failure
 from topo_exp.runner.options import RunOptions
+from topo_exp.runner.rendering import FigureError
 from topo_exp.runner.results import ResultStore
 from topo_exp.runner.start import Start
 
@@ -199,11 +200,7 @@ class DirectoryRecorder:
 
     def _picture_done(self, order: PictureOrder, error: BaseException | None) -> None:
         if error is not None:
-            failure = AnalysisError(
-                f"{order.source}: figure {order.name!r} could not be drawn (got {type(error).__name__}: {error})."
-            )
-            failure.__cause__ = error
-            self._note_failure(failure)
+            self._note_failure(figure_failure(order, error))
             if self._options.on_analysis_error == "continue":
                 with self._lock:
                     self._failed_pictures |= {self._relative(path) for path in order.paths}
@@ -220,7 +217,11 @@ class DirectoryRecorder:
             log.error("%s", failure)
         cause = failure.__cause__
         if cause is not None:
-            details = cause.args[0] if isinstance(cause, FigureError) else "".join(traceback.format_exception(cause))
+            details = (
+                cause.details
+                if isinstance(cause, FigureError) and cause.details
+                else "".join(traceback.format_exception(cause))
+            )
             log.info("%s\n%s", failure, details, extra=ONLY_IN_FILE)
         with self._lock:
             self._failures.append(failure)

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from topo_exp.analysis.figure_style import FigureStyle
+from topo_exp.errors import AnalysisError
 from topo_exp.record.files import write_bytes
 from topo_exp.record.processes import start_beside
-from topo_exp.runner.rendering import packed, rendered, unpacked
+from topo_exp.runner.rendering import FigureError, packed, place_of, rendered, unpacked
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -163,7 +164,7 @@ class FigureWriter:
             self._end_worker()
             return False
         if answer == FAILED:
-            raise FigureError(text)
+            raise FigureError(*text.split("\n", maxsplit=2))
         return answer == DONE
 
     def _end_worker(self) -> None:
@@ -180,11 +181,25 @@ class FigureWriter:
             self._worker = None
 
 
-class FigureError(Exception):
-    """A figure's function raised in the worker; the argument is the traceback there."""
+def figure_failure(order: PictureOrder, error: BaseException) -> AnalysisError:
+    """Return the error of an analysis whose figure could not be drawn.
 
-    def __str__(self) -> str:
-        return str(self.args[0]).strip().rpartition("\n")[2]
+    Args:
+        order: The figure.
+        error: The exception that its function raised, here or in the worker.
+
+    Returns:
+        An error in one line that names analysis, time, figure, its function, and file and line of the user's own code.
+    """
+    found = error if isinstance(error, FigureError) else FigureError.of(error)
+    name, place = place_of(order.draw)
+    place = found.place or place
+    failure = AnalysisError(
+        f"{order.source}: figure {order.name!r} could not be drawn by {name} "
+        f"(got {found}{', in ' if place else ''}{place})."
+    )
+    failure.__cause__ = error
+    return failure
 
 
 def save_figure(
@@ -230,8 +245,9 @@ def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
             try:
                 save_figure(name, function, paths, style=style, cell=cell, frames=frames)
                 answer = DONE
-            except Exception:  # noqa: BLE001  sent to the parent
-                answer, text = FAILED, traceback.format_exc()
+            except BaseException as error:  # noqa: BLE001  sent to the parent
+                found = error if isinstance(error, FigureError) else FigureError.of(error)
+                answer, text = FAILED, "\n".join([str(found), found.place, traceback.format_exc()])
         encoded = text.encode("utf-8")
         answers.write(struct.pack("!cQ", answer, len(encoded)) + encoded)
         answers.flush()

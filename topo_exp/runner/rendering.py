@@ -7,12 +7,14 @@ import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from topo_exp.analysis.figure_style import FigureStyle
 from topo_exp.analysis.pictures import is_picture
+from topo_exp.errors import is_users, users_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,6 +28,44 @@ CELL_DPI = 150.0
 
 class OtherModuleError(Exception):
     """A function's module is another file, or missing, in the process that should call the function."""
+
+
+class FigureError(Exception):
+    """A figure's function raised, or returned something else.
+
+    Args:
+        text: One line about the error.
+        place: File and line of the user's own code; empty if none is involved.
+        details: The traceback in the worker.
+    """
+
+    def __init__(self, text: str, place: str = "", details: str = "") -> None:
+        super().__init__(text, place, details)
+        self.place = place
+        self.details = details
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    @classmethod
+    def of(cls, error: BaseException) -> "FigureError":
+        """Describe any exception."""
+        text = " ".join(str(error).split()).rstrip(".")
+        return cls(f"{type(error).__name__}{': ' if text else ''}{text}", users_line(error))
+
+
+def place_of(function: Callable[[], object]) -> tuple[str, str]:
+    """Return the name by which a user knows a figure's function, and the file and line of its definition.
+
+    The place is empty for a function of this package or of a library.
+    """
+    inner: Any = function
+    while isinstance(inner, partial):
+        inner = inner.args[0] if is_picture(inner) else inner.func
+    code = getattr(inner, "__code__", None)
+    name = inner if isinstance(inner, str) else getattr(inner, "__qualname__", type(inner).__name__)
+    is_own = code is not None and is_users(code.co_filename)
+    return name, f"{code.co_filename}, line {code.co_firstlineno}" if code is not None and is_own else ""
 
 
 def rendered(
@@ -50,13 +90,20 @@ def rendered(
 
     Yields:
         Path and content, in the order of `paths`, that of the cell last.
+
+    Raises:
+        FigureError: The function returned something else.
     """
+    from matplotlib.figure import Figure
+
     from topo_exp.analysis.plots_axes import Frames
     from topo_exp.analysis.plots_style import Picture, render  # here, because they load matplotlib
 
     reused = frames if frames is not None and is_picture(function) else Frames()
     with style.use(), reused.use():
         figure = function()
+        if not isinstance(figure, Figure):
+            raise FigureError(f"{type(figure).__name__} instead of a matplotlib Figure")
         for path in paths:
             yield path, render(figure, path.suffix.lstrip("."), dpi=style.dpi, title=name)
     if cell is not None:

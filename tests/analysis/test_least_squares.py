@@ -1,0 +1,118 @@
+"""Least squares: minima that are known, and the same bits wherever arrays lie in memory."""
+
+import numpy as np
+import pytest
+
+from topo_exp.analysis import least_squares
+from topo_exp.analysis.least_squares import minimise_squares
+from topo_exp.analysis.spectrum import ring_shape
+
+
+def rosenbrock(a):
+    """Return the residuals whose only minimum, 0, is at (1, 1), at the end of a curved valley."""
+    return np.array([10 * (a[1] - a[0] ** 2), 1 - a[0]])
+
+
+def rosenbrock_slopes(a):
+    """Return the derivatives of `rosenbrock`."""
+    return np.array([[-20 * a[0], 10.0], [-1.0, 0.0]])
+
+
+@pytest.mark.parametrize("start", [(-1.2, 1.0), (6.39, -0.221), (0.0, 0.0), (1.0, 1.0), (1e4, -1e4)])
+def test_the_end_of_a_curved_valley_is_found(start):
+    """The minimum of Rosenbrock's function must be found from near and far."""
+    found, converged = minimise_squares(rosenbrock, rosenbrock_slopes, np.array(start))
+    assert converged
+    assert found == pytest.approx([1.0, 1.0], rel=1e-7)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1e-6, 1e6])
+def test_a_linear_problem_has_the_solution_of_the_normal_equations(factor):
+    """For residuals that are linear, the minimum must be that of linear algebra, whatever the units of a parameter."""
+    rng = np.random.default_rng(3)
+    design, data = rng.normal(size=(9, 3)) * [1.0, factor, 1.0], rng.normal(size=9)
+    found, converged = minimise_squares(lambda a: design @ a - data, lambda a: design, np.ones(3))
+    assert converged
+    assert found == pytest.approx(np.linalg.lstsq(design, data, rcond=None)[0], rel=1e-6)
+
+
+def helical(a):
+    """Return the residuals of the helical valley, whose minimum, 0, is at (1, 0, 0)."""
+    turn = np.arctan2(a[1], a[0]) / (2 * np.pi)
+    return np.array([10 * (a[2] - 10 * turn), 10 * (np.hypot(a[0], a[1]) - 1), a[2]])
+
+
+def helical_slopes(a):
+    """Return the derivatives of `helical`."""
+    square = a[0] ** 2 + a[1] ** 2
+    turn, length = 50 / np.pi / square, 10 / np.sqrt(square)
+    return np.array([[turn * a[1] * 2, -turn * a[0] * 2, 10.0], [length * a[0], length * a[1], 0.0], [0.0, 0.0, 1.0]])
+
+
+@pytest.mark.parametrize("start", [(-1.0, 0.0, 0.0), (0.5, -3.0, 1.0), (2.0, 3.0, 4.0)])
+def test_the_steps_are_those_of_minpack(start):
+    """The number of points that are tried must be MINPACK's, which shows that radius and damping follow the same rules."""
+    from scipy.optimize import leastsq
+
+    tried = []
+
+    def counted(a):
+        tried.append(a.copy())
+        return helical(a)
+
+    found, converged = minimise_squares(counted, helical_slopes, np.array(start))
+    expected, _, info, _, _ = leastsq(helical, start, Dfun=helical_slopes, full_output=True)
+    assert converged
+    assert len(tried) == info["nfev"]
+    assert found == pytest.approx(expected, abs=1e-7)
+    assert found == pytest.approx([1.0, 0.0, 0.0], abs=1e-7)
+
+
+def test_a_parameter_without_effect_keeps_its_value():
+    """A column of zeros in the derivatives must neither stop the search nor move its parameter."""
+    found, converged = minimise_squares(
+        lambda a: np.array([a[0] - 2.0, 3 * a[0] - 6.0, 0.5]),
+        lambda a: np.array([[1.0, 0.0], [3.0, 0.0], [0.0, 0.0]]),
+        np.array([0.0, 7.0]),
+    )
+    assert converged
+    assert found == pytest.approx([2.0, 7.0])
+
+
+@pytest.mark.parametrize(
+    ("residual", "slopes"),
+    [
+        (lambda a: a * np.nan, lambda a: np.ones((1, 1))),
+        (lambda a: a, lambda a: np.full((1, 1), np.nan)),
+    ],
+)
+def test_what_is_not_a_number_does_not_converge(residual, slopes):
+    """A search that meets NaN must say so."""
+    assert not minimise_squares(residual, slopes, np.array([0.5])).converged
+
+
+def test_no_more_points_are_tried_than_allowed(monkeypatch):
+    """The search must end, not converged, after the allowed number of points."""
+    monkeypatch.setattr(least_squares, "CALLS", 5)
+    tried = []
+    found = minimise_squares(lambda a: tried.append(0) or rosenbrock(a), rosenbrock_slopes, np.array([-1.2, 1.0]))
+    assert not found.converged
+    assert len(tried) == 5
+
+
+def test_equal_data_have_equal_bits_wherever_they_lie():
+    """Among many calls with other things in memory, all results must be equal to the last bit."""
+    k = np.arange(1.0, 13.0)
+    data = ring_shape(k, 0.03, 3.11, 0.1, 0.1, -0.02, 1e-3) + 1e-2 * np.cos(7 * k)
+
+    def slopes(a):
+        away = (k - a[1]) / a[2]
+        ring = np.exp(-(away**2) / 2)
+        slope = a[0] * ring * away / a[2]
+        return np.stack([ring, slope, slope * away, np.ones_like(k), k, k**2], axis=1)
+
+    start, rng, kept, found = np.array([0.03, 3.2, 0.5, 0.1, -0.02, 1e-3]), np.random.default_rng(0), [], set()
+    for _ in range(60):
+        found.add(minimise_squares(lambda a: ring_shape(k, *a) - data, slopes, start).parameters.tobytes())
+        kept = [*kept[-20:], *(np.full(rng.integers(1, 400), -3.5) for _ in range(rng.integers(4)))]
+    assert len(found) == 1
