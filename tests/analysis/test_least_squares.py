@@ -51,7 +51,7 @@ def helical_slopes(a):
 
 @pytest.mark.parametrize("start", [(-1.0, 0.0, 0.0), (0.5, -3.0, 1.0), (2.0, 3.0, 4.0)])
 def test_the_steps_are_those_of_minpack(start):
-    """The number of points that are tried must be MINPACK's, which shows that radius and damping follow the same rules."""
+    """As many points as in MINPACK must be tried, since radius and damping follow the same rules."""
     from scipy.optimize import leastsq
 
     tried = []

@@ -310,7 +310,7 @@ wrapped = partial(partial(lambda number: colour(number)), 3)
     ],
 )
 def test_the_error_of_a_users_figure_names_function_file_and_line(tmp_path, monkeypatch, function, message):
-    """Wherever it is drawn, one line has the place in the user's code, and none of this package; later ones are drawn."""
+    """One line has the place in the user's code, and none of this package; later figures are drawn."""
     file = tmp_path / "figures_of_a_user.py"
     file.write_text(FIGURES)
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from topo_exp.cli.commands import runs_below
-from topo_exp.cli.resume import FORCE, TRUST, continued
+from topo_exp.cli.resume import FORCE, continued
+from topo_exp.cli.trust import TRUST, user_permission
 from topo_exp.cli.words import COMMANDS, DONE, FAILED
 from topo_exp.errors import ConfigError, RecordError, TopoExpError
 from topo_exp.record.handle import RunHandle
@@ -27,6 +28,7 @@ def command(words: Sequence[str], force: bool, trust: bool) -> int:
 
     paths = [Path(word) for word in words if not word.startswith("times=")]
     times = _times([word for word in words if word.startswith("times=")])
+    permit = user_permission(trust=trust)
     failures = 0
     for directory in runs_below(paths):
         run = RunHandle(directory)
@@ -36,7 +38,7 @@ def command(words: Sequence[str], force: bool, trust: bool) -> int:
                     f"{directory.name}: must be done before it is extended (got a run that is {run.status}). "
                     f"Resume it first: python -m topo_exp resume {directory}"
                 )
-            outcome = continued(run, force=force, trust=trust, times=extended_times(run, times))
+            outcome = continued(run, force=force, permit=permit, times=extended_times(run, times))
             outcome.raise_error()
         except TopoExpError as error:
             failures += 1

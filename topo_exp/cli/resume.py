@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from topo_exp.cli.commands import runs_below
+from topo_exp.cli.trust import TRUST, user_permission
 from topo_exp.cli.words import COMMANDS, DONE, FAILED
 from topo_exp.compose.points import read_sweep_options
 from topo_exp.errors import ConfigError, RecordError, TopoExpError
@@ -21,8 +23,10 @@ from topo_exp.runner.options import output_directory
 from topo_exp.runner.outcome import Outcome
 from topo_exp.sweeps.directory import find_sweeps
 
+if TYPE_CHECKING:
+    from topo_exp.compose.trust import Permission
+
 FORCE = click.option("--force", is_flag=True, help="Continue although code or versions have changed.")
-TRUST = click.option("--trust", is_flag=True, help="Run the model files and functions that the records name.")
 
 
 @click.command("resume", short_help=COMMANDS["resume"])
@@ -36,18 +40,20 @@ def command(words: Sequence[str], force: bool, trust: bool) -> int:
     Finished runs are skipped. Of a sweep, all other points run, as many at a time as the sweep's own options say, or
     n_jobs=..., timeout=..., on_error=... among WORDS. failed=skip leaves failed runs as they are.
 
-    A run or sweep is refused if its code or the versions of its libraries have changed, unless --force is given.
+    A run or sweep is refused if its code or the versions of its libraries have changed, unless --force is given. Code
+    that may be another user's runs with your permission only: --trust, or yes on a terminal.
     """
     chosen = _Chosen.read(words)
+    permit = user_permission(trust=trust)
     failures = 0
     sweeps = find_sweeps(chosen.paths)
     for path in sweeps:
-        failures += _report(partial(_resume_sweep, path, chosen, force=force, trust=trust))
+        failures += _report(partial(_resume_sweep, path, chosen, force=force, permit=permit))
     runs = [run for run in find_runs(chosen.paths) if not any(sweep in run.parents for sweep in sweeps)]
     if not runs and not sweeps:
         runs_below(chosen.paths)  # raises
     for directory in runs:
-        failures += _report(partial(_resume_run, directory, chosen, force=force, trust=trust))
+        failures += _report(partial(_resume_run, directory, chosen, force=force, permit=permit))
     return FAILED if failures else DONE
 
 
@@ -97,47 +103,44 @@ def _report(resume: Callable[[], None]) -> int:
     return 0
 
 
-def _resume_run(directory: Path, chosen: _Chosen, *, force: bool, trust: bool) -> None:
+def _resume_run(directory: Path, chosen: _Chosen, *, force: bool, permit: "Permission") -> None:
     run = RunHandle(directory)
     if run.status == "done" or (run.status == "failed" and chosen.skips_failed):
         if not is_leased(directory):
             delete_leftovers(directory)  # of a kill between its last status and its end
         print(f"{directory.name}: {run.status}, not resumed", flush=True)
         return
-    outcome = continued(run, force=force, trust=trust)
+    outcome = continued(run, force=force, permit=permit)
     outcome.raise_error()
     print(f"{directory.name}: {outcome.status}", flush=True)
 
 
-def _resume_sweep(path: Path, chosen: _Chosen, *, force: bool, trust: bool) -> None:
+def _resume_sweep(path: Path, chosen: _Chosen, *, force: bool, permit: "Permission") -> None:
     from topo_exp.compose.resuming import resume_sweep
 
-    text = resume_sweep(path, chosen.options, force=force, trust=trust, skips_failed=chosen.skips_failed)
+    text = resume_sweep(path, chosen.options, force=force, permit=permit, skips_failed=chosen.skips_failed)
     print(f"{path.name}: {text}", flush=True)
 
 
-def continued(run: RunHandle, *, force: bool, trust: bool, times: Sequence[float] | None = None) -> Outcome:
+def continued(run: RunHandle, *, force: bool, permit: "Permission", times: Sequence[float] | None = None) -> Outcome:
     """Continue one run.
 
     Args:
         run: The run.
         force: Whether changed code and versions are accepted.
-        trust: Whether code that may be another user's is executed.
+        permit: Permits the code of the record that may be another user's.
         times: Analysis times of a finished run that is extended; None to continue a run that is not done.
 
     Raises:
         ConfigError: Code must be trusted, or code or versions have changed.
         RecordError: Another process is running it.
     """
-    from topo_exp.compose.resumption import continue_as, recorded_code, recorded_spec, require_same_code
+    from topo_exp.compose.resumption import continue_as, recorded_spec, require_same_code
+    from topo_exp.compose.trust import recorded_code
 
     _require_no_process(run)
     require_same_code(run, force=force)
-    if not trust and (code := recorded_code(run, may_differ=force)):
-        raise ConfigError(
-            f"{run.directory.name}: code of the record must be trusted before it is run (got {', '.join(code)}). "
-            "Read it, then add --trust."
-        )
+    permit(run.directory.name, recorded_code(run, may_differ=force))
     return continue_as(recorded_spec(run, times=times), run, force=force, is_extension=times is not None)
 
 

@@ -17,7 +17,8 @@ from topo_exp.compose.points import (
     make_sweep,
     name_without_date,
 )
-from topo_exp.compose.resumption import code_differences, is_own_file
+from topo_exp.compose.resumption import code_differences
+from topo_exp.compose.trust import Permission, is_own_file
 from topo_exp.errors import ConfigError, TopoExpError
 from topo_exp.record.files import locked, path_errors
 from topo_exp.record.layout import SWEEP_YAML
@@ -151,13 +152,15 @@ def identity_of(manifest: Manifest) -> SweepIdentity:
     return SweepIdentity(manifest.id, datetime.fromisoformat(manifest.created))
 
 
-def open_sweep(path: Path, *, force: bool, trust: bool) -> tuple[SweepDirectory, PointComposer, list[CheckedPoint]]:
+def open_sweep(
+    path: Path, *, force: bool, permit: Permission
+) -> tuple[SweepDirectory, PointComposer, list[CheckedPoint]]:
     """Read a sweep from its directory, so that its points can be run; relative paths start where it was started.
 
     Args:
         path: Of the sweep.
         force: Whether code, versions and configuration files may have changed.
-        trust: Whether code that may be another user's is executed.
+        permit: Permits the code of the sweep that may be another user's.
 
     Returns:
         The directory, and its points, checked; for a search the probes of its settings.
@@ -179,11 +182,7 @@ def open_sweep(path: Path, *, force: bool, trust: bool) -> tuple[SweepDirectory,
     ]
     if found and not force:
         raise _changed(path, found)
-    if foreign and not trust:
-        raise ConfigError(
-            f"{path.name}: code of the record must be trusted before it is run (got {', '.join(foreign)}). "
-            "Read it, then add --trust."
-        )
+    permit(path.name, foreign)
     directories = [Path(each) for each in manifest.config_dirs]
 
     def composed(overrides: Sequence[str]) -> DictConfig:

@@ -10,6 +10,7 @@ from topo_exp.compose.joining import open_sweep
 from topo_exp.compose.launching import PRELOAD, run_locally
 from topo_exp.compose.points import read_sweep_options
 from topo_exp.compose.searching import has_all_trials, run_search
+from topo_exp.compose.trust import Permission
 from topo_exp.record.files import delete_leftovers
 from topo_exp.record.layout import find_runs
 from topo_exp.record.lease import is_leased
@@ -26,7 +27,7 @@ def _refresh_page(path: Path) -> None:
 
 
 def resume_sweep(
-    path: Path, given: Mapping[str, object] | None = None, *, force: bool, trust: bool, skips_failed: bool
+    path: Path, given: Mapping[str, object] | None = None, *, force: bool, permit: Permission, skips_failed: bool
 ) -> str:
     """Run the points of a sweep that are not done, on this machine.
 
@@ -34,7 +35,7 @@ def resume_sweep(
         path: Directory of the sweep.
         given: Options of the sweep that replace the recorded ones.
         force: Whether code, versions and configuration files may have changed.
-        trust: Whether code that may be another user's is executed.
+        permit: Permits the code of the sweep that may be another user's.
         skips_failed: Whether failed points are left as they are.
 
     Returns:
@@ -58,6 +59,6 @@ def resume_sweep(
     options = read_sweep_options({**recorded, **(given or {})})
     with chdir(manifest.working_directory if Path(manifest.working_directory).is_dir() else "."):
         workers = Workers(PRELOAD)
-        directory, composer, points = open_sweep(path, force=force, trust=trust)
+        directory, composer, points = open_sweep(path, force=force, permit=permit)
         start = run_locally if manifest.search is None else partial(run_search, manifest.search)
         return start(composer, points, directory, options, workers, retries_failed=not skips_failed, force=force)

@@ -1,6 +1,5 @@
 """The description of a recorded run, made again from its record, so that the run can be continued."""
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,34 +26,6 @@ from topo_exp.sweeps.values import literal
 
 COMPARED_VERSIONS = ("python", "topo-exp", "numpy", "numba", "param", "scipy", "xarray")
 """Software on which results depend; other versions are recorded, but may differ."""
-
-
-def recorded_code(run: RunHandle, *, may_differ: bool = False) -> list[str]:
-    """List the code outside this package that continuing a run executes, and that is not known to be the user's own.
-
-    A file is the user's own if it is still at the place where the run was made, unchanged, outside the run directory,
-    and belongs to the user who resumes. Everything else may have been written by the author of the record.
-
-    Args:
-        run: The recorded run.
-        may_differ: Whether the user has accepted that files have changed.
-
-    Returns:
-        Files and functions; empty if continuing the run executes nothing of another user's.
-    """
-    sources = run.metadata.get("sources", {})
-    model = run.metadata["model_source"]
-    references = [str(entry.get("_target_")) for entry in _mappings(run.metadata["analysis"])]
-    references += [str(name) for when in ("before", "after") for name in _config(run).get(when) or []]
-    code = [] if model is None or _is_of_this_package(run) else [str(model)]
-    for reference in references:
-        file, colon, _ = reference.rpartition(":")
-        if colon and file.endswith(".py"):
-            code.append(str(_absolute(run, file)))
-        elif not reference.startswith("topo_exp.analysis.") and reference != "None":
-            code.append(reference)
-    code += [path for path in sources if not path.startswith("topo_exp.")]
-    return [each for each in dict.fromkeys(code) if not _is_own(run, each, None if may_differ else sources)]
 
 
 def recorded_spec(run: RunHandle, *, times: Sequence[float] | None = None) -> RunSpec:
@@ -242,14 +213,15 @@ def _text(run: RunHandle, name: str) -> str:
         raise RecordError(f"{path}: must be readable, to continue the run (got: {error}).") from error
 
 
-def _is_of_this_package(run: RunHandle) -> bool:
+def is_of_this_package(run: RunHandle) -> bool:
+    """Return True if the model of a run came with this package."""
     source = Path(str(run.metadata["model_source"]))
     return run.metadata["model"] in model_names() and source.parts[-3:-1] == ("topo_exp", "models")
 
 
 def _model(run: RunHandle) -> str:
     """Return the name of a run's model, or the path of its file: the original if there is one, else the copy."""
-    if _is_of_this_package(run):
+    if is_of_this_package(run):
         return str(run.metadata["model"])
     if run.metadata["model_source"] is None:
         raise RecordError(
@@ -261,42 +233,14 @@ def _model(run: RunHandle) -> str:
     return str(source if source.is_file() or not copy.is_file() else copy)
 
 
-def _is_own(run: RunHandle, name: str, sources: Mapping[str, str] | None) -> bool:
-    if sources is not None and name not in sources:
-        return False
-    return is_own_file(run.directory, name, None if sources is None else sources[name])
-
-
-def is_own_file(directory: Path, name: str, checksum: str | None) -> bool:
-    """Return True if a file of code that a record names is known to be the user's own.
-
-    Args:
-        directory: Of the record.
-        name: The file.
-        checksum: The recorded one; None if the file may have changed.
-    """
-    path = Path(name)
-    if not path.is_absolute() or not path.is_file() or directory in path.resolve().parents:
-        return False
-    is_users = path.stat().st_uid == directory.stat().st_uid == _user()
-    return is_users and (checksum is None or file_sha256(path) == checksum)
-
-
-def _user() -> int:
-    return os.getuid() if hasattr(os, "getuid") else 0
-
-
-def _mappings(entries: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [entry for entry in entries.values() if isinstance(entry, Mapping)]
-
-
-def _absolute(run: RunHandle, file: str) -> Path:
+def absolute_path(run: RunHandle, file: str) -> Path:
+    """Return the path that a file had for a run, whose relative paths begin at its working directory."""
     return (Path(run.metadata.get("working_directory", ".")) / Path(file).expanduser()).resolve()
 
 
 def _absolute_reference(run: RunHandle, reference: str) -> str:
     file, colon, name = reference.rpartition(":")
-    return f"{_absolute(run, file)}:{name}" if colon and file.endswith(".py") else reference
+    return f"{absolute_path(run, file)}:{name}" if colon and file.endswith(".py") else reference
 
 
 def _with_times(command: str, written: str) -> str:

@@ -19,6 +19,7 @@ from topo_exp.compose.schema import declared
 from topo_exp.compose.searching import choose_search, run_search
 from topo_exp.compose.shell import command_line
 from topo_exp.compose.space import space_of, values_by_name
+from topo_exp.compose.trust import permission
 from topo_exp.record.handle import RunHandle
 from topo_exp.runner.options import OPTIONS
 from topo_exp.sweeps.directory import SweepDirectory
@@ -99,7 +100,7 @@ class StartedSweep:
             ConfigError, RecordError: The sweep cannot be continued; nothing was started.
             RunError: A run failed.
         """
-        resume_sweep(self.directory, options, force=force, trust=trust, skips_failed=skip_failed)
+        resume_sweep(self.directory, options, force=force, permit=permission(trust=trust), skips_failed=skip_failed)
         return StartedSweep(self.directory)
 
 

@@ -17,8 +17,6 @@ from topo_exp.analysis.pictures import is_picture
 from topo_exp.errors import is_users, users_line
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from topo_exp.analysis.plots_axes import Frames
 
 CELL_PIXELS = 300
@@ -48,7 +46,7 @@ class FigureError(Exception):
         return str(self.args[0])
 
     @classmethod
-    def of(cls, error: BaseException) -> "FigureError":
+    def of(cls, error: BaseException) -> FigureError:
         """Describe any exception."""
         text = " ".join(str(error).split()).rstrip(".")
         return cls(f"{type(error).__name__}{': ' if text else ''}{text}", users_line(error))
@@ -94,15 +92,13 @@ def rendered(
     Raises:
         FigureError: The function returned something else.
     """
-    from matplotlib.figure import Figure
-
     from topo_exp.analysis.plots_axes import Frames
     from topo_exp.analysis.plots_style import Picture, render  # here, because they load matplotlib
 
     reused = frames if frames is not None and is_picture(function) else Frames()
     with style.use(), reused.use():
         figure = function()
-        if not isinstance(figure, Figure):
+        if not hasattr(figure, "savefig"):
             raise FigureError(f"{type(figure).__name__} instead of a matplotlib Figure")
         for path in paths:
             yield path, render(figure, path.suffix.lstrip("."), dpi=style.dpi, title=name)
