@@ -126,6 +126,7 @@ def trapped(program: Program, tmp_path: Path) -> tuple[Path, Path]:
     (tmp_path / "mine.py").unlink()
     record = yaml.safe_load((run / "run.yaml").read_text())
     record["sources"][record["model_source"]] = file_sha256(copy)
+    record["code"] = {}  # as in a run of an installed package: no repository, and no patch
     write_record(run, record)
     return run, marker
 

@@ -17,6 +17,8 @@ from topo_exp.analysis.pictures import is_picture
 from topo_exp.errors import is_users, users_line
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from topo_exp.analysis.plots_axes import Frames
 
 CELL_PIXELS = 300
