@@ -135,3 +135,28 @@ def test_real_maps_are_refused() -> None:
     """Preferences passed for their complex form must be refused, not counted."""
     with pytest.raises(ParameterError, match="polar_map"):
         winding_numbers(np.zeros((4, 4)))
+
+
+@pytest.mark.parametrize(
+    ("others", "found"),
+    [
+        ({}, 1),
+        ({(0, 1): 0.0}, 0),
+        ({(1, 1): 0.0}, 0),
+        ({(-1, 0): np.nan}, 0),
+        ({(0, 2): 0.0}, 1),
+        ({(2, -2): np.nan}, 1),
+    ],
+)
+def test_a_unit_at_zero_is_a_pinwheel_unless_it_borders_on_units_without_a_value(
+    others: dict[tuple[int, int], float], found: int
+) -> None:
+    """A single silent unit may lie on a pinwheel; beside another one, or beside a gap, it is a silent region's edge."""
+    row, col = 11, 7
+    z = P - P[row, col]
+    for (down, right), value in others.items():
+        z[row + down, col + right] = value
+    pinwheels = find_pinwheels(z, X, Y)
+    near = np.hypot(pinwheels.x - X[col], pinwheels.y - Y[row]) < 0.5 / 24
+    assert near.sum() >= found
+    assert near.any() == bool(found)

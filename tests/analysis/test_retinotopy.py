@@ -111,6 +111,7 @@ def test_several_sheets_each_have_a_grid():
         sim.connect("V1", name, above)
     found = r.retinotopic_map(sim)
     assert set(found.figures) == {"V1/retinotopy", "V2/retinotopy"}
+    assert not [name for name in found.maps if "FromV1" in str(name)], "the only projection has the sheet's own grid"
     assert found.maps["V2_centre_x"].dims == ("V2_y", "V2_x")
     assert found.metrics["V2/retinotopy_folds"] == 0
 

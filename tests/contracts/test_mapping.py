@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from tests.analysis.test_fields import small_network
 from tests.contracts.members import assert_declared, members, missing
 from tests.contracts.networks import CONTRACTS, box, network
 from topo_exp.engine import mapping
@@ -167,3 +168,18 @@ def test_mistakes_are_named(mapper, error, says):
     """A mapper that is wrong is refused when its projection is connected, with the reason."""
     with pytest.raises(error, match=says):
         network(afferent={"coord_mapper": mapper})("compiled")
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_one_coordinate_that_is_not_finite_is_enough_to_refuse(axis, bad):
+    """A mapper without x or without y at a single unit is refused, and the error counts such units."""
+
+    def gap(x, y):
+        x, y = x.copy(), y.copy()
+        (x, y)[axis][2, 3] = bad
+        return x, y
+
+    grid = small_network(Gaussian(size=0.1))["V1"].grid
+    with pytest.raises(GeometryError, match=r"must return finite coordinates \(got 1 units without\)"):
+        mapping.mapped(gap, grid, "V1.gap")

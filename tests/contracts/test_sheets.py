@@ -134,3 +134,11 @@ def test_what_remembers_belongs_to_one_sheet():
         network(cortex={"output_fns": [shared]})("compiled").start()
     with pytest.raises(ModelError, match=r"V1\.output_fns\[1\]: must belong to this sheet alone"):
         network(cortex={"output_fns": lambda: [HalfRectify(), *[HomeostaticResponse()] * 2][1:]})("compiled").start()
+
+
+def test_a_settling_sheet_may_mask_from_its_first_activation():
+    """No activation before the mask is allowed, fewer than none is not; the default is the reference's, 5."""
+    assert SettlingCFSheet(name="V1", mask_init_time=0).mask_init_time == 0
+    assert SettlingCFSheet(name="V1").mask_init_time == 5
+    with pytest.raises(ValueError, match="mask_init_time"):
+        SettlingCFSheet(name="V1", mask_init_time=-1)

@@ -361,3 +361,19 @@ def test_a_pattern_moves_all_parts_of_its_parts(inner):
     swept = Sweeper(generator=inner(generators=[gaussian]), orientation=math.pi / 2, step=2.0, speed=0.2)
     wanted = Gaussian(x=-0.4, y=0.1, orientation=math.pi / 2, size=0.2, aspect_ratio=3.0)
     np.testing.assert_allclose(swept(x, y), wanted(x, y), atol=1e-12)
+
+
+@pytest.mark.parametrize("beyond", [(0.2, 0.0), (0.0, 0.2), (-0.2, 0.2)])
+def test_a_torus_is_as_large_as_a_sheet_of_unit_size_unless_said_otherwise(beyond):
+    """A spot that leaves the sheet of side 1 on one side is that which enters on the other, along x and along y."""
+    from topo_exp.engine.patterns import Gaussian
+    from topo_exp.engine.patterns_moving import Periodic
+
+    axis = (np.arange(20) + 0.5) / 20 - 0.5
+    sign = np.sign(beyond)
+    outside = sign * (0.5 + np.abs(beyond)) * (np.abs(beyond) > 0)
+    inside = outside - sign
+    spots = [Gaussian(size=0.05, aspect_ratio=1.0, x=x, y=y) for x, y in (outside, inside)]
+    wrapped, plain = (Periodic(generator=spot)(axis, axis[::-1]) for spot in spots)
+    np.testing.assert_allclose(wrapped, plain, atol=1e-6)
+    assert wrapped.max() > 0.3
