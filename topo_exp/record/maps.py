@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,9 +28,9 @@ def write_maps(path: Path, maps: xr.Dataset) -> None:
         TypeError, ValueError: NetCDF cannot store a value of the Dataset.
         RecordError: The file cannot be written.
     """
-    # each variable in one chunk with a checksum, which HDF5 checks whenever it reads the variable
-    encoding = {
-        name: {"fletcher32": True, "chunksizes": variable.shape}
+    # each variable in one chunk with a checksum, which HDF5 checks whenever it reads the variable; NaN is itself
+    encoding: dict[Hashable, dict[str, object]] = {
+        name: {"_FillValue": None, "fletcher32": True, "chunksizes": variable.shape}
         for name, variable in maps.variables.items()
         if variable.size and variable.ndim and variable.dtype.kind in "biufc"
     }

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from email.parser import HeaderParser
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -208,6 +209,8 @@ def _git(folder: Path, *arguments: str) -> str | None:
 @cache
 def installed_packages() -> str:
     """Return name and version of each installed package, one on each line; read once in a process."""
-    described = [found.metadata for found in metadata.distributions()]  # each access reads and parses a file
+    # `found.metadata` would parse the descriptions as well, which takes longer
+    texts = (found.read_text("METADATA") or found.read_text("PKG-INFO") for found in metadata.distributions())
+    described = [HeaderParser().parsestr(text or "", headersonly=True) for text in texts]
     versions = {fields["Name"]: fields["Version"] for fields in described if fields["Name"]}
     return "".join(f"{name}=={versions[name]}\n" for name in sorted(versions, key=str.lower))
