@@ -148,8 +148,12 @@ class LocalLauncher:
         )
 
     def _fill_queue(self) -> None:
-        """Take a point from the source if there is room for its run and no other point waits."""
-        if self._queue or self._signals or self._starts_nothing or not self._has_room():
+        """Take a point from the source if there is room for its run and no other point waits.
+
+        A source proposes by the results of the runs before, so those count until their pictures are drawn.
+        """
+        most = self._most_at_a_time()
+        if self._queue or self._signals or self._starts_nothing or len(self._running) >= most or not self._has_room():
             return
         job = self.source.next()
         if job is not None:
@@ -161,13 +165,15 @@ class LocalLauncher:
 
     def _has_room(self) -> bool:
         """Return True if one more run may start; as many as may simulate at a time may draw their last pictures."""
-        running = len(self._running)
-        most = self.options.n_jobs or free_cores(running)
+        running, most = len(self._running), self._most_at_a_time()
         drawing = sum(each.progress is not None and each.progress.is_simulated for each in self._running)
         if running - drawing >= most or running >= 2 * most:
             return False
         processes = [each.process.pid for each in self._running if each.process.pid]
         return self.options.n_jobs is not None or has_memory(processes, self._peaks.values())
+
+    def _most_at_a_time(self) -> int:
+        return self.options.n_jobs or free_cores(len(self._running))
 
     def _start(self, job: Job) -> None:
         is_again = self._tries[job.key] > 0
