@@ -21,7 +21,9 @@ from topo_exp.analysis.plots_colours import cyclic_map
 from topo_exp.analysis.plots_grids import GridAxis, GridMap, map_grid
 from topo_exp.analysis.result import Result
 from topo_exp.errors import ConfigError, ParameterError, UnknownNameError
+from topo_exp.record.checksums import write_checksums
 from topo_exp.record.layout import map_path
+from topo_exp.record.maps import write_maps
 from topo_exp.record.run_yaml import amend_record
 from topo_exp.runner.run import execute
 from topo_exp.testing import run_spec
@@ -290,3 +292,24 @@ def test_maps_of_other_units_are_not_mixed(sweep: Path, tmp_path: Path) -> None:
     amend_record(other, lambda data: data.update(status="done"))
     with pytest.raises(ConfigError, match="must have one unit and period in all cells"):
         topo_exp.plot_maps(topo_exp.collate([sweep, other]), map=PREFERENCE, x="contrast", y="seed")
+
+
+@pytest.mark.parametrize("prefix", ["", "V1_"])
+def test_only_a_map_without_its_last_word_shows_selectivity(sweep: Path, tmp_path: Path, prefix: str) -> None:
+    """`V1/orientation_preference` has full colours where units are unselective; those of `V1/orientation` are white."""
+    copy = Path(shutil.copytree(sweep, tmp_path / sweep.name))
+    for file in copy.glob("*/maps/*.nc"):
+        with xr.open_dataset(file, engine="h5netcdf") as stored:
+            maps = stored.load()
+        maps["orientation_selectivity"] = 0 * maps["orientation_preference"]
+        if prefix:  # as in a file with the maps of several sheets
+            maps = maps.rename({str(name): f"{prefix}{name}" for name in maps.data_vars})
+        write_maps(file, maps)
+        write_checksums(file.parents[1])
+    table = topo_exp.collate(copy)
+    full, faded = (
+        images(topo_exp.plot_maps(table, map=f"V1/{name}", x="contrast", y="seed"))[0]
+        for name in ("orientation_preference", "orientation")
+    )
+    assert full.ndim == 2
+    assert (np.asarray(faded)[..., :3] == faded.max()).all()

@@ -176,3 +176,15 @@ def test_a_map_is_found_where_an_earlier_run_has_none(tmp_path: Path) -> None:
     assert search.find({"maps": dataset}, "V2/orientation_preference", **words) is None
     other = dataset.assign_attrs(sheet="V2")
     assert search.find({"maps": other}, "V2/orientation_preference", **{**words, "model": "gcal"}) is not None
+
+
+def test_two_measurements_of_one_map_have_names_of_their_own() -> None:
+    """Maps with a label are found by it alone, and those without one are found first by the plain name."""
+    from topo_exp.after.report_maps import find_map
+
+    grid = {"y": [0.1, -0.1], "x": [-0.1, 0.1]}
+    plain = xr.Dataset({"orientation_preference": (("y", "x"), np.ones((2, 2)))}, grid, {"sheet": "V1"})
+    found = {"afferent_map": plain.assign_attrs(label="afferent_"), "orientation_map": plain}
+    assert find_map(found, "V1/orientation") == ("orientation_map", "orientation_preference")
+    assert find_map(found, "V1/afferent_orientation") == ("afferent_map", "orientation_preference")
+    assert find_map({"afferent_map": found["afferent_map"]}, "V1/orientation") is None

@@ -140,7 +140,7 @@ def test_afferent_only_measures_without_the_threshold():
     sim = gabor_simulation(PREFERRED, threshold=1e6)
     assert maps.orientation_map(sim).metrics["V1/orientation_responding_fraction"] == 0
     found = maps.orientation_map(sim, afferent_only=True, scale=1.0, orientations=12).maps
-    assert found.attrs["afferent_only"] == 1
+    assert (found.attrs["afferent_only"], found.attrs["label"]) == (1, "afferent_")
     assert cyclic(found.orientation_preference, PREFERRED, np.pi).max() < 0.1
 
 

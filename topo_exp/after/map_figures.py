@@ -142,7 +142,7 @@ def draw_cells(
         where = divmod(place, len(across))
         drawn[where] = cell["missing"]
         if not cell["missing"]:
-            read = _read(cell, is_faded=map.partition("/")[2] != cell["variable"])
+            read = _read(cell, is_faded=not map.endswith("_preference"))
             drawn[where] = read.map
             units.setdefault((read.unit, read.period), str(cell["run"]))
     if len(units) > 1:
@@ -304,4 +304,4 @@ def _names(datasets: StoredMaps) -> Iterator[str]:
         for variable, found in dataset.data_vars.items():
             if found.ndim == 2 and found.dtype.kind in "fiu":
                 sheet = dataset.attrs.get("sheet") or str(found.dims[0]).removesuffix("_y")
-                yield f"{sheet}/{str(variable).removeprefix(f'{sheet}_')}"
+                yield f"{sheet}/{dataset.attrs.get('label', '')}{str(variable).removeprefix(f'{sheet}_')}"

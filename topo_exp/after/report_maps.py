@@ -43,7 +43,8 @@ def find_map(datasets: Mapping[str, xr.Dataset], picture: str) -> tuple[str, str
 
     Args:
         datasets: The maps of one time, by name of the analysis.
-        picture: Name of the picture, `<Sheet>/<map>`; `<Sheet>/<feature>` shows `<feature>_preference` and more.
+        picture: Name of the picture, `<Sheet>/<map>`; `<Sheet>/<feature>` shows `<feature>_preference` and more. Where
+            maps have an attribute `label`, it stands before the name of the map.
 
     Returns:
         Name of the analysis and of the map; None if the picture shows no map of a sheet, or several.
@@ -55,7 +56,11 @@ def find_map(datasets: Mapping[str, xr.Dataset], picture: str) -> tuple[str, str
     for wanted in (name, f"{name}_preference") if slash else ():
         for analysis in datasets:
             dataset = datasets[analysis]
-            for variable, is_named in ((f"{sheet}_{wanted}", True), (wanted, dataset.attrs.get("sheet") == sheet)):
+            label = str(dataset.attrs.get("label", ""))
+            if not wanted.startswith(label):
+                continue
+            short = wanted.removeprefix(label)
+            for variable, is_named in ((f"{sheet}_{short}", True), (short, dataset.attrs.get("sheet") == sheet)):
                 found = dataset.get(variable) if is_named else None
                 if found is not None and found.ndim == 2 and found.dtype.kind in "fiu":
                     return analysis, variable

@@ -42,7 +42,8 @@ def feature_map(
         features: Each with at least two values gets a preference and a selectivity.
         stimulus: The pattern that they modify.
         reported: Names of the features that get metrics and figures; None stands for all. Maps are made of all.
-        label: Put before the names of metrics and figures, so that two measurements of one run have different names.
+        label: Put before the names of metrics and figures, so that two measurements of one run have different names;
+            an attribute of the maps.
 
     Returns:
         Result; maps, metrics and figures as for all maps of `topo_exp.analysis.maps`.
@@ -53,7 +54,7 @@ def feature_map(
             method=shown.method,
             selectivity_multiplier=shown.selectivity_multiplier,
             units=shown.units,
-        )
+        ).assign_attrs({"label": label} if label else {})
         for name, responses in shown.responses(sim, features, stimulus).items()
     }
     names = [f.name for f in features if len(f.values) > 1 and (reported is None or f.name in reported)]
