@@ -109,9 +109,9 @@ def parent_of_worker(worker: int) -> int:
 
 
 def jobs(environment: dict[str, str], state: str = "RUNNING") -> list[str]:
-    """Return the numbers of jobs in a state."""
+    """Return the jobs in a state by number, those of an array as `<number>_<index>`."""
     listed = subprocess.run(
-        ["squeue", "--noheader", "--format=%A", f"--states={state}"],
+        ["squeue", "--noheader", "--format=%i", f"--states={state}"],
         env=environment,
         capture_output=True,
         text=True,
