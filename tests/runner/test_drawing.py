@@ -5,6 +5,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -340,3 +341,26 @@ def test_the_error_of_a_picture_of_this_package_names_the_picture(tmp_path):
         "mine, time 3: figure 'V1/one' could not be drawn by feature_map (got TypeError: feature_map()"
     )
     assert ".py" not in text
+
+
+def test_drawing_can_be_stopped_while_its_thread_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal may stop a run at the moment when another thread orders its first picture."""
+    starting = threading.Event()
+
+    class SlowThread(threading.Thread):
+        def start(self) -> None:
+            starting.set()
+            time.sleep(0.2)
+            super().start()
+
+    writer = FigureWriter(lambda order, error: None)
+    order = PictureOrder("late", partial(draw_matrix, [[0, 1]], title="late"), (tmp_path / "late.png",), source="test")
+    other = threading.Thread(target=writer.submit, args=(order,))
+    monkeypatch.setattr("topo_exp.runner.drawing.threading.Thread", SlowThread)
+    other.start()
+    assert starting.wait(10)
+    writer.stop()
+    other.join()
+    writer.submit(order)
+    writer.stop()
+    assert not any(thread.name == "drawing" for thread in threading.enumerate())

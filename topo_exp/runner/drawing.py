@@ -73,19 +73,24 @@ class FigureWriter:
         self._thread: threading.Thread | None = None
         self._worker: subprocess.Popen[bytes] | None = None
         self._is_stopped = False
+        self._guard = threading.Lock()
+        """Held while the thread is started, and while drawing is stopped, which other threads may do meanwhile."""
         self.ordered = 0
         """Number of figures that were submitted."""
         self.finished = 0
         """Number of figures that were drawn, or could not be."""
 
     def submit(self, order: PictureOrder) -> None:
-        """Queue a figure; waits while the queue is full."""
+        """Queue a figure; waits while the queue is full. After `stop` figures are dropped."""
         pickled = packed(order.name, order.draw, order.paths, order.style, order.cell)
         if pickled is None:
             log.debug("%s: drawn in this process, since its function cannot be called in another one", order.name)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="drawing", daemon=True)
-            self._thread.start()
+        with self._guard:
+            if self._is_stopped:
+                return
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="drawing", daemon=True)
+                self._thread.start()
         self.ordered += 1
         self._put((order, pickled))
 
@@ -105,11 +110,12 @@ class FigureWriter:
 
     def stop(self) -> None:
         """Drop all figures that are queued, and end the worker soon; may be called at any time."""
-        self._is_stopped = True
+        with self._guard:
+            self._is_stopped, thread = True, self._thread
         with suppress(queue.Empty):
             while True:
                 self._jobs.get_nowait()
-        if (thread := self._thread) is None:
+        if thread is None:
             return
         self._put(None)
         thread.join(STOP_PATIENCE)
