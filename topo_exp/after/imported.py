@@ -24,7 +24,7 @@ class Imported:
     Attributes:
         rows: Of each run, in order of path.
         lineage: Of each directory: its name, path and source, command, host, start and end, as far as they are known.
-        notes: What could not be read, one text each.
+        notes: A text for each file or line that cannot be read.
     """
 
     rows: list[RunRows] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Launches of Lancet, read for lineage: the arguments of each task, and what the launch was.
+"""Launches of Lancet, read for lineage: the arguments of each task, and facts about the launch.
 
 The formats are those of Lancet (ioam/lancet on GitHub, 2013 to 2016). A directory `<time>-<batch>` holds `<batch>.log`,
 written by `Log.write_log` in lancet/core.py with a line `<number of the task> <arguments as JSON>` for each task, and
@@ -37,8 +37,8 @@ class Launch:
         name: Of the batch.
         model: The script or program that its tasks ran; the name of the batch if the launch does not say.
         tasks: Number of each task -> its arguments.
-        lineage: What the launch was.
-        notes: What could not be read, one text each.
+        lineage: Facts about the launch: description, tag, platform, start and end.
+        notes: A text for each file or line that cannot be read.
     """
 
     directory: Path

@@ -63,9 +63,10 @@ def map_cells(
     if time is None and "time" not in axes:
         time = float(table["time"].max())
     values = [ordered(table[name].dropna() if name == "time" else table[name]) for name in axes]
-    if math.prod(_lengths(values)) > MOST_CELLS:
+    lengths = [len(each) for each in values]
+    if math.prod(lengths) > MOST_CELLS:
         raise ConfigError(
-            f"x, y: must give at most {MOST_CELLS} cells (got {' x '.join(str(n) for n in _lengths(values))}). "
+            f"x, y: must give at most {MOST_CELLS} cells (got {' x '.join(str(n) for n in lengths)}). "
             "Choose rows with query."
         )
     others = [name for name in table.attrs.get("varying", []) if name not in axes and name != "times"]
@@ -181,11 +182,6 @@ def chosen_note(cells: pd.DataFrame, table: pd.DataFrame, axes: Sequence[str]) -
     fewest = int(shown["replicates"].min())
     count = f"{most}" if fewest == most else f"{fewest} to {most}"
     return f"one of {count} runs in each cell: {', '.join(chosen) or 'the first'}"
-
-
-def _lengths(values: Sequence[Sequence[object]]) -> list[int]:
-    """Return the number of values of each axis."""
-    return [len(each) for each in values]
 
 
 def _require(table: pd.DataFrame, axes: Sequence[str], time: float | None) -> None:

@@ -77,7 +77,7 @@ def read_rows(directory: Path) -> RunRows:
 
 
 def _metrics(rows: Sequence[MetricRow], times: Sequence[float]) -> tuple[tuple[str, ...], FloatArray, BoolArray]:
-    """Return names, values and what is recorded; a time of which a crash left a part is not among `times`."""
+    """Return names, values, and which of them are recorded; a time that a crash left incomplete is not in `times`."""
     places = {time: place for place, time in enumerate(times)}
     columns: dict[str, int] = {}
     for time, name, _ in rows:

@@ -25,7 +25,7 @@ NAME = re.compile(
     r".*?(?P<stem>(?:\d{12,14}|\d{4}-\d\d-\d\d_\d{4,6})_(?P<script>[^,]+?)(?:_t(?P<task>\d+)_)?)"
     r"(?P<settings>(?:,|(?<=_)(?=\w+=)).*)?"
 )
-"""Name of a directory: what precedes the time is `dirname_prefix`; `_t<number>_` is the tag of a task of Lancet."""
+"""Name of a directory: `dirname_prefix` precedes the time; `_t<number>_` is the tag of a task of Lancet."""
 TIME = re.compile(r"_(\d{6,}\.\d{2,})[_.]")
 """Where a file has its time."""
 TRUNCATED = "___"
@@ -48,7 +48,7 @@ class OldRun:
         rows: Its rows of the table.
         task: Number of the task by which Lancet launched it; None if it did not.
         lineage: Command, host, start and end, as far as its log has them.
-        notes: What could not be read, one text each.
+        notes: A text for each file or line that cannot be read.
     """
 
     rows: RunRows
@@ -74,7 +74,7 @@ def is_run_batch(directory: Path, files: list[str], folders: list[str]) -> bool:
 
 
 def read_run_batch(directory: Path) -> OldRun:
-    """Read a directory; what cannot be read is noted, and the rest is returned."""
+    """Read a directory; files that cannot be read are noted, and the others are used."""
     match, stem = NAME.fullmatch(directory.name), _stem(directory)
     notes: list[str] = []
     log = _find_log(directory, stem)
@@ -109,7 +109,7 @@ def _stem(directory: Path) -> str:
 
 @dataclass
 class _Log:
-    """What a log says; `settings` is None if its command does not have them."""
+    """The contents of a log; `settings` is None if its command does not have them."""
 
     status: str = "unknown"
     script: str = ""

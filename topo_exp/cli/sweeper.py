@@ -8,16 +8,15 @@ from types import ModuleType
 from typing import Any
 
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from topo_exp.cli.launchers import Dask, JobLauncher, Slurm, refuse_jobs
+from topo_exp.cli.launchers import Dask, Local, PointsLauncher, Slurm
 from topo_exp.compose.composition import compose_point, directory_flags, group_test, plain_mapping
 from topo_exp.compose.joining import Chosen, choose_sweep
-from topo_exp.compose.launchers import PLUGIN_MODULE
+from topo_exp.compose.launchers import PLUGIN_MODULE, chosen_launcher
 from topo_exp.compose.launching import PRELOAD, run_locally
 from topo_exp.compose.mistakes import composition_errors
 from topo_exp.compose.overrides import as_written
@@ -49,19 +48,6 @@ def register_sweeper() -> None:
     for plugin in (Points, Local, Slurm, Dask):
         setattr(module, plugin.__name__, plugin)
         plugins.register(plugin)
-
-
-class Local(Launcher):
-    """Mark that the sweeper runs the points in processes on this machine, without Hydra's jobs."""
-
-    __module__ = PLUGIN_MODULE
-
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Receive Hydra's objects, which are not needed."""
-
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Refuse the jobs of another sweeper."""
-        refuse_jobs("local")
 
 
 class Points(Sweeper):
@@ -107,9 +93,11 @@ class Points(Sweeper):
             RunError: Some runs failed; the others are complete.
         """
         assert self.launcher is not None
+        assert self.config is not None
         workers = Workers(PRELOAD) if isinstance(self.launcher, Local) else None  # loads while the points are checked
-        if isinstance(self.launcher, JobLauncher):
-            self.launcher.points.check()
+        launcher = chosen_launcher(self.config) if isinstance(self.launcher, PointsLauncher) else None
+        if launcher is not None:
+            launcher.check()
         options = self.options()
         composer, search = self.read(arguments)
         if search is not None:
@@ -117,10 +105,10 @@ class Points(Sweeper):
         checked = composer.check()
         if options.review or options.budget:
             review_sweep(make_plan(composer, checked, options), options)
-        if isinstance(self.launcher, JobLauncher):
-            with self.launcher.points.connected():
+        if launcher is not None:
+            with launcher.connected():
                 directory = self._choose(composer, checked, arguments, options).directory
-                text = self.launcher.points.launch(composer, checked, directory, options)
+                text = launcher.launch(composer, checked, directory, options)
             print(text, file=sys.stderr)
             return []
         chosen = self._choose(composer, checked, arguments, options, search)

@@ -19,8 +19,8 @@ def build_again(run: RunHandle, report: Callable[[str], object]) -> "Simulation"
     """Build the simulation of a recorded run, at time 0.
 
     A user's own model is built from its file if that and the files imported with it are unchanged, otherwise from the
-    copies in the run directory. In both cases the file that `code_of` names is executed: ask for
-    permission before, see `topo_exp.compose.trust`.
+    copies in the run directory. In both cases the file that `code_of` names is executed: ask for permission before,
+    see `topo_exp.compose.trust`.
 
     Args:
         run: The recorded run.

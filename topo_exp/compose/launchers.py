@@ -61,7 +61,7 @@ class PointLauncher(ABC):
             options: Of the sweep.
 
         Returns:
-            Lines that say what was done.
+            Lines about the jobs, to be printed.
 
         Raises:
             RunError: Jobs are refused, or a run failed.
