@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "after": {"sweeps", "runner", "view", "record", "analysis", "engine", *BASE},
     "compose": {"sweeps", "after", "runner", "view", "record", "models", "analysis", "engine", *BASE},
     "cli": {"compose", "sweeps", "after", "runner", "view", "record", "analysis", "engine", *BASE},
-    "__main__": {"cli", *BASE},
+    "__main__": {"cli", "record", *BASE},
     "testing": {"runner", "record", "analysis", "engine", *BASE},
 }
 """The rooms that a file of each room may import, besides its own. `testing` holds doubles of the rooms below it."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from topo_exp.about import VERSION
 from topo_exp.cli.words import COMMANDS, DONE, EXPLAIN, FAILED, FULL_ERROR, INTERRUPTED, MISTAKEN, exit_code
 from topo_exp.errors import ConfigError, TopoExpError, described, nearest
+from topo_exp.record.processes import collect_rarely
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:
+        collect_rarely()
         _write_any_character()
     try:
         _check_encodable(words)

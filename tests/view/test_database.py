@@ -42,6 +42,14 @@ def no_settings(monkeypatch):
     prepare_environment()
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    """An empty cache directory, without an earlier database to copy."""
+    directory = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(directory))
+    return directory
+
+
 def small_run(output, name):
     """Return a finished run without maps and pictures."""
     return finished_run(run_spec(output, directory_name=name, times=(0.0,), analyses={"numbers": numbers}))
@@ -180,6 +188,74 @@ def test_a_limit_of_file_size_leaves_no_database_behind(tmp_path):
     assert limited.returncode == 1
     assert "Error" in limited.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db.lock"]
+
+
+def made_in(directory):
+    """Return the names and columns of the tables of a database that is made in a directory, and the rows of each."""
+    directory.mkdir()
+    prepare_database(store_of(directory / "run"))
+    with closing(sqlite3.connect(directory / "mlflow.db")) as database:
+        names = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
+        columns = {name: database.execute(f"pragma table_info({name})").fetchall() for name in names}
+        return columns, {name: database.execute(f"select * from {name}").fetchall() for name in names}
+
+
+@pytest.fixture
+def made_by_mlflow(monkeypatch):
+    """The addresses of the databases that MLflow makes meanwhile."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    asked, make = [], SqlAlchemyStore.__init__
+
+    def noted(self, address, *rest):
+        asked.append(address)
+        make(self, address, *rest)
+
+    monkeypatch.setattr(SqlAlchemyStore, "__init__", noted)
+    return asked
+
+
+def test_a_second_database_is_a_copy_of_the_first_empty_one(tmp_path, made_by_mlflow):
+    """It has the same tables and rows, and its addresses are those of its own place."""
+    first, second = made_in(tmp_path / "first"), made_in(tmp_path / "second")
+    assert len(made_by_mlflow) == 1
+    assert second[0] == first[0]
+    assert str(second[1]) == str(first[1]).replace(str(tmp_path / "first"), str(tmp_path / "second"))
+    assert addresses(tmp_path / "second") == [f"{(tmp_path / 'second' / 'mlartifacts').as_uri()}/0"]
+
+
+def test_an_experiment_of_a_run_is_not_in_the_copies(tmp_path):
+    """The database is kept while it is empty."""
+    require_sync([small_run(tmp_path / "first", "run").directory])
+    _, rows = made_in(tmp_path / "second")
+    assert len(rows["experiments"]) == 1
+    assert not rows["runs"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "another user's", "directory"])
+def test_a_kept_database_that_cannot_be_used_is_made_anew(tmp_path, cache, monkeypatch, made_by_mlflow, damage):
+    """It costs time, and nothing else; the next one is kept instead where that is possible."""
+    first = made_in(tmp_path / "first")
+    (kept,) = cache.glob("topo_exp/mlflow-*.db")
+    if damage == "cut":
+        kept.write_bytes(kept.read_bytes()[: kept.stat().st_size // 2])
+    elif damage == "text":
+        kept.write_text("no database " * 100)
+    elif damage == "directory":
+        kept.unlink()
+        kept.mkdir()
+    else:
+        owner = os.getuid()
+        monkeypatch.setattr(os, "getuid", lambda: owner + 1)
+    second = made_in(tmp_path / "second")
+    assert len(made_by_mlflow) == 2
+    assert second[0] == first[0]
+
+
+def test_a_cache_that_cannot_be_written_is_no_hindrance(tmp_path, cache):
+    """The database is made as MLflow makes it."""
+    (cache / "topo_exp").write_text("in the way")
+    assert made_in(tmp_path / "first")[1]["experiments"]
 
 
 def test_links_in_a_run_directory_are_not_followed(made, tmp_path):

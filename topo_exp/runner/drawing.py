@@ -24,7 +24,7 @@ from typing import IO, TYPE_CHECKING
 from topo_exp.analysis.figure_style import FigureStyle
 from topo_exp.errors import AnalysisError
 from topo_exp.record.files import write_bytes
-from topo_exp.record.processes import start_beside
+from topo_exp.record.processes import collect_rarely, start_beside
 from topo_exp.runner.rendering import FigureError, packed, place_of, rendered, unpacked
 
 if TYPE_CHECKING:
@@ -232,6 +232,7 @@ def _read_answer(pipe: IO[bytes]) -> tuple[bytes, str]:
 
 def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     """Draw the requested figures until the requests end; this is the main loop of the worker."""
+    collect_rarely()
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     import matplotlib.backends.backend_agg

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from topo_exp.errors import RecordError
-from topo_exp.record.files import replacing
+from topo_exp.record.files import replacing, write_bytes
 from topo_exp.view.store import ARTIFACTS, Store, sqlite_address
 
 PATIENCE = 60.0
@@ -30,8 +31,8 @@ def prepare_database(store: Store) -> None:
         return
     require_database(store, missing_ok=True)
     if has_content(store.database):
-        if store.is_beside_runs:
-            _follow_move(store)
+        if store.is_beside_runs and store.artifact_location:
+            _correct_addresses(store.database, store.artifact_location)
     else:
         _make(store)
 
@@ -95,27 +96,57 @@ def _require_whole(database: Path) -> None:
 
 
 def _make(store: Store) -> None:
-    """Make the database under another name and rename it, so that it is never seen half made."""
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    """Make the database under another name and rename it, so that it is never seen half made.
 
-    database = store.database
+    MLflow makes an empty one in many steps, which take longer than showing a small run. The first one is therefore kept
+    in the user's cache directory, and the next ones are copies of it.
+    """
+    database, here = store.database, store.artifact_location
     assert database is not None
+    assert here is not None
     for left in database.parent.glob(f".{database.name}.*.tmp*"):
         left.unlink(missing_ok=True)  # by a process that was killed: this one holds the lock
+    kept = _place_of_empty_database()
     with replacing(database) as temporary:
-        made = SqlAlchemyStore(sqlite_address(temporary), store.artifact_location)
-        made.engine.dispose()
+        if not _is_copied(kept, temporary):
+            from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+            SqlAlchemyStore(sqlite_address(temporary), here).engine.dispose()
+            if kept.is_absolute():  # otherwise the user has no home
+                with suppress(RecordError):  # the cache cannot be written: the next one is made in steps, too
+                    write_bytes(kept, temporary.read_bytes())
+        _correct_addresses(temporary, here)
 
 
-def _follow_move(store: Store) -> None:
-    """Correct the addresses of files if the directory of the database was moved or copied.
+def _place_of_empty_database() -> Path:
+    """Return the file for an empty database of this version of MLflow."""
+    from mlflow.version import VERSION
+
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(cache, "topo_exp", f"mlflow-{VERSION}.db")
+
+
+def _is_copied(kept: Path, database: Path) -> bool:
+    """Copy the kept empty database; return False if there is none, or none that can be used."""
+    try:
+        _require_owner(kept)
+        shutil.copyfile(kept, database)
+        _require_whole(database)
+        with closing(sqlite3.connect(database)) as connection:
+            is_whole = connection.execute("pragma quick_check").fetchall() == [("ok",)]
+    except (OSError, RecordError, sqlite3.Error):
+        is_whole = False
+    if not is_whole:
+        database.unlink(missing_ok=True)
+    return is_whole
+
+
+def _correct_addresses(database: Path, here: str) -> None:
+    """Replace the addresses of other artifact directories of this package in a database.
 
     MLflow keeps absolute addresses. Without this, files would be written to the old place.
     """
-    assert store.database is not None
-    here = store.artifact_location
-    assert here is not None
-    with closing(sqlite3.connect(store.database, timeout=PATIENCE)) as connection:
+    with closing(sqlite3.connect(database, timeout=PATIENCE)) as connection:
         places = [place for (place,) in connection.execute("select artifact_location from experiments") if place]
         old = {root for place in places if (root := _root(place)) not in (None, here)}
         with connection:  # one transaction

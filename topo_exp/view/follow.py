@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from topo_exp.record.log import LINE_FORMAT
+from topo_exp.record.processes import collect_rarely
 
 if TYPE_CHECKING:
     from topo_exp.view.view import MlflowView
@@ -102,6 +103,7 @@ def _give_up_later() -> None:
 
 def follow_from_arguments(arguments: list[str]) -> int:
     """Follow the run directory named on the command line, until standard input is closed."""
+    collect_rarely()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(VIEW_NICENESS)

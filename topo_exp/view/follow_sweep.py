@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from topo_exp.record.files import locked
 from topo_exp.record.layout import RUN_YAML
 from topo_exp.record.log import LINE_FORMAT
+from topo_exp.record.processes import collect_rarely
 from topo_exp.record.run_yaml import actual_status, read_record
 from topo_exp.view.follow import VIEW_NICENESS, write_saved_views
 
@@ -115,6 +116,7 @@ def follow_sweep(directory: Path, signals: int) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     """Follow the sweep whose directory is named on the command line, until standard input is closed."""
+    collect_rarely()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(VIEW_NICENESS)

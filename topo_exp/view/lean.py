@@ -19,8 +19,8 @@ from types import ModuleType
 log = logging.getLogger(__name__)
 
 NEEDED = ("mlflow.tracking.client", "mlflow.store.tracking.sqlalchemy_store")
-OPTIONAL = frozenset({"numpy", "pandas", "scipy", "pyarrow", "sklearn"})
-"""Libraries that MLflow loads if they are installed, and that its client does not need."""
+OPTIONAL = frozenset({"numpy", "pandas", "scipy", "pyarrow", "sklearn", "pygments"})
+"""Libraries that MLflow, or a library of it, loads if they are installed, and that its client does not need."""
 LAZY = ("mlflow", "mlflow.genai", "mlflow.genai.scorers", "mlflow.genai.scorers.online", "mlflow.genai.judges")
 """Packages whose `__init__` imports many others, of which the client and the store use single modules."""
 PLACEHOLDERS = ("mlflow.genai.judges.instructions_judge", "mlflow.genai.scorers.base")
