@@ -52,6 +52,7 @@ def test_every_model_keeps_to_the_interface(name: str) -> None:
     assert loaded.source is not None
     assert loaded.source.stem == name
     assert model_summaries()[name].endswith(".")
+    assert model_summaries()[name] == load_model(name).cls.__doc__.splitlines()[0]
     for parameter in loaded.cls.param:
         assert parameter == "name" or loaded.cls.param[parameter].doc
 

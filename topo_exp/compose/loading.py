@@ -384,7 +384,8 @@ def _module_of(reference: str, where: str) -> tuple[ModuleType, str]:
 
 
 def _summary(path: Path) -> str:
+    """Return the first line of the description of the class with `build()`, which is the model."""
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and ast.get_docstring(node):
-            return str(ast.get_docstring(node)).splitlines()[0]
+        if isinstance(node, ast.ClassDef) and any(getattr(part, "name", "") == "build" for part in node.body):
+            return (ast.get_docstring(node) or "").partition("\n")[0]
     return ""
