@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import IO, NotRequired, TypedDict
 
-NEW_OBJECTS = 100_000
+NEW_OBJECTS = 20_000
 """Objects that are made between two searches for unreachable ones."""
 
 
