@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import socket
@@ -61,10 +62,11 @@ def start_beside(
 def collect_rarely() -> None:
     """Let Python search for unreachable cycles of objects less often, in a process that belongs to this package.
 
-    Loading MLflow, xarray or Matplotlib makes hundreds of thousands of objects that stay. Python searches all of them
-    several times meanwhile, which takes a quarter to a third of the time of loading.
+    Loading MLflow, xarray or Matplotlib makes hundreds of thousands of objects that stay. Python would search all of
+    them several times meanwhile, which takes a quarter of the time of loading, and once more when the process ends.
     """
     gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
+    atexit.register(gc.freeze)
 
 
 def process_is_gone(process: ProcessData) -> bool:
