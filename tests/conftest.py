@@ -1,6 +1,8 @@
 """What holds for all tests."""
 
+import os
 import signal
+import tempfile
 
 from hypothesis import HealthCheck, settings
 
@@ -11,3 +13,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes depends on the machine, which other work may keep busy.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+# The key with which sweeps are signed is made here, and not in the home directory of the user who runs the tests.
+os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="topo_exp_tests_")

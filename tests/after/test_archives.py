@@ -80,16 +80,17 @@ HOSTILE: dict[str, Callable[[Path], Path]] = {
     "a path above": lambda path: crafted(path, [(member("run/../../evil"), b"x")]),
     "an absolute path": lambda path: crafted(path, [(member("/tmp/evil"), b"x")]),
     "a file without a directory": lambda path: crafted(path, [(member("evil"), b"x")]),
+    "a folder that is no run": lambda path: crafted(path, [(member("run/run.yaml"), b"x"), (member("lib/evil"), b"x")]),
     "a hidden directory": lambda path: crafted(path, [(member(".ssh/evil"), b"x")]),
     "a backslash": lambda path: crafted(path, [(member("run\\..\\evil/x"), b"x")]),
-    "a link": lambda path: crafted(path, [(member("run/evil", tarfile.SYMTYPE, "/etc/passwd"), b"")]),
-    "a hard link": lambda path: crafted(path, [(member("run/evil", tarfile.LNKTYPE, "/etc/passwd"), b"")]),
-    "a device": lambda path: crafted(path, [(member("run/evil", tarfile.CHRTYPE), b"")]),
-    "a file that is not listed": lambda path: crafted(path, [(member("run/evil"), b"x")], {}),
-    "another size": lambda path: crafted(path, [(member("run/evil"), b"xx")], {"run/evil": b"x"}),
-    "other contents": lambda path: crafted(path, [(member("run/evil"), b"y")], {"run/evil": b"x"}),
-    "a file twice": lambda path: crafted(path, [(member("run/evil"), b"x"), (member("run/evil"), b"x")]),
-    "a file that is missing": lambda path: crafted(path, [], {"run/evil": b"x"}),
+    "a link": lambda path: crafted(path, [(member("run/run.yaml", tarfile.SYMTYPE, "/etc/passwd"), b"")]),
+    "a hard link": lambda path: crafted(path, [(member("run/run.yaml", tarfile.LNKTYPE, "/etc/passwd"), b"")]),
+    "a device": lambda path: crafted(path, [(member("run/run.yaml", tarfile.CHRTYPE), b"")]),
+    "a file that is not listed": lambda path: crafted(path, [(member("run/run.yaml"), b"x")], {}),
+    "another size": lambda path: crafted(path, [(member("run/run.yaml"), b"xx")], {"run/run.yaml": b"x"}),
+    "other contents": lambda path: crafted(path, [(member("run/run.yaml"), b"y")], {"run/run.yaml": b"x"}),
+    "a file twice": lambda path: crafted(path, [(member("run/run.yaml"), b"x"), (member("run/run.yaml"), b"x")]),
+    "a file that is missing": lambda path: crafted(path, [], {"run/run.yaml": b"x"}),
     "no listing": lambda path: path.write_bytes(zstandard.ZstdCompressor().compress(b"\0" * 10240)) and path,
     "a long name of many MB": lambda path: crafted(path, [(member("x", tarfile.GNUTYPE_LONGNAME), b"x" * 5_000_000)]),
     "a PAX head of many MB": lambda path: crafted(path, [(member("x", tarfile.XHDTYPE), b"9 a=bcde\n" * 500_000)]),
@@ -109,7 +110,7 @@ def test_hostile_and_damaged_archives_leave_nothing(tmp_path: Path, kind: str) -
 
 def test_more_than_the_disk_holds_is_refused_before_it_is_written(tmp_path: Path) -> None:
     """The listed sizes are added up first."""
-    text = json.dumps({"format": 1, "files": {"run/big": [10**18, "0"]}}).encode()
+    text = json.dumps({"format": 1, "files": {"run/run.yaml": [10**18, "0"]}}).encode()
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         info = tarfile.TarInfo("archive.json")

@@ -1,6 +1,5 @@
 """Commands on recorded runs: whose code they execute, and that a record repeats its run."""
 
-import io
 import json
 import os
 import pickle
@@ -16,8 +15,6 @@ import yaml
 
 from tests.cli.conftest import QUICK, Outcome, runs
 from topo_exp.cli.words import COMMANDS
-from topo_exp.compose.trust import model_code, recorded_code
-from topo_exp.record.checked import file_sha256
 from topo_exp.record.handle import load_run
 from topo_exp.record.run_yaml import write_record
 from topo_exp.sweeps.values import literal
@@ -104,127 +101,6 @@ def test_no_command_runs_anything_from_a_record(
         assert f"(got {run}/provenance/theirs.py)" in outcome.err
 
 
-TRAP = "open({marker!r}, 'w').close()\n"
-REFUSAL = "{name}: code of the record must be trusted before it is run (got {code}). Read it, then add --trust."
-
-
-class Terminal(io.StringIO):
-    """A terminal on which something was typed."""
-
-    def isatty(self) -> bool:
-        """Return True, as a terminal does."""
-        return True
-
-
-@pytest.fixture
-def trapped(program: Program, tmp_path: Path) -> tuple[Path, Path]:
-    """Return a run of a model whose file is gone, and the file that its recorded copy makes when it is executed."""
-    assert program("model=mine.py", *QUICK, "snapshot=all").code == 0
-    (run,) = (tmp_path / "Output").iterdir()
-    marker, copy = tmp_path / "executed", run / "provenance" / "mine.py"
-    copy.write_text(copy.read_text() + TRAP.format(marker=str(marker)))
-    (tmp_path / "mine.py").unlink()
-    record = yaml.safe_load((run / "run.yaml").read_text())
-    record["sources"][record["model_source"]] = file_sha256(copy)
-    record["code"] = {}  # as in a run of an installed package: no repository, and no patch
-    write_record(run, record)
-    return run, marker
-
-
-class Same:
-    """The result of a repetition that has the same bits."""
-
-    verdict = "identical"
-
-
-@pytest.mark.parametrize(
-    ("command", "words", "exit_code"),
-    [
-        ("analyse", MEASURE, 2),
-        ("resume", [], 1),
-        ("extend", ["times=[2]"], 1),
-        ("reproduce", ["--same-environment"], 2),
-    ],
-)
-def test_code_of_a_record_runs_only_with_permission(
-    program: Program,
-    trapped: tuple[Path, Path],
-    monkeypatch: pytest.MonkeyPatch,
-    command: str,
-    words: list[str],
-    exit_code: int,
-) -> None:
-    """Each command that executes a recorded model has the same flag, the same question and the same refusal."""
-    run, marker = trapped
-    record = yaml.safe_load((run / "run.yaml").read_text())
-    if command == "resume":
-        write_record(run, {**record, "status": "killed"})
-    code = run / "provenance" / "mine.py" if command == "analyse" else Path(record["model_source"])
-    for answer in (None, "n\n", "\n"):
-        monkeypatch.setattr("sys.stdin", None if answer is None else Terminal(answer))
-        outcome = program(command, str(run), *words)
-        assert (outcome.code, marker.exists()) == (exit_code, False), outcome
-        assert REFUSAL.format(name=run.name, code=code) in outcome.err
-        assert (f"\n  {code}" in outcome.err) == (answer is not None)
-    if command == "reproduce":  # it installs and runs in another process
-        monkeypatch.setattr("topo_exp.after.reproduction.reproduce", lambda *_, **__: marker.touch() or Same())
-    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
-    outcome = program(command, str(run), *words)
-    assert (outcome.code, marker.exists()) == (0, True), outcome
-    monkeypatch.setattr("sys.stdin", None)
-    if command == "resume":
-        write_record(run, {**yaml.safe_load((run / "run.yaml").read_text()), "status": "killed"})
-    assert program(command, str(run), "--trust", *(["times=[3]"] if command == "extend" else words)).code == 0
-
-
-@pytest.mark.parametrize("difference", ["none", "changed", "another user's", "in the record"])
-def test_a_users_own_unchanged_model_needs_no_permission(
-    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, difference: str
-) -> None:
-    """A file is the user's own if it is at its place, unchanged, outside the record, and belongs to the user."""
-    assert program("model=mine.py", *QUICK, "snapshot=all").code == 0
-    (run,) = (tmp_path / "Output").iterdir()
-    handle = load_run(run)
-    own = str(tmp_path / "mine.py")
-    if difference == "changed":
-        (tmp_path / "mine.py").write_text((tmp_path / "mine.py").read_text() + "\n")
-    if difference == "another user's":
-        monkeypatch.setattr("topo_exp.compose.trust._user", lambda: -1)
-    if difference == "in the record":
-        link = tmp_path / "link"
-        link.symlink_to(run.parent, target_is_directory=True)
-        handle = load_run(link / run.name)
-        own = str(run / "provenance" / "mine.py")
-        handle.metadata["model_source"] = own
-        handle.metadata["sources"] = {own: file_sha256(Path(own))}
-    copy = str(handle.directory / "provenance" / "mine.py")
-    expected = {"none": [], "changed": [copy], "another user's": [own], "in the record": [own]}[difference]
-    assert model_code(handle) == expected
-    assert recorded_code(handle) == ([] if difference == "none" else [own])
-    assert recorded_code(handle, may_differ=True) == ([] if difference in ("none", "changed") else [own])
-    if difference == "none":
-        assert program("analyse", str(run), *MEASURE).code == 0
-
-
-def test_a_sweep_is_resumed_only_with_permission(
-    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Code of a sweep that may be another user's is named and not imported, unless the user allows it."""
-    model, marker = tmp_path / "mine.py", tmp_path / "executed"
-    model.write_text(model.read_text() + TRAP.format(marker=str(marker)))
-    words = ["-m", "model=mine.py", "size=2,3", *QUICK, "before=[functions.py:fail]"]
-    assert program(*words).code == 1
-    (sweep,) = (tmp_path / "Output").iterdir()
-    monkeypatch.setattr("topo_exp.compose.trust._user", lambda: -1)
-    marker.unlink()
-    outcome = program("resume", str(sweep))
-    assert (outcome.code, marker.exists()) == (1, False), outcome
-    assert f"{sweep.name}: code of the record must be trusted before it is run (got " in outcome.err
-    assert str(model) in outcome.err
-    assert "it hurts" in program("resume", str(sweep), "--trust").err
-    assert marker.exists()
-
-
 def test_reading_a_record_in_python_runs_nothing(theirs: tuple[Path, Path]) -> None:
     """A handle reads metrics, and refuses states and maps that are pickles."""
     run, marker = theirs
@@ -234,18 +110,6 @@ def test_reading_a_record_in_python_runs_nothing(theirs: tuple[Path, Path]) -> N
         with suppress(Exception):  # any refusal is right, as long as nothing is executed
             read()
     assert not marker.exists()
-
-
-def test_models_of_the_package_and_analyses_of_maps_need_no_trust(program: Program, tmp_path: Path) -> None:
-    """Nothing of a stranger's is executed there, so nothing is asked."""
-    assert program("cortex_density=3", *QUICK).code == 0
-    assert program("analyse", "Output", *MEASURE).code == 0
-    assert program("model=mine.py", *QUICK, "output_dir=own").code == 0
-    (tmp_path / "of_maps.py").write_text(
-        "from topo_exp import Result\nfrom topo_exp.analysis.result import of_maps\n"
-        "@of_maps\ndef count(maps): return Result(metrics={'count': float(len(maps))})\n"
-    )
-    assert program("analyse", "own", "analysis=[of_maps.py:count]", "tracking=none").code == 0
 
 
 def test_every_imported_file_of_the_models_folder_is_kept(program: Program, tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_changed_code_is_refused_with_the_difference(folder, stopped, capsys):
     before = model.read_text()
     try:
         model.write_text(before + "# changed\n")
-        assert main(["resume", str(directory)]) == 1
+        assert main(["resume", str(directory)]) == 2
         assert f"must be continued by the code that began it (got {model}: changed)" in capsys.readouterr().err
         assert load_run(directory).status == "killed"
         assert main(["resume", str(directory), "--force"]) == 0
@@ -131,7 +131,7 @@ def test_another_version_is_refused_with_the_difference(folder, capsys):
     """Versions of libraries on which results depend are compared."""
     directory = only_run(folder)
     amend_record(directory, lambda data: data["versions"].update(numpy="1.0", mlflow="0.1"))
-    assert main(["resume", str(directory)]) == 1
+    assert main(["resume", str(directory)]) == 2
     message = capsys.readouterr().err
     assert "numpy: version 1.0 in the record" in message
     assert "mlflow" not in message
@@ -152,6 +152,6 @@ def test_code_of_another_user_runs_only_if_it_is_trusted(folder, tmp_path, capsy
         reference = f"{trap}:weights" if entry == "analysis" else "trap.weights"
         amend_record(directory, lambda data: data.update(analysis={"weights": {"_target_": reference}}))
         config.write_text(config.read_text().replace("measure.py:weights", reference))
-    assert main(["resume", str(directory)]) == 1
+    assert main(["resume", str(directory)]) == 2
     assert "must be trusted before it is run (got " in capsys.readouterr().err
     assert not (tmp_path / "executed").exists()

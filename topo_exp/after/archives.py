@@ -213,9 +213,13 @@ def _listing(tar: tarfile.TarFile, archive: Path) -> dict[str, Listed]:
             raise RecordError(
                 f"{archive}: must have format {FORMAT} (got {data['format']!r}). Use the version that wrote it."
             )
-        return {_checked_name(str(name), archive): Listed(int(s), str(h)) for name, (s, h) in data["files"].items()}
+        listing = {_checked_name(str(name), archive): Listed(int(s), str(h)) for name, (s, h) in data["files"].items()}
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise RecordError(f"{archive}: must have a readable {LISTING} (got: {error}). It is damaged.") from error
+    for folder in {name.partition("/")[0] for name in listing}:
+        if f"{folder}/{RUN_YAML}" not in listing and f"{folder}/{SWEEP_YAML}" not in listing:
+            raise RecordError(f"{archive}: must hold files of runs only (got the folder {folder!r}). Do not trust it.")
+    return listing
 
 
 def _checked_name(name: str, archive: Path) -> str:

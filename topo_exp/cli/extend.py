@@ -9,7 +9,7 @@ import click
 from topo_exp.cli.commands import runs_below
 from topo_exp.cli.resume import FORCE, continued
 from topo_exp.cli.trust import TRUST, user_permission
-from topo_exp.cli.words import COMMANDS, DONE, FAILED
+from topo_exp.cli.words import COMMANDS, DONE, combined, exit_code
 from topo_exp.errors import ConfigError, RecordError, TopoExpError
 from topo_exp.record.handle import RunHandle
 
@@ -29,7 +29,7 @@ def command(words: Sequence[str], force: bool, trust: bool) -> int:
     paths = [Path(word) for word in words if not word.startswith("times=")]
     times = _times([word for word in words if word.startswith("times=")])
     permit = user_permission(trust=trust)
-    failures = 0
+    codes = []
     for directory in runs_below(paths):
         run = RunHandle(directory)
         try:
@@ -41,11 +41,12 @@ def command(words: Sequence[str], force: bool, trust: bool) -> int:
             outcome = continued(run, force=force, permit=permit, times=extended_times(run, times))
             outcome.raise_error()
         except TopoExpError as error:
-            failures += 1
+            codes.append(exit_code(error))
             print(f"topo_exp: {error}", file=sys.stderr, flush=True)
         else:
+            codes.append(DONE)
             print(f"{directory.name}: {outcome.status}", flush=True)
-    return FAILED if failures else DONE
+    return combined(codes)
 
 
 def _times(words: Sequence[str]) -> object:

@@ -12,7 +12,7 @@ import click
 
 from topo_exp.cli.commands import runs_below
 from topo_exp.cli.trust import TRUST, user_permission
-from topo_exp.cli.words import COMMANDS, DONE, FAILED
+from topo_exp.cli.words import COMMANDS, DONE, combined, exit_code
 from topo_exp.compose.points import read_sweep_options
 from topo_exp.errors import ConfigError, RecordError, TopoExpError
 from topo_exp.record.files import delete_leftovers
@@ -45,16 +45,16 @@ def command(words: Sequence[str], force: bool, trust: bool) -> int:
     """
     chosen = _Chosen.read(words)
     permit = user_permission(trust=trust)
-    failures = 0
+    codes = []
     sweeps = find_sweeps(chosen.paths)
     for path in sweeps:
-        failures += _report(partial(_resume_sweep, path, chosen, force=force, permit=permit))
+        codes.append(_report(partial(_resume_sweep, path, chosen, force=force, permit=permit)))
     runs = [run for run in find_runs(chosen.paths) if not any(sweep in run.parents for sweep in sweeps)]
     if not runs and not sweeps:
         runs_below(chosen.paths)  # raises
     for directory in runs:
-        failures += _report(partial(_resume_run, directory, chosen, force=force, permit=permit))
-    return FAILED if failures else DONE
+        codes.append(_report(partial(_resume_run, directory, chosen, force=force, permit=permit)))
+    return combined(codes)
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,13 @@ class _Chosen:
 
 
 def _report(resume: Callable[[], None]) -> int:
-    """Resume something; return 1 if it failed, after having said so."""
+    """Resume something; return the exit code, after having said why it is not 0."""
     try:
         resume()
     except TopoExpError as error:
         print(f"topo_exp: {error}", file=sys.stderr, flush=True)
-        return 1
-    return 0
+        return exit_code(error)
+    return DONE
 
 
 def _resume_run(directory: Path, chosen: _Chosen, *, force: bool, permit: "Permission") -> None:

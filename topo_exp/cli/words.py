@@ -1,5 +1,7 @@
 """The words of the program: its commands, its flags and its exit codes."""
 
+from collections.abc import Collection
+
 from topo_exp.errors import (
     ConfigError,
     GeometryError,
@@ -42,3 +44,8 @@ EXPLAIN = "--explain"
 def exit_code(error: TopoExpError) -> int:
     """Return 2 for a mistake of the user, 1 for a run that failed."""
     return MISTAKEN if isinstance(error, MISTAKES) else FAILED
+
+
+def combined(codes: Collection[int]) -> int:
+    """Return the exit code of a command for several runs: 1 if one failed, else 2 if one was refused, else 0."""
+    return next((code for code in (FAILED, MISTAKEN) if code in codes), DONE)

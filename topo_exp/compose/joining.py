@@ -18,7 +18,7 @@ from topo_exp.compose.points import (
     name_without_date,
 )
 from topo_exp.compose.resumption import code_differences
-from topo_exp.compose.trust import Permission, is_own_file
+from topo_exp.compose.trust import Permission, is_own_file, sweep_code
 from topo_exp.errors import ConfigError, TopoExpError
 from topo_exp.record.files import locked, path_errors
 from topo_exp.record.layout import SWEEP_YAML
@@ -182,7 +182,7 @@ def open_sweep(
     ]
     if found and not force:
         raise _changed(path, found)
-    permit(path.name, foreign)
+    permit(path.name, [*sweep_code(directory), *foreign])
     directories = [Path(each) for each in manifest.config_dirs]
 
     def composed(overrides: Sequence[str]) -> DictConfig:

@@ -186,7 +186,7 @@ def extended_times(run: RunHandle, times: object) -> tuple[float, ...]:
 
 
 def recorded_config(run: RunHandle) -> Mapping[str, object]:
-    """Return the composed configuration of a run, with all references resolved.
+    """Return the composed configuration of a run, with all references resolved; `before` and `after` are lists.
 
     Raises:
         RecordError: It cannot be read.
@@ -202,6 +202,12 @@ def _config(run: RunHandle) -> dict[str, Any]:
         raise RecordError(f"{run.directory / HYDRA / 'config.yaml'}: must be readable (got: {error}).") from error
     if not isinstance(config, dict):
         raise RecordError(f"{run.directory / HYDRA / 'config.yaml'}: must hold settings (got something else).")
+    for name, kind in {"analysis": dict, "before": list, "after": list}.items():  # as the composition of a run makes it
+        if not isinstance(config.get(name) or kind(), kind):
+            raise RecordError(
+                f"{run.directory / HYDRA / 'config.yaml'}: {name} must be a {'list' if kind is list else 'mapping'} "
+                f"(got {config[name]!r}). Restore the file."
+            )
     return {str(name): value for name, value in config.items()}
 
 

@@ -21,9 +21,8 @@ from topo_exp.compose.schema import conf_directory
 from topo_exp.errors import is_users
 from topo_exp.record.files import path_errors
 from topo_exp.runner.provenance import CODE_JSON, imported_files, store_description
+from topo_exp.sweeps.signature import CODE
 
-CODE = "code"
-"""Folder of the copies in the directory of a sweep."""
 ORIGINS = "origins.txt"
 """File that names the folder from which each copy was made."""
 

@@ -17,6 +17,7 @@ from topo_exp.compose.schema import checked
 from topo_exp.compose.snapshot import CodeSnapshot
 from topo_exp.errors import ConfigError
 from topo_exp.record.checked import read_checked, write_checked
+from topo_exp.record.files import locked
 from topo_exp.sweeps.directory import SweepDirectory
 from topo_exp.sweeps.job import Job
 from topo_exp.sweeps.launch.dask_cluster import DASK_OPTIONS, DaskOptions
@@ -24,11 +25,10 @@ from topo_exp.sweeps.launch.slurm import SLURM_OPTIONS, SlurmOptions
 from topo_exp.sweeps.ledger import Lease
 from topo_exp.sweeps.options import SWEEP_OPTIONS, SweepOptions
 from topo_exp.sweeps.point import Point
+from topo_exp.sweeps.signature import SETTINGS, is_signed, sign
 from topo_exp.sweeps.worker import Task
 from topo_exp.typing import Data
 
-SETTINGS = "settings"
-"""Folder of the settings in the directory of a sweep."""
 FILES_IN = ("before", "after")
 """Options that list functions by file."""
 
@@ -36,7 +36,7 @@ FILES_IN = ("before", "after")
 def store_points(composer: PointComposer, sweep: SweepDirectory) -> Path:
     """Store the settings of all points, and copies of the code that they use.
 
-    Points that are stored already keep their settings and their code.
+    Points that are stored already keep their settings and their code, if this user has stored them.
 
     Args:
         composer: The points, which have been checked.
@@ -46,9 +46,23 @@ def store_points(composer: PointComposer, sweep: SweepDirectory) -> Path:
         The folder from which jobs import the program.
 
     Raises:
-        ConfigError: Settings cannot be stored.
+        ConfigError: Settings cannot be stored, or what is stored may be another user's.
         RecordError: The directory cannot be written.
     """
+    with locked(sweep.path, waits=True):
+        is_own = is_signed(sweep.path)
+        if (sweep.path / SETTINGS).exists() and not is_own:
+            raise ConfigError(
+                f"{sweep.path.name}: must have been submitted by you, on this account, to be submitted again (got "
+                "settings and code that may be another user's). join=false starts another sweep."
+            )
+        program = _store(composer, sweep)
+        if is_own:
+            sign(sweep.path)
+    return program
+
+
+def _store(composer: PointComposer, sweep: SweepDirectory) -> Path:
     snapshot = CodeSnapshot.of(sweep.path)
     folder = sweep.path / SETTINGS
     folder.mkdir(exist_ok=True)

@@ -15,6 +15,9 @@ from topo_exp.compose.resumption import absolute_path, is_of_this_package, recor
 from topo_exp.errors import ConfigError
 from topo_exp.record.checked import file_sha256
 from topo_exp.record.handle import RunHandle
+from topo_exp.record.layout import RUN_YAML, SWEEP_YAML
+from topo_exp.sweeps.directory import SweepDirectory
+from topo_exp.sweeps.signature import CODE, SETTINGS, is_signed
 
 Permission = Callable[[str, Sequence[str]], None]
 """Takes the record and its code that may be another user's; raises ConfigError unless it may be executed."""
@@ -45,8 +48,8 @@ def permission(*, trust: bool, ask: Callable[[str, Sequence[str]], bool] = _neve
 def recorded_code(run: RunHandle, *, may_differ: bool = False) -> list[str]:
     """List the code outside this package that continuing a run executes, and that is not known to be the user's own.
 
-    A file is the user's own if it is still at the place where the run was made, unchanged, outside the run directory,
-    and belongs to the user who resumes. Everything else may have been written by the author of the record.
+    A file is the user's own if it is still at the place where the run was made, unchanged, outside all records, and
+    belongs to the user who resumes. Everything else may have been written by the author of the record.
 
     Args:
         run: The recorded run.
@@ -60,7 +63,8 @@ def recorded_code(run: RunHandle, *, may_differ: bool = False) -> list[str]:
     references = [str(entry.get("_target_")) for entry in _mappings(run.metadata["analysis"])]
     config = recorded_config(run)
     references += [str(entry.get("_target_")) for entry in _mappings(config.get("analysis"))]
-    references += [str(name) for when in ("before", "after") for name in _names(config.get(when))]
+    hooks = [config.get(when) for when in ("before", "after")]
+    references += [str(name) for names in hooks if isinstance(names, list) for name in names]
     code = [] if model is None or is_of_this_package(run) else [str(model)]
     for reference in references:
         file, colon, _ = reference.rpartition(":")
@@ -96,8 +100,25 @@ def model_code(run: RunHandle) -> list[str]:
     return [] if checksum is not None and is_own_file(run.directory, str(file), checksum) else [str(file)]
 
 
+def sweep_code(sweep: SweepDirectory) -> list[str]:
+    """List what says which code a sweep runs, and its copies of code, if this user has not started the sweep.
+
+    Args:
+        sweep: The sweep.
+
+    Returns:
+        Files and folders; empty for a sweep that is as this user has made it.
+    """
+    if is_signed(sweep.path):
+        return []
+    places = [sweep.path / name for name in (SWEEP_YAML, SETTINGS, CODE)]
+    return [str(place) for place in places if place.exists()] + list(sweep.manifest.config_dirs)
+
+
 def is_own_file(directory: Path, name: str, checksum: str | None) -> bool:
     """Return True if a file of code that a record names is known to be the user's own.
+
+    In records, only the copies of code in a sweep that this user has started are.
 
     Args:
         directory: Of the record.
@@ -105,10 +126,20 @@ def is_own_file(directory: Path, name: str, checksum: str | None) -> bool:
         checksum: The recorded one; None if the file may have changed.
     """
     path = Path(name)
-    if not path.is_absolute() or not path.is_file() or directory.resolve() in path.resolve().parents:
+    if not path.is_absolute() or not path.is_file() or not _is_outside_records(path.resolve(), directory.resolve()):
         return False
     is_users = path.stat().st_uid == directory.stat().st_uid == _user()
     return is_users and (checksum is None or file_sha256(path) == checksum)
+
+
+def _is_outside_records(path: Path, directory: Path) -> bool:
+    """Return True for a file that no record holds, and for the copies of code in a sweep that this user has started."""
+    records = [
+        each
+        for each in path.parents
+        if each == directory or (each / RUN_YAML).is_file() or (each / SWEEP_YAML).is_file()
+    ]
+    return all(each / CODE in path.parents and is_signed(each) for each in records)
 
 
 def _user() -> int:
@@ -117,7 +148,3 @@ def _user() -> int:
 
 def _mappings(entries: object) -> list[Mapping[str, Any]]:
     return [entry for entry in entries.values() if isinstance(entry, Mapping)] if isinstance(entries, Mapping) else []
-
-
-def _names(entries: object) -> Sequence[object]:
-    return entries if isinstance(entries, list) else []

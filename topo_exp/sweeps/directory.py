@@ -9,6 +9,7 @@ from topo_exp.record.files import make_directory, write_text
 from topo_exp.record.layout import MLFLOW_FOLDERS, RUN_YAML, SWEEP_YAML
 from topo_exp.sweeps.ledger import Ledger
 from topo_exp.sweeps.manifest import Manifest
+from topo_exp.sweeps.signature import is_signed, sign
 
 POINTS = "points"
 """Folder of the ledger."""
@@ -38,7 +39,7 @@ def find_sweeps(paths: Sequence[Path]) -> list[Path]:
 class SweepDirectory:
     """The directory of one sweep.
 
-        sweep.yaml    the space, its points, the command
+        sweep.yaml    the space, its points, the command; sweep.signature says that this user has made it
         points/       which process works on which point, and how each attempt ended
         202611...     one directory for each run
 
@@ -59,6 +60,7 @@ class SweepDirectory:
         """
         text = manifest.text()
         path = make_directory(output_dir, name)
+        sign(path, text)
         write_text(path / SWEEP_YAML, text)
         return cls(path, manifest)
 
@@ -79,7 +81,10 @@ class SweepDirectory:
         Raises:
             RecordError: It cannot be written.
         """
-        write_text(self.path / SWEEP_YAML, manifest.text())
+        text = manifest.text()
+        if is_signed(self.path):
+            sign(self.path, text)
+        write_text(self.path / SWEEP_YAML, text)
         return SweepDirectory(self.path, manifest)
 
     @property

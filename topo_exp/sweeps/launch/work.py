@@ -103,7 +103,7 @@ def stop_at_end_of_input() -> None:
 
 
 def program(sweep: Path, *, python: str, jobs: int, share: Share) -> list[str]:
-    """Return the command line of a job.
+    """Return the command line of a job, which trusts the code of the sweep: the user has just launched it.
 
     Args:
         sweep: Directory of the sweep.
@@ -111,7 +111,7 @@ def program(sweep: Path, *, python: str, jobs: int, share: Share) -> list[str]:
         jobs: Points at a time.
         share: The points that the job may take.
     """
-    words = [python, "-P", "-u", "-m", "topo_exp", "work", str(sweep), f"--jobs={jobs}"]
+    words = [python, "-P", "-u", "-m", "topo_exp", "work", str(sweep), "--trust", f"--jobs={jobs}"]
     if share.limit is not None:
         words.append(f"--points={share.limit}")
     return [*words, f"--first={share.first}"]
