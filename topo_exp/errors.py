@@ -90,6 +90,21 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__}{': ' if text else ''}{text}{', in ' if place else ''}{place}"
 
 
+def reason_of(error: BaseException) -> str:
+    """Return the end of a sentence about something that failed, `drift: failed at time 5`, by an exception.
+
+    Args:
+        error: The exception. The text of an error of this package stands as it is, rule and remedy included.
+
+    Returns:
+        ` (got KeyError: 'V3', in /home/me/mine.py, line 7).`, or `: V1: must ... (got ...). Lower it. Raised in ...`
+    """
+    if not isinstance(error, TopoExpError):
+        return f" (got {described(error)})."
+    place = users_line(error)
+    return f": {error}{f' Raised in {place}.' if place else ''}"
+
+
 def users_line(error: BaseException) -> str:
     """Return the last line of the user's own code that an exception passed through: `/home/me/mine.py, line 7`.
 

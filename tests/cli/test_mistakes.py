@@ -108,6 +108,12 @@ WORDS = [
     (["analyse", "--trst"], "Did you mean '--trust'?"),
     (["ui", "--nonsense"], "ui: has no option of that name (got '--nonsense')"),
     (["ui", "--port", "x"], "ui port: "),
+    (
+        ["ui", "nowhere"],
+        "ui PATH: must be of the form that --help describes (got \"Directory 'nowhere' does not exist\")",
+    ),
+    (["verify", "nowhere"], "(got \"Path 'nowhere' does not exist\"). See"),
+    (["cortex_density==3"], "extraneous input '='). Put quotes"),
 ]
 """Words that are no setting, flag or command, and settings that a shell has split."""
 
@@ -130,6 +136,8 @@ FILES = [
     (["analysis=[activity]"], "write 'analysis=[topo_exp.analysis.default.activity]' for it alone"),
     (["analysis=[orientation_tuning]"], "analysis=[topo_exp.analysis.tuning.orientation_tuning]"),
     (["analysis=[functions.py:mesure]"], "Did you mean 'measure'"),
+    (["analysis=[functions.py:other]"], "Known are: fail, hello, measure."),
+    (["analysis=[topo_exp.analysis.other]"], "Known are: Presentation, Result, activity, connection_fields, "),
     (["analysis=[functions.py:measure]", "analysis.measure.scal=2"], "Did you mean 'scale'"),
     (["analysis.nothing.x=1"], "no analysis of that name was chosen (got 'nothing')"),
     (["analysis=[.a.b]"], "must be file.py:function or package.module.function (got '.a.b')"),
@@ -195,7 +203,9 @@ HYDRA = [
         ("hydra.job.env_copy=[NOSUCH_VARIABLE]", "NOSUCH_VARIABLE"),
         ("hydra.verbose=3", "must be one that Hydra can compose"),
         ("hydra=null", "must be one that Hydra can compose"),
-        ("hydra.nothing=x", "Could not override 'hydra.nothing'"),
+        ("hydra.nothing=x", "hydra.nothing: no such setting (got 'nothing'). --cfg hydra shows"),
+        ("hydra.launcher=3", "hydra.launcher: must be an installed launcher (got 3)"),
+        ("hydra.sweeper=3", "hydra/sweeper: must be points (got 3)"),
     ]
     for form in ([], ["-m"])
 ]
@@ -215,6 +225,15 @@ SWEEPS = [
     (["-m", "output_dir=mine.py,x"], "output_dir: must be the same in all runs of a sweep"),
     (["-m", "output_dir=mine.py", "cortex_density=3,4"], "output_dir: "),
     (["-m", "cortex_density=3,-1"], "In the run with cortex_density=-1; none was started."),
+    *(
+        ([*form, f"hydra/launcher={launcher}", f"hydra.launcher.{setting}", "cortex_density=3,4"], message)
+        for launcher, setting, message in [
+            ("slurm", "cpus=0", "slurm.cpus: must be a whole number >= 1 (got 0)"),
+            ("slurm", "nosuch=1", "hydra.launcher.nosuch: no such setting (got 'nosuch')"),
+            ("dask", "workers=-1", "dask.workers: must be a whole number >= 1, or null (got -1)"),
+        ]
+        for form in (["-m"], ["plan"])
+    ),
 ]
 """Sweeps of which no run is started."""
 

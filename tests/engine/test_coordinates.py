@@ -76,6 +76,8 @@ def test_one_kernel_equals_the_same_weights_in_each_field():
         (BoundingBox, "either a radius or two points"),
         (lambda: Grid.fit(BoundingBox(0.5), 0.5), "at least one unit wide"),
         (lambda: Grid.fit(BoundingBox(0.5), 1e7), "fit into memory"),
+        (lambda: Grid.fit(BoundingBox(0.5), 1e200), "fit into memory"),
+        (lambda: Grid.fit(BoundingBox(1e300), 1e20), "fit into memory"),
     ],
 )
 def test_impossible_geometry_is_refused_with_numbers(make, says):

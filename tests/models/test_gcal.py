@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from topo_exp.errors import TopoExpError
+import topo_exp
+from topo_exp.errors import ParameterError, TopoExpError
+from topo_exp.models._inputs import number_of_patterns
 from topo_exp.models.gcal import Gcal
 
 
@@ -97,3 +99,17 @@ def test_a_folder_without_images_is_refused(tmp_path):
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(TopoExpError, match=str(folder)):
             shown(1, dataset="images", image_folder=str(folder))
+
+
+@pytest.mark.parametrize("name", ["gcal", "gcal_oo_or", "gcal_od", "lissom", "lissom_or", "lissom_oo_or"])
+@pytest.mark.parametrize("area", [1e5, 1e200])
+def test_an_area_of_more_inputs_than_can_be_drawn_is_refused(name, area):
+    """The number of patterns grows with the area; where it is beyond use the model says so, before it is built."""
+    with pytest.raises(ParameterError, match="must be 100000 patterns at most"):
+        topo_exp.build(name, area=area)
+
+
+@pytest.mark.parametrize(("expected", "number"), [(0.25, 1), (2.0, 2), (2.99, 2), (100_000, 100_000)])
+def test_inputs_have_a_whole_number_of_patterns(expected, number):
+    """The number is rounded down, and at least 1."""
+    assert number_of_patterns(expected) == number

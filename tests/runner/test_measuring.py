@@ -7,6 +7,7 @@ from tests.doubles import finished_run, numbers
 from tests.runner.test_run import failed, spec
 from topo_exp.after.analyse import analyse_runs
 from topo_exp.analysis.result import Result, of_maps, over_time
+from topo_exp.errors import RecordError
 from topo_exp.record.handle import load_run
 from topo_exp.testing import FakeSimulation, draw_matrix, fake_analysis, run_spec
 
@@ -123,6 +124,26 @@ def test_an_analysis_over_time_that_returns_something_else_is_told(tmp_path, ret
     """The error states the return value that is required."""
     error, _ = failed(spec(tmp_path, analyses={"odd": over_time(lambda maps: returned)}))
     assert message in str(error)
+
+
+@pytest.mark.parametrize(
+    ("raised", "text"),
+    [
+        (ValueError("too few."), f" (got ValueError: too few, in {__file__}, line "),
+        (RecordError("x: must be y (got z). Do w."), f": x: must be y (got z). Do w. Raised in {__file__}, line "),
+        (None, ": mine: an analysis must return a Result, or a mapping of names to Results (got int). End it with "),
+    ],
+)
+def test_the_text_of_an_error_of_this_package_is_not_nested(tmp_path, raised, text):
+    """It stands as it is, with its own remedy and the user's line; other exceptions stand in parentheses."""
+
+    def mine(sim):
+        if raised is not None:
+            raise raised
+        return 3
+
+    error, _ = failed(spec(tmp_path, analyses={"mine": mine}))
+    assert f"mine: failed at time 0{text}" in str(error)
 
 
 def test_analysing_afterwards_finds_what_the_run_would_have_found(tmp_path):

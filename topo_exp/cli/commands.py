@@ -47,7 +47,7 @@ def run_command(words: list[str]) -> int:
 
 def _one_line(name: str, error: click.UsageError) -> str:
     """Write an error of click's in the form of all others."""
-    text = shown(error.format_message().rstrip("."))
+    text = shown((error.message if isinstance(error, click.BadParameter) else error.format_message()).rstrip("."))
     if isinstance(error, click.NoSuchOption):
         fix = nearest(error.option_name, options_of(name))
         return f"{name}: has no option of that name (got {error.option_name!r}). {fix}"

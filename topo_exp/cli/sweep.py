@@ -71,7 +71,7 @@ def words_of_sweep(words: Sequence[str]) -> list[str]:
         words: As they were given.
     """
     refuse_split_values(words)
-    if any(word.lstrip("+").startswith("hydra/sweeper=") for word in words):
+    if any(word.lstrip("+").startswith(("hydra/sweeper=", "hydra.sweeper=")) for word in words):
         return list(words)  # another sweeper takes no such data; composition refuses it
     text = json.dumps(list(words)).replace("$", r"\u0024")  # OmegaConf resolves references, also escaped ones
     return [*base_words(words), f"hydra.sweeper.words={literal(text)}"]

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from topo_exp.cli.launchers import Dask, Local, PointsLauncher, Slurm
 from topo_exp.compose.composition import compose_point, directory_flags, group_test, plain_mapping
 from topo_exp.compose.joining import Chosen, choose_sweep
-from topo_exp.compose.launchers import PLUGIN_MODULE, chosen_launcher
+from topo_exp.compose.launchers import PLUGIN_MODULE, PointLauncher, chosen_launcher
 from topo_exp.compose.launching import PRELOAD, run_locally
 from topo_exp.compose.mistakes import composition_errors
 from topo_exp.compose.overrides import as_written
@@ -93,9 +93,8 @@ class Points(Sweeper):
             RunError: Some runs failed; the others are complete.
         """
         assert self.launcher is not None
-        assert self.config is not None
         workers = Workers(PRELOAD) if isinstance(self.launcher, Local) else None  # loads while the points are checked
-        launcher = chosen_launcher(self.config) if isinstance(self.launcher, PointsLauncher) else None
+        launcher = self._chosen_launcher()
         if launcher is not None:
             launcher.check()
         options = self.options()
@@ -134,8 +133,10 @@ class Points(Sweeper):
             arguments: As for `sweep`.
 
         Raises:
-            ConfigError, UnknownNameError, ParameterError, ModelError: A point cannot be run.
+            ConfigError, UnknownNameError, ParameterError, ModelError: A point cannot be run, or the launcher has wrong
+                settings; whether its programs are installed here does not matter.
         """
+        self._chosen_launcher()
         composer, search = self.read(arguments)
         if search is not None:
             raise ConfigError(
@@ -187,6 +188,11 @@ class Points(Sweeper):
             config_dirs=[Path(source.path) for source in sources if "command-line" in source.provider],
         )
         return composer, search
+
+    def _chosen_launcher(self) -> PointLauncher | None:
+        """Return the launcher that passes points to other machines; None for one of this machine, or of Hydra's."""
+        assert self.config is not None
+        return chosen_launcher(self.config) if isinstance(self.launcher, PointsLauncher) else None
 
     def _choose(
         self,

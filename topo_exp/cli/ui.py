@@ -10,7 +10,7 @@ from topo_exp.runner.options import output_directory
 
 
 @click.command("ui", short_help=COMMANDS["ui"])
-@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.argument("path", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--port", default=5000, show_default=True, help="Port on 127.0.0.1; 0 for any that is free.")
 def command(path: Path | None, port: int) -> None:
     """Serve MLflow's pages for the runs in PATH, by default the output directory, until Ctrl-C.

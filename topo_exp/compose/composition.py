@@ -249,14 +249,14 @@ def _check_hydra(composed: DictConfig) -> None:
                 f"hydra.{name}: must have no handlers, since topo_exp writes the log (got "
                 f"{', '.join(map(str, node[name].handlers))}). Leave it out; verbose=true shows the log."
             )
-    target = node.sweeper.get("_target_") if node.sweeper is not None else None
+    target = node.sweeper.get("_target_") if isinstance(node.sweeper, DictConfig) else node.sweeper
     if target != SWEEPER:
         raise ConfigError(f"hydra/sweeper: must be points (got {target!r}). Leave it out.")
     launchers = {f"{cls.__module__}.{cls.__name__}" for cls in Plugins.instance().discover(Launcher)}
-    target = node.launcher.get("_target_") if node.launcher is not None else None
+    target = node.launcher.get("_target_") if isinstance(node.launcher, DictConfig) else node.launcher
     if target not in {*launchers, *OWN_LAUNCHERS}:
         raise ConfigError(
-            f"hydra.launcher: must be an installed launcher (got {target!r}). Choose one by name, hydra/launcher=basic."
+            f"hydra.launcher: must be an installed launcher (got {target!r}). Choose one by name, hydra/launcher=local."
         )
 
 

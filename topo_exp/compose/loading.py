@@ -116,7 +116,7 @@ def load_function(reference: str, where: str) -> Callable[..., Any]:
     """
     module, name = _module_of(reference, where)
     if not hasattr(module, name):
-        functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        functions = _function_names(module)
         raise UnknownNameError(
             f"{where}: no such function in {module.__file__ or module.__name__} (got {reference!r}). "
             + (nearest(name, functions) if functions else "It defines none.")
@@ -127,6 +127,14 @@ def load_function(reference: str, where: str) -> Callable[..., Any]:
             f"{where}: must be a function (got {reference!r}, a {type(function).__name__}). Name a function f(sim)."
         )
     return function
+
+
+def _function_names(module: ModuleType) -> list[str]:
+    """List the functions that a module offers: those that it defines, or else what it names as its own."""
+    found = {name: getattr(module, name) for name in dir(module) if not name.startswith("_")}
+    functions = [name for name, value in found.items() if callable(value)]
+    own = [name for name in functions if getattr(found[name], "__module__", None) == module.__name__]
+    return own or functions
 
 
 def check_call(function: Callable[..., Any], options: Mapping[str, Any], where: str) -> None:

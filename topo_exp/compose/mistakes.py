@@ -72,6 +72,11 @@ def _composition_error(error: Exception) -> ConfigError | UnknownNameError:
             f"{deleted[1]}: must be set for ~ to remove it (got '~{deleted[1]}'). "
             f"{nearest(deleted[1], set(OPTIONS) - HIDDEN_OPTIONS)}"
         )
+    unknown = re.search(r"Could not override '(hydra\.[^']*)'\. Key '([^']*)' (?:is not in struct|not in)", text)
+    if unknown:
+        return UnknownNameError(
+            f"{unknown[1]}: no such setting (got {unknown[2]!r}). --cfg hydra shows those that there are."
+        )
     return ConfigError(
         f"configuration: must be one that Hydra can compose (got: {text.rstrip('.')}). Correct the word or the file."
     )

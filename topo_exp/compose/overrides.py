@@ -105,7 +105,7 @@ def parsed(word: str) -> Override:
     except HydraException as error:
         if key.lstrip("+") in TEXTS and value[:1] not in ("'", '"') and "," not in value:
             return parser.parse_override(f"{key}={literal(value)}")
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].partition(" expecting ")[0]  # names of tokens follow
         raise ConfigError(
             f"command line: must follow Hydra's grammar (got {shown(word)}: {reason[:200]}). "
             "Put quotes round texts with special characters: \"name='text'\"."

@@ -82,6 +82,12 @@ class Grid:
         """
         width = bounds.right - bounds.left
         height = bounds.top - bounds.bottom
+        if (needed := nominal_density * width * nominal_density * height * 8) > machine_memory():
+            raise GeometryError(
+                f"{where}: its activity must fit into memory (got {nominal_density * height:g} x "
+                f"{nominal_density * width:g} units, {needed * 1e-9:.3g} GB of {machine_memory() * 1e-9:.3g} GB). "
+                "Lower the density or the area."
+            )
         columns = int(nominal_density * width)
         if columns < 1:
             raise GeometryError(
@@ -94,11 +100,6 @@ class Grid:
             raise GeometryError(
                 f"{where}: must be at least one unit high (got {height * density:g} units). "
                 "Raise the density or the area."
-            )
-        if rows * columns * 8 > machine_memory():
-            raise GeometryError(
-                f"{where}: its activity must fit into memory (got {rows} x {columns} units, "
-                f"{rows * columns * 8e-9:.3g} GB of {machine_memory() * 1e-9:.3g} GB). Lower the density or the area."
             )
         centre_y = bounds.bottom + height / 2
         half = rows / density / 2

@@ -26,6 +26,7 @@ from topo_exp.engine.response import Divide
 from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.transfer import HalfRectify, HomeostaticResponse
+from topo_exp.models._inputs import number_of_patterns
 
 V1_AFFERENT_RADIUS = 0.27083
 LGN_AFFERENT_RADIUS = 0.375
@@ -64,7 +65,7 @@ class OnOffV1(param.Parameterized):
                 aspect_ratio=4.66667,
                 scale=scale,
             )
-            for i in range(max(1, int(self.num_inputs * self.area * self.area)))
+            for i in range(number_of_patterns(self.num_inputs * self.area * self.area))
         ]
         return SeparatedComposite(generators=list(generators), min_separation=0.0)
 

@@ -5,6 +5,7 @@ import param
 from topo_exp.engine.patterns import Gaussian, Pattern, SeparatedComposite, random_orientation, uniform_over
 from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.transfer import HomeostaticResponse
+from topo_exp.models._inputs import number_of_patterns
 from topo_exp.models._onoff_v1 import V1_AFFERENT_RADIUS, OnOffV1
 from topo_exp.models._two_eyes import DISPARITY_UNIT, EYES, brightness, displaced
 
@@ -61,5 +62,5 @@ class GcalOd(OnOffV1):
 
     def _seeds(self) -> range:
         """Return the first of the six seeds of each Gaussian."""
-        number = max(1, int(self.num_inputs * self.area**2))
+        number = number_of_patterns(self.num_inputs * self.area * self.area)
         return range(self.input_seed, self.input_seed + 6 * number, 6)

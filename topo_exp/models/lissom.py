@@ -12,6 +12,7 @@ from topo_exp.engine.patterns_moving import Sweeper
 from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.streams import LogUniformRandom
+from topo_exp.models._inputs import number_of_patterns
 from topo_exp.models._lissom import (
     AFFERENT_RADIUS,
     AFFERENT_RATE,
@@ -187,7 +188,7 @@ class Lissom(param.Parameterized):
 
     def _inputs(self, eye: str, lag: str) -> Pattern:
         """Return the inputs of one eye: Gaussians, moved by so many steps across their length, and by the disparity."""
-        number = max(1, int(self.num_inputs * self.area**2))
+        number = number_of_patterns(self.num_inputs * self.area * self.area)
         seeds = range(self.input_seed, self.input_seed + 6 * number, 6)
         shown: Pattern = SeparatedComposite(
             generators=[self._gaussian(eye, seed=seed) for seed in seeds], min_separation=MIN_SEPARATION

@@ -5,6 +5,7 @@ import param
 from topo_exp.engine.coordinates import BoundingBox
 from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
+from topo_exp.models._inputs import number_of_patterns
 from topo_exp.models._lissom import (
     AFFERENT_RADIUS,
     AFFERENT_RATE,
@@ -48,7 +49,7 @@ class LissomOr(param.Parameterized):
         """Return the network at time 0."""
         sim = Simulation("lissom_or")
         centres = self.area / 2.0 + 0.25
-        number = max(1, int(self.num_inputs * self.area**2))
+        number = number_of_patterns(self.num_inputs * self.area * self.area)
         sim.add(
             GeneratorSheet(
                 name="Retina",

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from topo_exp.errors import AnalysisError, described
+from topo_exp.errors import AnalysisError, reason_of
 from topo_exp.record.handle import RunHandle
 from topo_exp.runner.spec import Analysis
 
@@ -149,7 +149,7 @@ class Measuring:
             with self._timed(name), context:
                 return check(name, analysis(subject, **options))
         except Exception as error:  # noqa: BLE001  a user's function may raise anything; the error names the function
-            failure = AnalysisError(f"{name}: failed {when} (got {described(error)}).")
+            failure = AnalysisError(f"{name}: failed {when}{reason_of(error)}")
             failure.__cause__ = error
             self._fail(failure)
             return None
