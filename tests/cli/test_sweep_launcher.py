@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -199,13 +200,21 @@ def endless(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_sweep_stops_its_runs(tmp_path: Path, number: signal.Signals, code: int) -> None:
-    """At Ctrl-C or SIGTERM running points record that they were killed, nothing more starts, and the code says so."""
+@pytest.mark.parametrize(
+    "numbers", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGXCPU], [signal.SIGUSR1], [signal.SIGINT] * 3], ids=str
+)
+def test_a_stopped_sweep_stops_its_runs(tmp_path: Path, numbers: list[signal.Signals]) -> None:
+    """At each signal running points record that they were killed, nothing more starts, and text and code say so.
+
+    So it is if Ctrl-C is pressed again while they do.
+    """
     with endless(tmp_path) as process:
-        process.send_signal(number)
+        for number in numbers:
+            process.send_signal(number)
+            time.sleep(0.1)
         _, errors = process.communicate(timeout=60)
-    assert process.returncode == code
+    assert process.returncode == 128 + numbers[0]
+    assert f"stopped by {numbers[0].name}: 0 done, 2 stopped, 1 left. To continue: " in errors
     assert "Traceback" not in errors
     assert [run["status"] for run in runs(tmp_path / "Output")] == ["killed", "killed"]
     assert states(tmp_path / "Output") == ["interrupted", "interrupted", "waiting"]

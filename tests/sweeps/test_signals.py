@@ -7,14 +7,15 @@ from topo_exp.sweeps.signals import stop_signals_handled
 
 
 def test_signals_are_handled_within_the_block_only() -> None:
-    """SIGINT and SIGTERM reach the function while the block runs; afterwards they have their handlers of before."""
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    """Ctrl-C and the signals of batch systems reach the function while the block runs; then they are as before."""
+    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2]
+    before = [signal.getsignal(number) for number in numbers]
     received = []
     with stop_signals_handled(lambda number, frame: received.append(number)):
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGTERM)
-    assert received == [signal.SIGINT, signal.SIGTERM]
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+        for number in numbers:
+            signal.raise_signal(number)
+    assert received == numbers
+    assert [signal.getsignal(number) for number in numbers] == before
 
 
 def test_an_ignored_signal_stays_ignored() -> None:

@@ -36,8 +36,8 @@ def command(sweep: Path, jobs: int, points: int | None, first: int, watch_input:
     from topo_exp.record.files import locked
     from topo_exp.sweeps.directory import SweepDirectory
     from topo_exp.sweeps.forkserver import Workers
+    from topo_exp.sweeps.job import require_success
     from topo_exp.sweeps.launch.work import Share, stop_at_end_of_input, warnings_as_termination, work_on
-    from topo_exp.sweeps.local import require_success
     from topo_exp.view.sweep_recorder import shown_in_mlflow
 
     directory = SweepDirectory.open(sweep)

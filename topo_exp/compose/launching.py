@@ -21,9 +21,9 @@ from topo_exp.runner.progress import Progress
 from topo_exp.runner.spec import RunSpec
 from topo_exp.sweeps.directory import SweepDirectory
 from topo_exp.sweeps.forkserver import Workers
-from topo_exp.sweeps.job import Job, JobEnd
+from topo_exp.sweeps.job import Job, JobEnd, require_success
 from topo_exp.sweeps.ledger import Lease
-from topo_exp.sweeps.local import LocalLauncher, require_success
+from topo_exp.sweeps.local import LocalLauncher
 from topo_exp.sweeps.options import SweepOptions
 from topo_exp.sweeps.point import Point
 from topo_exp.sweeps.watch import Display

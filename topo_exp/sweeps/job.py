@@ -1,9 +1,10 @@
 """Points as the local launcher takes them, their ends, and a source of further ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from topo_exp.errors import RunError
 from topo_exp.runner.outcome import Outcome
 from topo_exp.sweeps.ledger import Lease
 from topo_exp.sweeps.worker import Task
@@ -70,3 +71,25 @@ class NoSource:
 
     def ended(self, end: JobEnd) -> None:
         """Ignore the end."""
+
+
+def require_success(ends: Sequence[JobEnd]) -> str:
+    """Return one line about a sweep that ended well.
+
+    Raises:
+        RunError: A point failed or was not started.
+    """
+    states = [end.state for end in ends]
+    failed = [f"{end.job.label}: {first_line(end.message)}" for end in ends if end.state == "failed"]
+    if failed or "stopped" in states:
+        listed = "".join(f"\n  {line}" for line in failed)
+        rest = f", {states.count('stopped')} not started" if "stopped" in states else ""
+        raise RunError(f"sweep: every run must end well (got {len(failed)} of {len(ends)} failed{rest}).{listed}")
+    others = f", {states.count('elsewhere')} before or by other processes" if "elsewhere" in states else ""
+    pruned = f", {states.count('pruned')} stopped early" if "pruned" in states else ""
+    return f"{states.count('done')} runs done{pruned}{others}"
+
+
+def first_line(message: str) -> str:
+    """Return the first line of a message."""
+    return next(iter(message.splitlines()), "")

@@ -16,13 +16,13 @@ from pathlib import Path
 from types import FrameType
 
 from topo_exp.about import PROGRAM
-from topo_exp.errors import ConfigError, RunError
+from topo_exp.errors import ConfigError
 from topo_exp.runner.outcome import Outcome
 from topo_exp.runner.progress import Progress
 from topo_exp.sweeps.capacity import free_cores, has_memory, memory_of
 from topo_exp.sweeps.directory import SweepDirectory
 from topo_exp.sweeps.forkserver import Workers
-from topo_exp.sweeps.job import Job, JobEnd, NoSource, Source
+from topo_exp.sweeps.job import Job, JobEnd, NoSource, Source, first_line
 from topo_exp.sweeps.ledger import BEAT_EVERY, Lease
 from topo_exp.sweeps.options import SweepOptions
 from topo_exp.sweeps.signals import stop_signals_handled
@@ -34,6 +34,8 @@ ELSEWHERE_POLLING = 1.0
 """Seconds between two looks at the points on which other processes work."""
 POLLING = 0.2
 """Longest time, in seconds, until a signal, a timeout or a free core is noticed."""
+PATIENCE = 2.0
+"""Seconds that runs get to write restart points after a first signal, before a further one kills them."""
 GRACE = 10.0
 """Seconds that a run gets to stop at SIGTERM after its timeout, before it is killed."""
 
@@ -77,6 +79,8 @@ class LocalLauncher:
     _running: list[_Running] = field(default_factory=list)
     _ends: dict[str, JobEnd] = field(default_factory=dict)
     _signals: list[int] = field(default_factory=list)
+    _first_signal: float = math.inf
+    """Time of the first signal."""
     _seconds: list[float] = field(default_factory=list)
     _elsewhere: dict[str, Job] = field(default_factory=dict)
     """Points on which other processes work."""
@@ -336,41 +340,21 @@ class LocalLauncher:
             self._ends.setdefault(job.key, JobEnd(job, "stopped"))
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._first_signal = min(self._first_signal, time.monotonic())
         self._signals.append(number)
 
     def _obey_signals(self) -> None:
-        """Stop at the first signal as soon as the runs allow it, at the second one at once."""
+        """Stop at the first signal as soon as the runs allow it; if there was a second one, after `PATIENCE`."""
         if not self._signals:
             return
         self._stop_starting()
+        is_over = len(self._signals) > 1 and time.monotonic() - self._first_signal > PATIENCE
         for running in self._running:
-            if len(self._signals) > 1:
+            if is_over:
                 _kill(running.process)
             elif not running.is_stopping:
                 running.is_stopping = True
                 _send(running.process, self._signals[0])
-
-
-def require_success(ends: Sequence[JobEnd]) -> str:
-    """Return one line about a sweep that ended well.
-
-    Raises:
-        RunError: A point failed or was not started.
-    """
-    states = [end.state for end in ends]
-    failed = [f"{end.job.label}: {first_line(end.message)}" for end in ends if end.state == "failed"]
-    if failed or "stopped" in states:
-        listed = "".join(f"\n  {line}" for line in failed)
-        rest = f", {states.count('stopped')} not started" if "stopped" in states else ""
-        raise RunError(f"sweep: every run must end well (got {len(failed)} of {len(ends)} failed{rest}).{listed}")
-    others = f", {states.count('elsewhere')} before or by other processes" if "elsewhere" in states else ""
-    pruned = f", {states.count('pruned')} stopped early" if "pruned" in states else ""
-    return f"{states.count('done')} runs done{pruned}{others}"
-
-
-def first_line(message: str) -> str:
-    """Return the first line of a message."""
-    return next(iter(message.splitlines()), "")
 
 
 def _messages(connection: Connection) -> Iterator[Message]:

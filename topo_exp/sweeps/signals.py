@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+NAMES = ("SIGINT", "SIGTERM", "SIGXCPU", "SIGUSR1", "SIGUSR2")
+"""Signals that stop a run, but for SIGHUP: a sweep whose terminal is closed ends, and its runs stop by themselves."""
+STOPPING = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
+
 
 @contextmanager
 def stop_signals_handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Handle SIGINT and SIGTERM within the block, if it runs in the main thread, where Python allows that.
+    """Handle the signals that stop a sweep within the block, if it runs in the main thread, where Python allows that.
 
     A signal that the process ignores stays ignored: a shell's script starts commands in the background like this, and
     the runs, which inherit it, would not stop.
@@ -20,7 +24,7 @@ def stop_signals_handled(handle: Callable[[int, FrameType | None], None]) -> Ite
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    numbers = [n for n in STOPPING if signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield

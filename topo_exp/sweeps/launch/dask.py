@@ -23,11 +23,10 @@ from topo_exp.about import PROGRAM
 from topo_exp.errors import RunError
 from topo_exp.record.files import make_directory
 from topo_exp.sweeps.directory import SweepDirectory
-from topo_exp.sweeps.job import Job, JobEnd
+from topo_exp.sweeps.job import Job, JobEnd, first_line
 from topo_exp.sweeps.launch.dask_cluster import DaskOptions
 from topo_exp.sweeps.launch.work import Share, program
 from topo_exp.sweeps.ledger import PointState
-from topo_exp.sweeps.local import first_line
 from topo_exp.sweeps.options import SweepOptions
 from topo_exp.sweeps.signals import stop_signals_handled
 from topo_exp.sweeps.status import read_status
