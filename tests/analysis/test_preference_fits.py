@@ -98,6 +98,17 @@ def test_any_axis_and_shape_gives_the_same():
         np.testing.assert_allclose(a[..., 1, 2], c)
 
 
+def test_equal_responses_have_equal_bits_wherever_they_lie():
+    """Among many calls with other things in memory, all fits of a noisy curve must be equal to the last bit."""
+    values, random = even(12), np.random.default_rng(6)
+    noisy = curve(values, 1.0, 2.0) + 0.3 * random.random(12)
+    kept, found = [], set()
+    for _ in range(30):
+        found.add(np.array(f.reference_bimodal_von_mises(noisy.copy(), values, period=math.pi)).tobytes())
+        kept = [*kept[-20:], *(np.full(random.integers(1, 400), -3.5) for _ in range(random.integers(4)))]
+    assert len(found) == 1
+
+
 def test_mistakes_are_named():
     """A linear feature, or values that do not match the responses, are refused."""
     with pytest.raises(ParameterError, match=r"period: must be > 0"):

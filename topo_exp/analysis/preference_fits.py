@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from topo_exp.analysis.least_squares import minimise_squares
 from topo_exp.analysis.preference import Preference, maximum, peak_share, vector_average, wrap
 from topo_exp.errors import ParameterError
 from topo_exp.typing import FloatArray
@@ -23,9 +24,6 @@ NOISE_LEVEL = 0.001
 
 WORST_FIT = 0.5
 """Largest variance of the fitted angle, in radians² of the half circle, with which a fit is accepted."""
-
-_GOOD_ENDINGS = (1, 2, 3, 4)
-"""Codes with which MINPACK says that it has converged."""
 
 
 class TwoModes(NamedTuple):
@@ -232,18 +230,25 @@ def _noise(n: int) -> FloatArray:
 
 def _search(curve: FloatArray, angles: FloatArray, start: Sequence[float]) -> list[_Mode]:
     """Search for peaks (A, kappa, t each) by least squares; return none where the fit is refused."""
-    from scipy.optimize import leastsq  # here, because scipy takes long to load
 
     def residual(parameters: FloatArray) -> FloatArray:
         amplitude, kappa, centre = parameters.reshape(-1, 3, 1).transpose(1, 0, 2)
-        with np.errstate(over="ignore", invalid="ignore"):  # trial steps of the search may lead far away
-            return curve - (amplitude * np.exp(kappa * (np.cos(2 * (angles - centre)) - 1))).sum(axis=0)
+        return curve - (amplitude * np.exp(kappa * (np.cos(2 * (angles - centre)) - 1))).sum(axis=0)
 
-    found, covariance, info, _message, ending = leastsq(residual, start, full_output=True)
-    kappas = found[1::3]
-    if ending not in _GOOD_ENDINGS or covariance is None or (kappas < 0).any():
+    def slopes(parameters: FloatArray) -> FloatArray:
+        amplitude, kappa, centre = parameters.reshape(-1, 3, 1).transpose(1, 0, 2)
+        fall = np.cos(2 * (angles - centre)) - 1
+        shape = np.exp(kappa * fall)  # (peaks, angles), as the derivatives by A, kappa and t
+        by = [-shape, -amplitude * shape * fall, -amplitude * shape * 2 * kappa * np.sin(2 * (angles - centre))]
+        return np.stack(by, axis=1).reshape(-1, len(angles)).T
+
+    with np.errstate(over="ignore", invalid="ignore"):  # trial steps of the search may lead far away
+        found, converged = minimise_squares(residual, slopes, np.array(start))
+        kappas, ending = found[1::3], slopes(found)
+    if not converged or (kappas < 0).any() or np.linalg.matrix_rank(ending) < len(start):
         return []
-    error = (info["fvec"] ** 2).sum() / (len(curve) - len(start))
+    covariance = np.linalg.inv(ending.T @ ending)
+    error = (residual(found) ** 2).sum() / (len(curve) - len(start))
     largest = (0.206 + 0.614 * len(curve)) ** 2
     return [
         _Mode(float(found[i]), math.log1p(kappa) / math.log1p(largest), float(covariance[i, i] * error))
