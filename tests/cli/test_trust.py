@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tests.cli.conftest import QUICK, Outcome
+from topo_exp.cli.words import COMMANDS
 from topo_exp.compose.trust import model_code, recorded_code
 from topo_exp.record.checked import file_sha256
 from topo_exp.record.handle import load_run
@@ -207,6 +208,28 @@ def amend(run: Path, settings: dict[str, object]) -> None:
     config = run / ".hydra" / "config.yaml"
     text = yaml.safe_dump({**yaml.safe_load(config.read_text()), **settings})
     config.write_text(text.replace("{folder}", str(run.parents[1])))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_runs_anything_from_a_sweep(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Neither the model and functions that its description names nor its copies of code are executed."""
+    monkeypatch.setattr("topo_exp.view.ui.serve_pages", lambda *_, **__: None)  # its pages are MLflow's
+    marker = tmp_path / "executed"
+    trap = TRAP.format(marker=str(marker))
+    assert program("-m", "model=mine.py", "size=2,3", *QUICK, "before=[functions.py:fail]").code == 1
+    (sweep,) = (tmp_path / "Output").iterdir()
+    for name in ("code/program/topo_exp/__init__.py", "code/program/sitecustomize.py", "code/files/0_own/mine.py"):
+        (sweep / name).parent.mkdir(parents=True, exist_ok=True)
+        (sweep / name).write_text(trap)
+    for name in ("mine.py", "functions.py"):
+        (tmp_path / name).write_text((tmp_path / name).read_text() + trap)
+    words = {"extend": [str(sweep), "times=[2]"], "prune": ["restart", str(sweep)]}.get(command, [str(sweep)])
+    outcome = program(command, *words)
+    assert not marker.exists(), outcome
+    if command in ("resume", "work"):
+        assert outcome.code == 2
 
 
 def test_a_sweep_that_was_not_started_here_is_resumed_only_with_permission(program: Program, tmp_path: Path) -> None:

@@ -131,8 +131,9 @@ def test_runs_are_found_at_and_below_a_path(tmp_path):
     """Each directory with a run.yaml is found once, in order; MLflow's copies are not taken for runs."""
     for name in ("sweep/b", "sweep/a", "c", "c/inside", "mlartifacts/1/artifacts", ".trash/d"):
         write_text(tmp_path / name / "run.yaml", "")
-    found = find_runs([tmp_path, tmp_path / "c"])
+    found = find_runs([tmp_path, tmp_path / "c", tmp_path / "c" / "run.yaml"])
     assert [path.relative_to(tmp_path) for path in found] == [Path("c"), Path("sweep/a"), Path("sweep/b")]
+    assert find_runs(tmp_path / "sweep" / "a" / "run.yaml") == [tmp_path / "sweep" / "a"]
     with pytest.raises(RecordError, match="nowhere"):
         find_runs(tmp_path / "nowhere")
 

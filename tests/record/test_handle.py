@@ -80,6 +80,10 @@ def test_what_is_no_run_is_told(tmp_path):
     """A directory without run.yaml, or with another one, is an error that says so."""
     with pytest.raises(RecordError, match="must be a run directory"):
         load_run(tmp_path)
+    for path in (tmp_path / "run.log", "~no.such.user/run"):
+        write_text(tmp_path / "run.log", "")
+        with pytest.raises(RecordError, match="must be a run directory"):
+            load_run(path)
     write_text(tmp_path / "run.yaml", "[1, 2")
     with pytest.raises(RecordError, match="must be readable YAML"):
         load_run(tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from topo_exp.cli.commands import runs_below
+from topo_exp.cli.commands import may_hold_runs, runs_below
 from topo_exp.cli.trust import TRUST, user_permission
 from topo_exp.cli.words import COMMANDS, DONE, FAILED
 from topo_exp.compose.loading import user_path
@@ -79,9 +79,9 @@ def _sorted(words: Sequence[str]) -> tuple[list[Path], list[str]]:
     settings: list[str] = []
     for word in words:
         path = user_path(word, "analyse PATH") if "=" not in word or "/" in word else Path(word)
-        (paths if "=" not in word or path.is_dir() else settings).append(word)
+        (paths if "=" not in word or may_hold_runs(path) else settings).append(word)
     for text in paths:
-        if not Path(text).expanduser().is_dir():
+        if not may_hold_runs(Path(text).expanduser()):
             raise UnknownNameError(
                 f"analyse PATH: must be a run directory, or a directory above some (got {text!r}). Correct the path."
             )

@@ -65,6 +65,11 @@ def options_of(name: str) -> list[str]:
     return [text for param in command_named(name).params for text in param.opts if text.startswith("--")] + ["--help"]
 
 
+def may_hold_runs(path: Path) -> bool:
+    """Return True for a directory, and for the run.yaml of a run."""
+    return path.is_dir() or (path.name == RUN_YAML and path.is_file())
+
+
 def runs_below(paths: Sequence[Path]) -> list[Path]:
     """Find the run directories at or below paths, by default below the output directory.
 
@@ -72,7 +77,7 @@ def runs_below(paths: Sequence[Path]) -> list[Path]:
         UnknownNameError: There is none.
     """
     places = list(paths) or [output_directory()]
-    found = find_runs([place for place in places if place.is_dir()])
+    found = find_runs([place for place in places if may_hold_runs(place)])
     if not found:
         raise UnknownNameError(
             f"PATHS: must hold a run, a directory with run.yaml (got {', '.join(map(str, places))}). "

@@ -72,6 +72,11 @@ def _composition_error(error: Exception) -> ConfigError | UnknownNameError:
             f"{deleted[1]}: must be set for ~ to remove it (got '~{deleted[1]}'). "
             f"{nearest(deleted[1], set(OPTIONS) - HIDDEN_OPTIONS)}"
         )
+    if "Cannot merge DictConfig with ListConfig" in text:
+        return ConfigError(
+            f"configuration: must have a mapping where others have one (got: {text.rstrip('.')}). A file chooses "
+            "analyses in its defaults, `- override /analysis: [default]`."
+        )
     unknown = re.search(r"Could not override '(hydra\.[^']*)'\. Key '([^']*)' (?:is not in struct|not in)", text)
     if unknown:
         return UnknownNameError(

@@ -39,7 +39,10 @@ class RunHandle:
     """
 
     def __init__(self, directory: Path | str) -> None:
-        path = Path(directory).expanduser().absolute()
+        try:
+            path = Path(directory).expanduser().absolute()
+        except RuntimeError as error:  # ~nobody
+            raise RecordError(f"{directory}: must be a run directory (got: {error}) Correct the path.") from error
         self.directory = path.parent if path.name == RUN_YAML and not path.is_dir() else path
         self.metadata: RunData = read_record(self.directory)
         """The contents of run.yaml."""

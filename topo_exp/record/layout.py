@@ -83,7 +83,7 @@ def find_runs(paths: Path | str | Sequence[Path | str]) -> list[Path]:
     """Find every run directory at or below the given paths.
 
     Args:
-        paths: One or several run directories, or directories above them.
+        paths: One or several run directories, or their run.yaml, or directories above them.
 
     Returns:
         Absolute paths, sorted, each once.
@@ -94,6 +94,7 @@ def find_runs(paths: Path | str | Sequence[Path | str]) -> list[Path]:
     found: set[Path] = set()
     for given in [paths] if isinstance(paths, str | Path) else paths:
         path = Path(given).absolute()
+        path = path.parent if path.name == RUN_YAML and path.is_file() else path
         if not path.is_dir():
             raise RecordError(f"{path}: must be a directory (got nothing there). Give a run directory or one above.")
         for folder, folders, files in os.walk(path):

@@ -178,7 +178,7 @@ def read_record(directory: Path) -> RunData:
     try:
         text = path.read_text(encoding="utf-8")
         data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise RecordError(
             f"{directory}: must be a run directory (got no {RUN_YAML}). Give the path of a run."
         ) from error
