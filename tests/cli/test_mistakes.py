@@ -194,6 +194,7 @@ HYDRA = [
         ("hydra={sweep:{dir:x}}", "hydra.sweep.dir: must stay '.'"),
         ("hydra.output_subdir=x", "hydra.output_subdir: must stay null"),
         ("hydra.job.chdir=true", "hydra.job.chdir: must stay false"),
+        ("hydra.runtime.output_dir=x", "hydra.runtime.output_dir: must stay null"),
         ("hydra={job:{chdir:true}}", "hydra.job.chdir: must stay false"),
         ("hydra/job_logging=default", "hydra.job_logging: must have no handlers"),
         ("hydra/hydra_logging=default", "hydra.hydra_logging: must have no handlers"),

@@ -112,6 +112,19 @@ def test_reading_a_record_in_python_runs_nothing(theirs: tuple[Path, Path]) -> N
     assert not marker.exists()
 
 
+@pytest.mark.parametrize(("command", "words"), [("verify", []), ("analyse", MEASURE)])
+def test_a_run_is_named_by_its_directory_or_its_run_yaml(
+    program: Program, tmp_path: Path, command: str, words: list[str]
+) -> None:
+    """Commands take the same paths as `load_run`, also where a name looks like a setting."""
+    assert program("cortex_density=3", *QUICK).code == 0
+    (directory,) = (tmp_path / "Output").iterdir()
+    for path in (directory, directory / "run.yaml"):
+        outcome = program(command, str(path), *words)
+        assert outcome.code == 0, outcome
+        assert outcome.out.startswith(f"{directory.name}: ")
+
+
 def test_every_imported_file_of_the_models_folder_is_kept(program: Program, tmp_path: Path) -> None:
     """The record has the helpers, packages included, and later analyses use them when the originals are gone."""
     folder = tmp_path / "own"

@@ -261,19 +261,6 @@ def test_environment_and_option_say_where_runs_are_kept(
     assert len(runs(tmp_path / "one")) == len(runs(tmp_path / "another" / "place")) == 1
 
 
-@pytest.mark.parametrize(("command", "words"), [("verify", []), ("analyse", ["analysis=[functions.py:measure]"])])
-def test_a_run_is_named_by_its_directory_or_its_run_yaml(
-    program: Program, tmp_path: Path, command: str, words: list[str]
-) -> None:
-    """Commands take the same paths as `load_run`, also where a name looks like a setting."""
-    assert program("cortex_density=3", *QUICK).code == 0
-    (directory,) = (tmp_path / "Output").iterdir()
-    for path in (directory, directory / "run.yaml"):
-        outcome = program(command, str(path), *words)
-        assert outcome.code == 0, outcome
-        assert outcome.out.startswith(f"{directory.name}: ")
-
-
 def test_a_finished_run_is_analysed_again(program: Program, tmp_path: Path) -> None:
     """`analyse` adds to the directory of a run, built from its record, a user's own model included."""
     program("model=mine.py", "size=4", *QUICK)

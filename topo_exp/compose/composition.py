@@ -47,6 +47,7 @@ FIXED: dict[str, tuple[Value, str]] = {
     "sweep.subdir": (".", "dirname_prefix"),
     "output_subdir": (None, "output_dir"),
     "job.chdir": (False, "output_dir"),
+    "runtime.output_dir": (None, "output_dir"),
 }
 """Hydra's settings about directories, which the runner makes here: their values, and the option to use instead."""
 
