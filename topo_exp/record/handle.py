@@ -41,7 +41,7 @@ class RunHandle:
     def __init__(self, directory: Path | str) -> None:
         try:
             path = Path(directory).expanduser().absolute()
-        except RuntimeError as error:  # ~nobody
+        except RuntimeError as error:  # ~name of an unknown user
             raise RecordError(f"{directory}: must be a run directory (got: {error}) Correct the path.") from error
         self.directory = path.parent if path.name == RUN_YAML and not path.is_dir() else path
         self.metadata: RunData = read_record(self.directory)
