@@ -1,11 +1,14 @@
 """Small maps with known answers that the tests of pictures draw, and how they look into a figure."""
 
 import io
+import itertools
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from PIL import Image
 
+from topo_exp.analysis import plots
 from topo_exp.analysis.random_fields import ring_field
 
 ROWS, COLS = 12, 16
@@ -26,6 +29,27 @@ def image_of(figure: Figure, index: int = 0) -> np.ndarray:
 def texts(figure: Figure) -> list[str]:
     """Return the texts that stand on the figure itself, in the order in which they were written."""
     return [text.get_text() for text in figure.texts]
+
+
+def unreadable(figure: Figure, *, touching: float = 4.0) -> list[str]:
+    """Return the texts of a picture that its edge cuts, and pairs that cover each other by more pixels than that."""
+    plots.render(figure)
+    found = list(figure.texts)
+    for axes in figure.axes:
+        found += [*axes.texts, axes.title, axes._left_title]
+        if (legend := axes.get_legend()) is not None:
+            found += [legend.get_title(), *legend.get_texts()]
+        for axis in (axes.xaxis, axes.yaxis) if axes.axison else ():
+            ticks = axis._update_ticks()  # those that are drawn
+            found += [axis.label, axis.offsetText, *(text for tick in ticks for text in (tick.label1, tick.label2))]
+    shown = [text for text in found if text.get_visible() and text.get_text().strip()]
+    boxes = [(text.get_text(), text.get_window_extent()) for text in shown]
+    canvas = figure.bbox.padded(1)
+    cut = [name for name, box in boxes if not (canvas.contains(*box.min) and canvas.contains(*box.max))]
+    pairs = itertools.combinations(boxes, 2)
+    common = [(first, second, Bbox.intersection(a, b)) for (first, a), (second, b) in pairs]
+    covered = [f"{first} / {second}" for first, second, box in common if box and min(box.size) > touching]
+    return cut + covered
 
 
 def pixels_of(png: bytes) -> np.ndarray:

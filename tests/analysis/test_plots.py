@@ -228,7 +228,7 @@ def test_activity_shows_all_sheets_to_scale() -> None:
     for axes in shown[:2]:
         (outline,) = (a for a in axes.get_children() if isinstance(a, Rectangle) and not a.get_fill())
         assert outline.get_bbox().extents == pytest.approx([-0.5, -0.25, 0.5, 0.25])
-    assert "dashed: region of V1" in texts(figure)
+    assert "dashed: region of V1; colours: square root up to 1, logarithm above" in texts(figure)
     assert [axes.get_xlabel() for axes in shown] == ["x (sheet units)"] * 3
     assert shown[0].get_ylabel() == "y (sheet units)"
     with pytest.raises(ParameterError, match="at least one sheet"):
@@ -237,15 +237,23 @@ def test_activity_shows_all_sheets_to_scale() -> None:
 
 def test_activity_has_one_scale_over_the_times_of_a_run() -> None:
     """The colours of weak and strong activity must mean the same, and the colour bar name both ends."""
-    weak, strong = (plots.activity({"V1": (np.eye(3) * top, BOUNDS)}, title="T") for top in (0.02, 0.95))
-    assert weak.axes[0].images[0].get_clim() == strong.axes[0].images[0].get_clim() == (0, 1)
-    bar = weak.axes[1]
-    assert bar.get_ylabel() == "activity"
-    names = [tick.get_text() for tick in bar.get_yticklabels()]
-    assert (names[0], names[-1]) == ("0", "1")
-    assert bar.get_yticks()[names.index("0.25")] == pytest.approx(0.5)  # colours follow the square root
-    larger = plots.activity({"V1": (np.eye(3) * 3, BOUNDS)}, title="T")
-    assert larger.axes[0].images[0].get_clim() == (0, 5)
+    values = np.array([0.01, 0.25, 1.0, 10.0])
+    shares = [0.08, 0.4, 0.8, 1.0]  # the square root up to 1, then the logarithm
+    figures = [plots.activity({"V1": (np.eye(3) * top, BOUNDS)}, title="T") for top in (0.02, 0.95, 1.05, 9.9)]
+    for figure in figures:
+        norm = figure.axes[0].images[0].norm
+        assert np.asarray(norm(values)) == pytest.approx(
+            [0.08, 0.4, 0.8, 1.0]
+        )  # the square root up to 1, then the logarithm
+        assert np.asarray(norm.inverse(norm(values))) == pytest.approx(values)
+        bar = figure.axes[1]
+        names = [tick.get_text() for tick in bar.get_yticklabels()]
+        assert names == ["0", "0.05", "0.25", "0.5", "1", "10"]
+        assert bar.get_yticks() == pytest.approx(np.asarray(norm([float(name) for name in names])))
+        assert bar.get_ylabel() == "activity"
+        assert figure.get_size_inches().tolist() == figures[0].get_size_inches().tolist()
+    larger = plots.activity({"V1": (np.eye(3) * 30, BOUNDS)}, title="T")
+    assert np.asarray(larger.axes[0].images[0].norm(10 * values)) == pytest.approx(shares)
     signed = plots.activity({"V1": (-np.eye(3) / 2, BOUNDS)}, title="T")
     assert signed.axes[0].images[0].get_clim() == (-1, 1)
 
@@ -253,7 +261,7 @@ def test_activity_has_one_scale_over_the_times_of_a_run() -> None:
 def test_sheets_of_different_scales_have_a_colour_bar_each() -> None:
     """One colour bar must stand for all sheets only where all have its scale."""
     assert len(plots.activity(SHEETS, title="T").axes) == 4
-    loud = {**SHEETS, "V1": (np.ones((2, 4)) * 1.5, SHEETS["V1"][1])}
+    loud = {**SHEETS, "V1": (np.ones((2, 4)) * 15, SHEETS["V1"][1])}
     assert len(plots.activity(loud, title="T").axes) == 6
 
 
@@ -308,7 +316,7 @@ def test_topographic_grid_joins_neighbours() -> None:
     rows, columns = figure.axes[0].collections
     assert np.array(rows.get_segments()) == pytest.approx(np.stack([cx, cy], axis=-1))
     assert np.array(columns.get_segments()) == pytest.approx(np.stack([cx.T, cy.T], axis=-1))
-    assert texts(figure)[-2:] == ["units of each row", "units of each column"]
+    assert texts(figure)[-2:] == ["rows of units", "columns of units"]
     lines = [artist for artist in figure.artists if isinstance(artist, Line2D)]
     assert [to_rgba(line.get_color()) for line in lines] == [tuple(part.get_colors()[0]) for part in (rows, columns)]
 
@@ -337,7 +345,7 @@ def test_a_topographic_grid_keeps_its_outermost_lines_and_shows_the_source() -> 
     assert np.diff(heights) == pytest.approx(-0.9 / 19, abs=0.9 / 59)
     (dots,) = figure.axes[0].lines
     assert sorted(set(np.round(dots.get_xdata(), 9))) == pytest.approx(np.arange(10) / 10 - 0.45)
-    assert "dots: units of the source" in texts(figure)
+    assert texts(figure) == ["20 of 60 rows", "20 of 60 columns", "dots: units of the source"]
 
 
 def test_a_colour_bar_ends_at_the_tested_values_and_names_its_quantity() -> None:

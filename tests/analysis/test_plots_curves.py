@@ -20,13 +20,35 @@ def test_tuning_curves_close_the_cycle_and_average_units() -> None:
     assert axes.lines[0].get_xdata().tolist() == [0, 60, 120, 180]
     assert axes.lines[0].get_ydata().tolist() == [1, 4, 2, 1]
     assert axes.lines[1].get_ydata().tolist() == [2, 6, 3, 2]
-    band = axes.collections[0].get_paths()[0].vertices
-    assert band[:, 1].max() == pytest.approx(6 + 2)  # sd of (4, 8) over sqrt(2)
+    (band,) = axes.patches
+    assert band.get_xy()[:, 1].max() == pytest.approx(6 + 2)  # sd of (4, 8) over sqrt(2)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one", "all: mean ± s.e.m., n = 2"]
     assert axes.get_legend().get_title().get_text() == "L"
     assert axes.get_xlabel() == "orientation (degrees)"
     with pytest.raises(ParameterError, match="must have 2 values"):
         plots.tuning_curves([0, 1], {"a": [1, 2, 3]}, title="T", xlabel="x")
+
+
+def test_curves_of_the_same_number_of_units_are_explained_once() -> None:
+    """The heading must say what the bands are and n, in place of one such text for each curve."""
+    units = np.random.default_rng(0).uniform(size=(5, 3))
+    axes = plots.tuning_curves(
+        [0, 1, 2], {"10 %": units, "20 %": 2 * units}, title="T", xlabel="x", legend="contrast"
+    ).axes[0]
+    assert axes.get_legend().get_title().get_text() == "contrast\nmean ± s.e.m., n = 5"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["10 %", "20 %"]
+    assert len(axes.patches) == 2
+
+
+def test_a_legend_hides_no_band() -> None:
+    """A legend must be put where there is neither curve nor band, if there is such a place."""
+    height = np.array([0.0, 0.0, 0.0, 4.0, 6.0, 8.0, 8.0])
+    units = np.stack([np.zeros(7), height])  # mean and error are both half the height
+    figure = plots.tuning_curves(np.arange(7), {"units": units}, title="T", xlabel="x")
+    plots.render(figure)
+    (band,) = figure.axes[0].patches
+    legend = figure.axes[0].get_legend().get_window_extent()
+    assert not band.get_path().transformed(band.get_transform()).intersects_bbox(legend)
 
 
 @pytest.mark.parametrize(("first", "ticks"), [(0, [0, 45, 90, 135, 180]), (-90, [-90, -45, 0, 45, 90])])
@@ -51,16 +73,20 @@ def test_units_that_do_not_respond_are_left_out_of_a_mean() -> None:
     assert axes.get_legend().get_texts()[0].get_text() == "units: mean ± s.e.m., n = 2"
 
 
-@pytest.mark.parametrize(("c50", "label"), [(20.0, "c50 = 20"), (150.0, "c50 = 150, extrapolated")])
+@pytest.mark.parametrize(("c50", "label"), [(20.0, "c50 = 20 %"), (150.0, "c50 = 150 %, extrapolated")])
 def test_the_naka_rushton_fit_is_drawn_and_its_c50_marked_or_called_extrapolated(c50: float, label: str) -> None:
     """The curve of the coefficients must be drawn, with a line at c50 only where that was measured."""
     contrasts = np.array([0, 10, 20, 50, 100.0])
-    axes = plots.tuning_curves(contrasts, {"": contrasts}, title="T", xlabel="%", naka_rushton=(2.0, c50, 3.0)).axes[0]
+    figure = plots.tuning_curves(
+        contrasts, {"": contrasts}, title="T", xlabel="contrast (%)", unit="%", naka_rushton=(2.0, c50, 3.0)
+    )
+    axes = figure.axes[0]
     fit = next(line for line in axes.lines if line.get_label().startswith("Naka-Rushton"))
     c = np.asarray(fit.get_xdata())
     assert fit.get_ydata() == pytest.approx(2 * c**3 / (c**3 + c50**3))
     assert (c.min(), c.max()) == (0, 100)
-    assert axes.get_legend().get_texts()[-1].get_text() == label
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["Naka-Rushton fit, exponent 3", label]
     assert axes.get_xlim()[1] < 110
     vertical = [line for line in axes.lines if len(set(line.get_xdata())) == 1 and len(line.get_xdata()) == 2]
     assert [line.get_xdata()[0] for line in vertical] == ([c50] if c50 < 100 else [])

@@ -14,7 +14,19 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from tests.analysis.drawn import BOUNDS, COLS, PREFERENCE, ROWS, SELECTIVITY, X, Y, image_of, pixels_of, texts
+from tests.analysis.drawn import (
+    BOUNDS,
+    COLS,
+    PREFERENCE,
+    ROWS,
+    SELECTIVITY,
+    X,
+    Y,
+    image_of,
+    pixels_of,
+    texts,
+    unreadable,
+)
 from topo_exp.analysis import plots
 from topo_exp.analysis.figure_style import FigureStyle
 from topo_exp.analysis.plots_colours import NO_VALUE
@@ -228,6 +240,59 @@ def test_a_style_sets_size_resolution_and_font() -> None:
     assert axes.get_xticklabels()[0].get_fontsize() == pytest.approx(9 * 6.5 / 7)
     assert axes.title.get_fontproperties().get_family() == ["sans-serif"]
     assert plots.render(figure) != plots.render(ALL["feature_map"]())
+
+
+SOME = np.where(SELECTIVITY > 0.5, np.nan, PREFERENCE)
+SHEETS = {"Retina": 1.6, "LGNOn": 1.2, "LGNOff": 1.2, "V1": 0.5}
+CROWDED: dict[str, Callable[[], Figure]] = {
+    **ALL,
+    "small numbers": lambda: plots.feature_map(
+        SELECTIVITY / 12,
+        X,
+        Y,
+        title="V1: speed preference, t = 2000",
+        label="preferred speed",
+        units="sheet units per step",
+        limits=(-1 / 12, 1 / 12),
+    ),
+    "powers of ten": lambda: plots.feature_map(SELECTIVITY * 1.23e-7, X, Y, title="T", label="response"),
+    "small selectivity": lambda: plots.selectivity(SELECTIVITY, X, Y, title="T", limit=0.0996),
+    "missing units": lambda: plots.orientation(
+        SOME, SELECTIVITY, X, Y, title="T", pinwheels=True, hypercolumn_distance=2.0
+    ),
+    "ten times": lambda: plots.development([SOME] * 10, [SELECTIVITY] * 10, X, Y, times=range(10), title="T"),
+    "four sheets": lambda: plots.activity(
+        {name: (SELECTIVITY, (-r, -r, r, r)) for name, r in SHEETS.items()}, title="Response to a Gaussian, t = 2000"
+    ),
+    "three sheets of several scales": lambda: plots.activity(
+        {f"Sheet{i}": (SELECTIVITY * 2**i, (-r, -r, r, r)) for i, r in enumerate([1.2] * 2 + [0.5], start=2)},
+        title="Activity",
+    ),
+    "large grid": lambda: plots.topographic_grid(
+        *np.meshgrid(np.linspace(-0.4, 0.4, 60), np.linspace(0.4, -0.4, 60)),
+        (-0.5, -0.5, 0.5, 0.5),
+        title="T",
+        source_spacing=0.05,
+        region=(-0.5, -0.5, 0.5, 0.5),
+    ),
+    "tuning": lambda: plots.tuning_curves(
+        np.arange(-90, 90, 15),
+        {f"{c} %": c * np.exp(-(np.arange(-6, 6) ** 2) / 4) for c in (30, 60, 90)},
+        title="V1: orientation tuning, t = 2000",
+        xlabel="orientation from the preferred one (degrees)",
+        period=180,
+        legend="contrast",
+    ),
+    "metric of small values": lambda: plots.metric_curve([0, 10000], [1e-5, 2e-5], title="T", ylabel="threshold"),
+}
+
+
+@pytest.mark.parametrize("name", CROWDED)
+@pytest.mark.parametrize("options", [{}, {"width": "60mm"}, {"font_size": 9}])
+def test_no_text_is_cut_or_covered(name: str, options: dict[str, object]) -> None:
+    """Every label, number and note must lie within the picture, and not over another one."""
+    with FigureStyle.from_options(options).use():
+        assert unreadable(CROWDED[name]()) == []
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize, PowerNorm
+from matplotlib.colors import FuncNorm, Normalize, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
@@ -31,10 +31,10 @@ Bounds = tuple[float, float, float, float]
 Box = tuple[float, float, float, float]
 """Left, bottom, width and height of axes on a figure, inches."""
 
-TITLE_LETTER = 0.062
-"""Width of a letter of a title on average, inches, at the base font size."""
+LETTER = 0.0075
+"""Width of a letter on average, inches for each point of its font size."""
 TICK_LETTER = 0.054
-"""The same of a tick label."""
+"""The same of a tick label, inches at the base font size."""
 CELL = 2.0
 """Side of a picture for a cell, inches: 300 pixels at 150 dots per inch."""
 CELL_STYLE = FigureStyle(form="cell")
@@ -158,16 +158,24 @@ def write_title(axes: Axes, title: str, *, room: float, small: bool = False) -> 
     The height is given, since matplotlib otherwise lays out all tick labels a second time to find it.
     """
     largest = (7.0 if small else 8.0) * em()
-    size = largest * min(1.0, room / max(TITLE_LETTER * em() * len(title) * largest / (8 * em()), 1e-9))
-    axes.set_title(title, fontsize=max(size, 0.55 * largest), y=1.0, pad=4 * em())
+    axes.set_title(title, fontsize=max(fit_text(title, largest, room), 0.55 * largest), y=1.0, pad=4 * em())
+
+
+def fit_text(text: str, size: float, room: float) -> float:
+    """Return a font size, or a smaller one at which the longest line of the text needs at most `room` inches."""
+    letters = max(map(len, text.split("\n")))
+    return size * min(1.0, room / max(LETTER * size * letters, 1e-9))
 
 
 def label_axes(axes: Axes, x: str, y: str, *, below: float = 0.25, beside: float = 0.40) -> None:
-    """Label both axes, with the labels at that distance from the axes in inches, which spares matplotlib's layout."""
+    """Label both axes, with the labels at that distance from the axes in inches, which spares matplotlib's layout.
+
+    A label that is longer than the figure is written in a smaller font.
+    """
     *_, width, height = size_of(axes)
     axes.set(xlabel=x, ylabel=y)
-    axes.xaxis.label.set(verticalalignment="center")
-    axes.yaxis.label.set(verticalalignment="center")
+    for axis, text, room in zip((axes.xaxis, axes.yaxis), (x, y), _room_around(axes), strict=True):
+        axis.label.set(verticalalignment="center", fontsize=fit_text(text, current_style().font_size, room))
     axes.xaxis.set_label_coords(0.5, -below * em() / height)
     axes.yaxis.set_label_coords(-beside * em() / width, 0.5)
 
@@ -233,6 +241,8 @@ def sheet_axes(axes: Axes, bounds: Bounds, *, x: str = "x (sheet units)", y: str
     axes.spines[:].set_visible(True)
     for axis, low, high in ((axes.xaxis, left, right), (axes.yaxis, bottom, top)):
         ticks = round_ticks(low, high)
+        if axis is axes.xaxis and _is_crowded(ticks, size_of(axes)[2] / (high - low)):
+            ticks = [ticks[0], ticks[-1]]
         axis.set_major_locator(FixedLocator(ticks))
         axis.set_major_formatter(FixedFormatter(numbers(ticks)))
     label_axes(axes, x, y)
@@ -286,23 +296,29 @@ def colour_bar(
     label: str,
     ticks: Sequence[float] | None = None,
     names: Sequence[str] | None = None,
+    inner: Sequence[float] | None = None,
 ) -> None:
     """Draw a colour bar into axes of its own, with ticks at its right that name both ends of the scale.
+
+    Numbers and label are written in a smaller font where the figure ends before them.
 
     Args:
         axes: Where to draw; None draws nothing.
         colours: Colour map.
-        norm: The scale, linear or a power.
+        norm: The scale.
         label: The quantity and its unit.
         ticks: Values to name; None chooses round ones and both ends.
         names: Texts of the ticks; None writes the numbers.
+        inner: Without `ticks`: values between the ends, of which those are named for which there is room, the first
+            ones before the others; None chooses round ones.
     """
     if axes is None:
         return
     low, high = float(norm.vmin or 0.0), float(1.0 if norm.vmax is None else norm.vmax)
-    width, height = size_of(axes)[2:]
-    at = list(ticks) if ticks is not None else _bar_ticks(norm, low, high, clear=max(0.12, 0.12 * em() / height))
-    is_linear = not isinstance(norm, PowerNorm)
+    left, _, width, height = size_of(axes)
+    clear = max(0.12, 0.12 * em() / height)
+    at = list(ticks) if ticks is not None else _bar_ticks(norm, low, high, inner, clear=clear)
+    is_linear = not isinstance(norm, PowerNorm | FuncNorm)
     texts = list(names) if names is not None else numbers(at, digits=3) if is_linear else [f"{t:g}" for t in at]
     gradient = colours(np.linspace(1, 0, 256)[:, None], bytes=True)
     axes.imshow(gradient, extent=(0, 1, 0, 1), aspect="auto")
@@ -312,9 +328,15 @@ def colour_bar(
     axes.yaxis.set_label_position("right")
     axes.yaxis.set_major_locator(FixedLocator(np.asarray(norm(at), dtype=float).tolist()))
     axes.yaxis.set_major_formatter(FixedFormatter(texts))
-    axes.set_ylabel(label, verticalalignment="center")
-    reach = width + (0.17 + TICK_LETTER * max(map(len, texts), default=0)) * em()
-    axes.yaxis.set_label_coords(reach / width, 0.5)
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    wide = TICK_LETTER * em() * max(map(len, texts), default=0)
+    room = figure.get_figwidth() - left - width - 0.225 * em()  # beside ticks and half the label
+    shrink = min(1.0, room / wide) if wide else 1.0
+    axes.tick_params(axis="y", labelsize=6.5 * em() * shrink)
+    style = current_style().font_size
+    axes.set_ylabel(label, verticalalignment="center", fontsize=fit_text(label, style, _room_around(axes)[1]))
+    axes.yaxis.set_label_coords((width + 0.17 * em() + wide * shrink) / width, 0.5)
 
 
 def no_value_key(frame: MapFrame) -> None:
@@ -335,19 +357,35 @@ def swatch(figure: Figure, x: float, y: float, colour: Any, text: str) -> None:
 
 
 def write(figure: Figure, x: float, y: float, text: str, *, size: float = 6.0, **how: Any) -> None:
-    """Write a text on a figure, its left end and middle at that place in inches."""
-    style = {"verticalalignment": "center", "fontsize": size * em(), **how}
+    """Write a text on a figure, its left end and middle at that place in inches; smaller where the figure ends."""
+    fitting = size * em() if how else fit_text(text, size * em(), figure.get_figwidth() - x)
+    style = {"verticalalignment": "center", "fontsize": fitting, **how}
     figure.text(x, y, text, transform=figure.dpi_scale_trans, **style)
 
 
-def _bar_ticks(norm: Normalize, low: float, high: float, *, clear: float) -> list[float]:
-    """Return both ends of a scale and round values between them, at least the share `clear` of the bar apart."""
-    gamma = norm.gamma if isinstance(norm, PowerNorm) else 1.0
-    inner = round_ticks(low, high, most=4)
-    if gamma != 1:
-        inner += [high * part for part in (0.05, 0.25)]
+def _room_around(axes: Axes) -> tuple[float, float]:
+    """Return the largest width and height, inches, of texts that are centred on the axes and end within the figure."""
+    left, bottom, width, height = size_of(axes)
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure_width, figure_height = figure.get_size_inches()
+    x, y = left + width / 2, bottom + height / 2
+    return 2 * float(min(x, figure_width - x)), 2 * float(min(y, figure_height - y))
+
+
+def _is_crowded(ticks: Sequence[float], scale: float) -> bool:
+    """Return True if the numbers of ticks along x touch each other, at that many inches for a unit of the axis."""
+    widest = max(map(len, numbers(ticks)), default=0) * TICK_LETTER * em()
+    return len(ticks) > 2 and min(np.diff(ticks)) * scale < widest + 0.02 * em()
+
+
+def _bar_ticks(norm: Normalize, low: float, high: float, inner: Sequence[float] | None, *, clear: float) -> list[float]:
+    """Return both ends of a scale and values between them, at least the share `clear` of the bar apart."""
+    if inner is None:
+        is_power = isinstance(norm, PowerNorm) and norm.gamma != 1
+        inner = sorted(round_ticks(low, high, most=4) + [high * part for part in (0.05, 0.25) if is_power])
     ticks = [low, high]
-    for tick in sorted(inner):
+    for tick in inner:
         if all(abs(float(norm(tick)) - float(norm(other))) > clear for other in ticks):
             ticks.append(tick)
     return sorted(ticks)

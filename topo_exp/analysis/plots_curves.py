@@ -17,14 +17,24 @@ from numpy.typing import ArrayLike
 
 from topo_exp.analysis.figure_style import current_style
 from topo_exp.analysis.metrics import orientation_histogram
-from topo_exp.analysis.plots_axes import CELL, bare_axes, canvas, em, label_axes, place, round_ticks, write_title
+from topo_exp.analysis.plots_axes import (
+    CELL,
+    bare_axes,
+    canvas,
+    em,
+    label_axes,
+    place,
+    round_ticks,
+    size_of,
+    write_title,
+)
 from topo_exp.analysis.plots_colours import Palette, cyclic_colours
 from topo_exp.analysis.plots_style import styled
 from topo_exp.analysis.spectrum import Spectrum, ring_shape
 from topo_exp.errors import ParameterError
 from topo_exp.typing import FloatArray
 
-ROOM_ABOVE = 1.85
+ROOM_ABOVE = 2.05
 """Height of the axes over that of the curve, where the legend stands above it."""
 DASHED: dict[str, Any] = {"color": "0.3", "linewidth": 0.7, "linestyle": (0, (4, 2))}
 """A line to compare with."""
@@ -43,6 +53,7 @@ def tuning_curves(
     period: float | None = None,
     log: bool = False,
     legend: str = "",
+    unit: str = "",
     naka_rushton: NakaRushton | None = None,
 ) -> Figure:
     """Draw responses against the value of a feature, one curve per condition or group of units.
@@ -58,6 +69,7 @@ def tuning_curves(
             below 0, and the curve is repeated up to both ends.
         log: Logarithmic feature axis, as for contrast and spatial frequency.
         legend: The quantity that the names of the curves give, such as "contrast"; heads the legend.
+        unit: Of the values, written after c50.
         naka_rushton: Coefficients of the fit R(c) = R_max c^n / (c^n + c50^n) to be drawn over the curve; c50 is marked
             on the axis, or named as extrapolated where it is beyond the values measured.
 
@@ -76,34 +88,34 @@ def tuning_curves(
         axes.xaxis.set_major_formatter(ScalarFormatter())
     start = 0.0 if period is None or v.min() >= 0 else -period / 2
     largest, entries, explained = 0.0, 0, bool(legend) or naka_rushton is not None
-    for name, curve in responses.items():
-        r = np.atleast_2d(np.asarray(curve, dtype=np.float64))
-        if r.ndim != 2 or r.shape[1] != v.size:
-            raise ParameterError(f"tuning_curves[{name!r}]: must have {v.size} values (got shape {np.shape(curve)}).")
-        r = r[np.isfinite(r).all(axis=1)]
+    measured = {name: _units(v, name, curve) for name, curve in responses.items()}
+    counts = {len(r) for r in measured.values() if len(r)}
+    is_common = len(measured) > 1 and len(counts) == 1  # one note for all curves, not one for each
+    heading = "\n".join(text for text in (legend, _averaged(max(counts)) if is_common else "") if text)
+    for name, r in measured.items():
         if not len(r):
             continue
         mean, error = r.mean(axis=0), r.std(axis=0, ddof=1) / np.sqrt(len(r)) if len(r) > 1 else None
         at, mean = _repeated(v, mean, start, period)
-        texts = [name, *([f"mean ± s.e.m., n = {len(r)}"] if error is not None else [])]
-        label = ": ".join(text for text in texts if text)
+        label = ": ".join(text for text in (name, "" if is_common else _averaged(len(r))) if text)
         (line,) = axes.plot(at, mean, marker="o", markersize=2.2 * em(), label=label or "_")
         entries += bool(label)
         largest = max(largest, float(np.abs(mean).max()))
         if error is not None:
             explained = True
             _, spread = _repeated(v, error, start, period)
-            axes.fill_between(at, mean - spread, mean + spread, color=line.get_color(), alpha=0.25, linewidth=0)
+            outline = np.concatenate([mean - spread, (mean + spread)[::-1]])  # a patch, which legends avoid
+            axes.fill(np.concatenate([at, at[::-1]]), outline, color=line.get_color(), alpha=0.25, linewidth=0)
     if period is not None:
         axes.set_xlim(start, start + period)
         axes.xaxis.set_major_locator(FixedLocator((start + np.arange(5) / 4 * period).tolist()))
     if naka_rushton is not None:
-        entries += _draw_naka_rushton(axes, v, naka_rushton)
+        entries += _draw_naka_rushton(axes, v, naka_rushton, unit)
     if largest > 0:
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     else:
         axes.set_ylim(-0.05, 1.0)  # no response at all, which would be magnified without end
-    _legend(axes, entries, heading=legend, always=explained)
+    _legend(axes, entries, heading=heading, always=explained)
     return figure
 
 
@@ -269,7 +281,8 @@ def _curve_axes(title: str, xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
     height = column * 2.2 / 3.35
     left, below, above = 0.55 * em(), 0.38 * em(), 0.26 * em()
     figure, _ = canvas("curves", column, height)
-    axes = place(figure, left, below, column - left - 0.12, height - below - above)
+    axes = place(figure, left, below, column - left - 0.14 * em(), height - below - above)
+    axes.yaxis.get_offset_text().set_x(-0.5 * em() / size_of(axes)[2])  # a power of ten, beside the title
     write_title(axes, title, room=column - left)
     label_axes(axes, xlabel, ylabel, below=0.26, beside=0.43)
     return figure, axes
@@ -290,18 +303,33 @@ def _repeated(
     return at[first : last + 1], repeated[first : last + 1]
 
 
-def _draw_naka_rushton(axes: Axes, contrasts: FloatArray, fit: NakaRushton) -> int:
+def _units(values: FloatArray, name: str, curve: ArrayLike) -> FloatArray:
+    """Return the responses of those units that have all values, (units, n)."""
+    r = np.atleast_2d(np.asarray(curve, dtype=np.float64))
+    if r.ndim != 2 or r.shape[1] != values.size:
+        raise ParameterError(f"tuning_curves[{name!r}]: must have {values.size} values (got shape {np.shape(curve)}).")
+    return np.asarray(r[np.isfinite(r).all(axis=1)])
+
+
+def _averaged(count: int) -> str:
+    """Return what a mean curve shows, as text; empty for a single curve."""
+    return f"mean ± s.e.m., n = {count}" if count > 1 else ""
+
+
+def _draw_naka_rushton(axes: Axes, contrasts: FloatArray, fit: NakaRushton, unit: str) -> int:
     """Draw a fitted contrast response and its c50; return how many entries of the legend that makes."""
     top, half, n = fit
     if not np.isfinite(fit).all():
         return 0
     low, high = float(contrasts.min()), float(contrasts.max())
     c = np.linspace(low, high, 200)
-    axes.plot(c, top * c**n / (c**n + half**n), color="black", linewidth=0.8, label=f"Naka-Rushton fit, n = {n:.2g}")
+    fitted = top * c**n / (c**n + half**n)
+    axes.plot(c, fitted, color="black", linewidth=0.8, label=f"Naka-Rushton fit, exponent {n:.2g}")
+    label = f"c50 = {half:.3g} {unit}".strip()
     if low <= half <= high:
-        axes.axvline(half, label=f"c50 = {half:.3g}", **DASHED)
+        axes.axvline(half, label=label, **DASHED)
     else:
-        axes.plot([], [], linestyle="none", label=f"c50 = {half:.3g}, extrapolated")
+        axes.plot([], [], linestyle="none", label=f"{label}, extrapolated")
     return 2
 
 
@@ -310,4 +338,5 @@ def _legend(axes: Axes, curves: int, *, heading: str = "", always: bool = False)
     if current_style().is_cell or not (curves > 1 or (always and curves)):
         return
     place = "best" if curves <= 8 else "upper left"
-    axes.legend(loc=place, ncols=1 if curves <= 4 else 2, title=heading or None, title_fontsize="small")
+    style: dict[str, Any] = {"title": heading or None, "title_fontsize": "small", "alignment": "left"}
+    axes.legend(loc=place, ncols=1 if curves <= 4 else 2, **style)

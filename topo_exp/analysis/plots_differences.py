@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from topo_exp.analysis.figure_style import current_style
 from topo_exp.analysis.grids import bounds_of
 from topo_exp.analysis.plots_axes import (
-    TITLE_LETTER,
     Bounds,
     bare_axes,
     canvas,
@@ -104,9 +103,7 @@ def map_differences(pairs: Sequence[MapPair], *, title: str, names: tuple[str, s
     figure, axes = canvas("differences", current_style().page, total, boxes)
     has_one_scale = all(math.isclose(b[2] - b[0], bounds[0][2] - bounds[0][0]) for b in bounds)
     for row, line in enumerate(lines):
-        largest = 7.0 if row else 8.0
-        fitting = largest * (current_style().page - left) / (TITLE_LETTER * em() * (len(line) + 1) * largest / 8)
-        write(figure, left, total - (0.12 + 0.15 * row) * em(), line, size=min(largest, fitting))
+        write(figure, left, total - (0.12 + 0.15 * row) * em(), line, size=7.0 if row else 8.0)
     for row, (pair, area) in enumerate(zip(pairs, bounds, strict=True)):
         unit = f" ({pair.unit})" if pair.unit not in ("", "1") else ""
         side = "" if has_one_scale else f", {area[2] - area[0]:.3g} sheet units wide"

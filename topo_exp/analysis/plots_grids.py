@@ -16,7 +16,6 @@ from matplotlib.patches import Rectangle
 from topo_exp.analysis.figure_style import current_style
 from topo_exp.analysis.grids import bounds_of
 from topo_exp.analysis.plots_axes import (
-    TITLE_LETTER,
     Bounds,
     Box,
     bare_axes,
@@ -24,6 +23,7 @@ from topo_exp.analysis.plots_axes import (
     colour_bar,
     cyclic_ticks,
     em,
+    fit_text,
     show_map,
     swatch,
     write,
@@ -294,5 +294,4 @@ def _write_axes(figure: Figure, rows: GridAxis, columns: GridAxis, layout: _Layo
 
 def _fitting(text: str, room: float, largest: float) -> float:
     """Return a font size at which a text fits into that many inches."""
-    needed = TITLE_LETTER * em() * max(len(text), 1) * largest / 8
-    return largest * min(1.0, max(room / needed, 0.5))
+    return max(fit_text(text, largest * em(), room) / em(), 0.5 * largest)

@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from topo_exp.analysis.plots_axes import MapFrame, em, round_ticks, size_of, swatch, write
+from topo_exp.analysis.plots_axes import LETTER, MapFrame, em, round_ticks, size_of, swatch, write
 from topo_exp.analysis.plots_colours import Palette, cyclic_colours
 
 ORIENTATIONS = 8
@@ -110,9 +110,10 @@ def pinwheel_key(frame: MapFrame, *, row: int = 0) -> None:
     left, bottom, *_ = size_of(frame.axes)
     y = bottom - (BELOW + ROW * row) * em()
     texts = ("pinwheel, counterclockwise", "clockwise")
+    unit = _key_unit(frame, 1.55, texts[-1])
     for x, text, face in zip((0.04, 1.48), texts, ("white", "black"), strict=True):
         mark = Line2D(
-            [left + x * em()],
+            [left + x * unit],
             [y],
             marker="o",
             markersize=3.2 * em(),
@@ -123,7 +124,7 @@ def pinwheel_key(frame: MapFrame, *, row: int = 0) -> None:
             transform=frame.figure.dpi_scale_trans,
         )
         frame.figure.add_artist(mark)
-        write(frame.figure, left + (x + 0.07) * em(), y, text)
+        write(frame.figure, left + (x + 0.07) * unit, y, text, size=6.0 * unit / em())
 
 
 def line_key(frame: MapFrame, entries: Sequence[tuple[str, str]], *, row: int = 0, step: float = 1.44) -> None:
@@ -132,11 +133,18 @@ def line_key(frame: MapFrame, entries: Sequence[tuple[str, str]], *, row: int = 
         return
     left, bottom, *_ = size_of(frame.axes)
     y = bottom - (BELOW + ROW * row) * em()
+    unit = _key_unit(frame, (len(entries) - 1) * step + 0.21, entries[-1][0])
     for i, (text, colour) in enumerate(entries):
-        x = left + i * step * em()
-        ends = [x, x + 0.16 * em()]
+        x = left + i * step * unit
+        ends = [x, x + 0.16 * unit]
         layers = [("black", 2.2), (colour, 1.2)] if colour == "white" else [(colour, 1.2)]
         for layer, width in layers:
             style: dict[str, Any] = {"color": to_rgba(layer), "linewidth": width, "solid_capstyle": "butt"}
             frame.figure.add_artist(Line2D(ends, [y, y], transform=frame.figure.dpi_scale_trans, **style))
-        write(frame.figure, ends[1] + 0.05 * em(), y, text)
+        write(frame.figure, ends[1] + 0.05 * unit, y, text, size=6.0 * unit / em())
+
+
+def _key_unit(frame: MapFrame, before: float, last: str) -> float:
+    """Return the unit of a row of entries, inches, in which the last text begins at `before`, so that it fits."""
+    needed = before + 6.0 * LETTER * len(last)
+    return min(em(), (frame.figure.get_figwidth() - size_of(frame.axes)[0]) / needed)

@@ -49,6 +49,8 @@ from topo_exp.errors import ParameterError
 from topo_exp.typing import FloatArray
 
 UNSELECTIVE = "unselective"
+KEY_HEIGHT = 1.2
+"""Least height of the key of a strip, inches at the base font size."""
 
 
 @styled
@@ -406,9 +408,9 @@ def _strip(
     left, key, gap, above, head = (part * em() for part in (0.1, 0.72, 0.1, 0.17, 0.22))
     w = min((current_style().page - left - key - columns * gap) / columns, 2.0 * em())
     h = w * ratio
-    height = head + rows * (h + above) + gap
+    height = max(head + rows * (h + above), head + above + KEY_HEIGHT * em()) + gap
     places = [(i % columns, i // columns) for i in range(count)]
     boxes = [(left + c * (w + gap), height - head - (r + 1) * (h + above), w, h) for c, r in places]
     figure, axes = canvas("strip", left + columns * (w + gap) + key, height, boxes)
     write(figure, left, height - 0.11 * em(), title, size=8)
-    return figure, axes, (left + columns * (w + gap), height - head - above, max(h, 1.2 * em()))
+    return figure, axes, (left + columns * (w + gap), height - head - above, max(h, KEY_HEIGHT * em()))

@@ -13,7 +13,6 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
@@ -37,16 +36,14 @@ from topo_exp.analysis.plots_axes import (
     write,
     write_title,
 )
-from topo_exp.analysis.plots_colours import ACTIVITY, NO_VALUE, SIGNED, value_map
 from topo_exp.analysis.plots_keys import BELOW, ROW, line_key
+from topo_exp.analysis.plots_scales import activity_scale, weight_scale
 from topo_exp.analysis.plots_style import styled
 from topo_exp.errors import ParameterError
 from topo_exp.typing import FloatArray
 
 MOSAIC = 5.2
 """Largest side of a mosaic of fields, inches at the default width."""
-CONCENTRATED = 0.25
-"""Share of connections above a quarter of their field's largest weight, below which colours follow square roots."""
 OUTLINE = "#56B4E9"
 """The colour of the region of another sheet, which is in no colour map of activity."""
 
@@ -61,15 +58,16 @@ def activity(
 ) -> Figure:
     """Draw the activity of several sheets, all at one scale of length and, over all times of a run, of colour.
 
-    The colours go from 0 to 1, or to 2, 5, 10 ... where an activity is larger, so that pictures of different times
-    compare; they follow the square root of the activity, so that weak activity shows. The largest activity stands
-    above each sheet. A sheet with activity below 0 is drawn around 0, from blue to red, in linear colours.
+    The colours are the same for all activities up to 10, so that pictures of different times compare: they follow the
+    square root of the activity up to 1, so that weak activity shows, and its logarithm from 1 to 10. Where a sheet has
+    larger activity, both limits are 10, 100 ... times as large. The largest activity stands above each sheet. A sheet
+    with activity below 0 is drawn around 0, from blue to red, in linear colours up to 1, 2, 5, 10 ...
 
     Args:
         activities: For each sheet its name, activity (rows, cols) with row 0 at the top, and bounds (left, bottom,
             right, top) in sheet coordinates. NaN is grey.
         title: Subject and time.
-        limits: Activity at the ends of all colour bars; None chooses them as above.
+        limits: Activity at the ends of all colour bars, between which colours are linear; None chooses as above.
         outline: Name of the sheet whose region is outlined in larger ones; None takes the smallest sheet.
 
     Returns:
@@ -85,7 +83,7 @@ def activity(
     columns = 2 if len(activities) == 4 else min(len(activities), 3)
     regions = {name: bounds for name, (_, bounds) in activities.items()}
     arrays = {name: as_map(values, where=f"activity[{name!r}]") for name, (values, _) in activities.items()}
-    scales = [_activity_scale(array, limits) for array in arrays.values()]
+    scales = [activity_scale(array, limits) for array in arrays.values()]
     if current_style().is_cell:
         figure, axes = canvas("sheets", CELL, CELL, _cells(list(regions.values())))
         for each, (name, bounds), scale in zip(axes, regions.items(), scales, strict=True):
@@ -106,8 +104,10 @@ def activity(
         if name in larger:
             _outline(axes[i], regions[small])
     for bar, scale in zip(axes[len(arrays) :], scales[:1] if is_shared else scales, strict=True):
-        colour_bar(bar, scale.colours, scale.norm, label="activity")
+        colour_bar(bar, scale.colours, scale.norm, label="activity", inner=scale.inner_ticks)
     notes = [f"dashed: region of {small}"] if larger else []
+    if knees := sorted({scale.knee for scale in scales if scale.knee}):
+        notes.append(f"colours: square root up to {' or '.join(f'{knee:g}' for knee in knees)}, logarithm above")
     notes += ["grey: no value"] if any(np.isnan(array).any() for array in arrays.values()) else []
     y = layout.size[1] - 0.11 * em()
     write(figure, 0.08 * em(), y, title, size=8)
@@ -125,6 +125,7 @@ def connection_fields(
     normalize: Literal["each", "all"] = "each",
     max_fields: int = 24,
     signed: bool | None = None,
+    quantity: str = "weight",
 ) -> Figure:
     """Draw the connection fields of a projection as one mosaic, each where its unit lies on the sheet.
 
@@ -143,6 +144,7 @@ def connection_fields(
         normalize: "each" divides every field by its largest absolute weight, "all" keeps the weights as they are.
         max_fields: most fields in a row or column, at least 1.
         signed: Centre the colours on 0; None does so when there is a negative weight.
+        quantity: What the fields consist of, written beside the colour bar.
 
     Returns:
         The figure, up to the width of a page.
@@ -162,7 +164,7 @@ def connection_fields(
         shown = np.divide(shown, largest, out=np.zeros_like(shown), where=largest > 0)
     sheet = bounds or (-0.5, -rows + 0.5, cols - 0.5, 0.5)
     where = _mosaic_bounds(sheet, (rows, cols), (first_row, first_col), stride, shown.shape)
-    scale = _weight_scale(shown, signed)
+    scale = weight_scale(shown, signed)
     mosaic = _mosaic(shown)
     figure, axes, bar = _mosaic_figure(mosaic.shape, title)
     if bar is None:
@@ -171,7 +173,7 @@ def connection_fields(
         unit = "units" if bounds is None else "sheet units"
         sheet_axes(axes, where)
         label_axes(axes, f"x ({unit})", f"y ({unit})", beside=0.42)
-        label = "weight / largest of the field" if normalize == "each" else "weight"
+        label = f"{quantity} / largest of the field" if normalize == "each" else quantity
         is_rooted = scale.power != 1
         colour_bar(bar, scale.colours, scale.norm, label=f"{label} (colours: square root)" if is_rooted else label)
     show_map(axes, mosaic, where, cmap=scale.colours, norm=scale.norm)
@@ -232,8 +234,8 @@ def topographic_grid(
     if frame.is_cell:
         return frame.figure
     label_axes(frame.axes, "x of the field's centre (sheet units)", "y of the field's centre (sheet units)")
-    row, column = (_ordinal(n, lines) for n in x.shape)
-    line_key(frame, [(f"units of {row} row", "C0"), (f"units of {column} column", "C1")])
+    shown = [_share(name, n, lines) for name, n in zip(("rows", "columns"), x.shape, strict=True)]
+    line_key(frame, list(zip(shown, ("C0", "C1"), strict=True)))
     if region is not None:
         _outline(frame.axes, region, colour="0.3")
     notes = [
@@ -303,56 +305,6 @@ def _outline(axes: Axes, bounds: Bounds, *, colour: str = OUTLINE) -> None:
     axes.add_artist(Rectangle((left, bottom), right - left, top - bottom, **style))
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """Colours from a lowest to a largest value, along a power of the distance from the lowest."""
-
-    low: float
-    high: float
-    power: float
-    map_name: str
-    missing: str | tuple[float, float, float] = NO_VALUE
-
-    @property
-    def norm(self) -> Normalize:
-        return Normalize(self.low, self.high) if self.power == 1 else PowerNorm(self.power, self.low, self.high)
-
-    @property
-    def colours(self) -> Any:
-        return value_map(self.map_name, self.missing)
-
-
-def _activity_scale(array: FloatArray, limits: tuple[float, float] | None) -> _Scale:
-    finite = array[np.isfinite(array)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    if limits is not None:
-        return _Scale(*limits, 1.0, ACTIVITY)
-    top = _round_up(max(high, -low))
-    return _Scale(-top, top, 1.0, SIGNED) if low < 0 else _Scale(0.0, top, 0.5, ACTIVITY)
-
-
-def _round_up(value: float) -> float:
-    """Return the smallest of 1, 2, 5, 10, 20 ... that is not below a value."""
-    top = 1.0
-    for factor in (2.0, 2.5, 2.0) * 100:
-        if value <= top:
-            break
-        top *= factor
-    return top
-
-
-def _weight_scale(shown: FloatArray, signed: bool | None) -> _Scale:
-    """Return the scale of weights; it follows their square root where few of them are large."""
-    low, high = (float(limit(shown, initial=0.0)) for limit in (np.nanmin, np.nanmax))
-    limit = max(-low, high) or 1.0
-    if low < 0 if signed is None else signed:
-        return _Scale(-limit, limit, 1.0, SIGNED, "0.55")
-    largest = np.nanmax(shown, axis=(2, 3), keepdims=True, initial=0.0)
-    connected = shown > 0
-    is_concentrated = bool(connected.any()) and float((shown > largest / 4)[connected].mean()) < CONCENTRATED
-    return _Scale(0.0, limit, 0.5 if is_concentrated else 1.0, ACTIVITY, "white")
-
-
 def _around_all(x: FloatArray, y: FloatArray, bounds: Bounds) -> Bounds:
     """Return bounds enlarged so that they hold all positions, and a margin so that no line lies on the frame."""
     left, bottom, right, top = bounds
@@ -370,7 +322,7 @@ def _draw_units(axes: Axes, bounds: Bounds, window: Bounds, spacing: float) -> N
         steps = np.arange(np.ceil((first - low) / spacing - 0.5), np.floor((last - low) / spacing - 0.5) + 1)
         at.append(low + (steps + 0.5) * spacing)
     px, py = np.meshgrid(*at)
-    axes.plot(px.ravel(), py.ravel(), ".", color="0.55", markersize=1.6, markeredgewidth=0, zorder=0.5)
+    axes.plot(px.ravel(), py.ravel(), ".", color="0.45", markersize=2.4, markeredgewidth=0, zorder=0.5)
 
 
 def _every(count: int, most: int) -> FloatArray:
@@ -378,9 +330,9 @@ def _every(count: int, most: int) -> FloatArray:
     return np.unique(np.round(np.linspace(0, count - 1, min(count, max(2, most)))).astype(np.intp))
 
 
-def _ordinal(count: int, most: int) -> str:
-    step = (count - 1) / max(min(count, max(2, most)) - 1, 1)
-    return "each" if step <= 1 else f"about every {step:.2g}th"
+def _share(name: str, count: int, most: int) -> str:
+    drawn = len(_every(count, most))
+    return f"{name} of units" if drawn == count else f"{drawn} of {count} {name}"
 
 
 def _largest_side() -> float:

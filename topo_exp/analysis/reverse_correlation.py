@@ -126,6 +126,7 @@ def receptive_fields(
                 _around(np.nan_to_num(maps[f"receptive_field_{s}"].values), maps["x"].values, maps["y"].values, sim[s]),
                 bounds=bounds_of_shown(sim[name], *places[name]),
                 signed=True,
+                quantity="correlation",
                 title=f"{name}: receptive fields in {s}, t = {sim.time:g}",
             )
             for s in sources

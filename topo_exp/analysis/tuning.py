@@ -96,8 +96,8 @@ def orientation_tuning(
             "orientation_tuning": picture(
                 "tuning_curves",
                 np.degrees(found["offset"].values),
-                {f"{c:g} %": found["mean_tuning"].sel(contrast=c).values for c in found["contrast"].values},
-                title=f"{name}: orientation tuning, mean of units, t = {sim.time:g}",
+                _curves_by_contrast(found),
+                title=f"{name}: orientation tuning, t = {sim.time:g}",
                 xlabel="orientation from the preferred one (degrees)",
                 period=180.0,
                 legend="contrast",
@@ -164,7 +164,7 @@ def contrast_response(
 
     found = {name: curves(answers) for name, answers in responses.items()}
     figures = _mean_curve(
-        "contrast_response", "contrast", "contrast (%)", f"contrast response, t = {sim.time:g}", fitted=True
+        "contrast_response", "contrast", "contrast (%)", f"contrast response, t = {sim.time:g}", fitted=True, unit="%"
     )
     return result_of(found, metrics=metrics, figures=figures)
 
@@ -278,7 +278,8 @@ def spatial_frequency_tuning(
         }
 
     label = f"spatial frequency tuning, t = {sim.time:g}"
-    figures = _mean_curve("spatial_frequency_tuning", "frequency", "cycles per sheet unit", label, log=True)
+    axis = "spatial frequency (cycles per sheet unit)"
+    figures = _mean_curve("spatial_frequency_tuning", "frequency", axis, label, log=True)
     found = {name: curves(answers) for name, answers in responses.items()}
     return result_of(found, metrics=metrics, figures=figures)
 
@@ -327,10 +328,8 @@ def _orientation_curves(curves: "DataArray") -> "Dataset":
     values, angles = curves.values, curves["orientation"].values
     period, n = float(curves["orientation"].attrs["period"]), curves.sizes["orientation"]
     found = vector_average(values, angles, period=period, axis=1)
-    shift = (values[-1].argmax(axis=0) + np.arange(-(n // 2), n - n // 2)[:, None, None]) % n
-    aligned = np.take_along_axis(values, np.broadcast_to(shift[None], (len(values), *shift.shape)), axis=1)
-    respond = responding(values[-1])
-    mean = aligned[:, :, respond].mean(axis=2) if respond.any() else np.full(values.shape[:2], np.nan)
+    aligned = _aligned(values)
+    mean = aligned.mean(axis=1) if aligned.shape[1] else np.full(values.shape[:2], np.nan)
     by_contrast = ("contrast", "y", "x")
     more: dict[str, Any] = {
         "half_width": (by_contrast, half_width(values, angles, period=period, axis=1), {"units": "rad"}),
@@ -340,6 +339,23 @@ def _orientation_curves(curves: "DataArray") -> "Dataset":
     }
     offset = ("offset", np.arange(-(n // 2), n - n // 2) * period / n, {"units": "rad"})
     return _dataset(curves, "orientation_tuning", more).assign_coords(offset=offset)
+
+
+def _aligned(curves: FloatArray) -> FloatArray:
+    """Return curves (contrast, orientation, y, x) as (contrast, units, offset), those of responding units only.
+
+    Each is shifted so that its largest value at the highest contrast is at offset 0.
+    """
+    n = curves.shape[1]
+    shift = (curves[-1].argmax(axis=0) + np.arange(-(n // 2), n - n // 2)[:, None, None]) % n
+    aligned = np.take_along_axis(curves, np.broadcast_to(shift[None], (len(curves), *shift.shape)), axis=1)
+    return np.asarray(aligned[:, :, responding(curves[-1])].swapaxes(1, 2))
+
+
+def _curves_by_contrast(found: "Dataset") -> dict[str, FloatArray]:
+    """Return the shifted curves of responding units, (units, offset), by contrast."""
+    names = [f"{contrast:g} %" for contrast in found["contrast"].values]
+    return dict(zip(names, _aligned(found["orientation_tuning"].values), strict=True))
 
 
 def _orientation_metrics(name: str, found: "Dataset") -> dict[str, float]:
@@ -433,6 +449,7 @@ def _mean_curve(
     log: bool = False,
     silent_too: bool = False,
     fitted: bool = False,
+    unit: str = "",
 ) -> "Callable[[str, Dataset], dict[str, Callable[[], Any]]]":
     def figures(sheet: str, found: "Dataset") -> dict[str, Callable[[], Any]]:
         curves = found[name].values.reshape(found.sizes[axis], -1).T
@@ -441,7 +458,7 @@ def _mean_curve(
             curves = curves[respond]
         values = found[axis].values
         fit = {"naka_rushton": naka_rushton_fit(values, curves.mean(axis=0))} if fitted else {}
-        label = {"title": f"{sheet}: {title}", "xlabel": xlabel, "log": log}
+        label = {"title": f"{sheet}: {title}", "xlabel": xlabel, "log": log, "unit": unit}
         drawing = picture("tuning_curves", values, {"units": curves}, **label, **fit)
         return {name: drawing}
 
