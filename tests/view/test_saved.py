@@ -1,6 +1,7 @@
 """Saved views of MLflow's page: which runs, pictures and numbers they show, and in which order."""
 
 import base64
+import itertools
 import json
 import zlib
 from types import SimpleNamespace
@@ -9,14 +10,16 @@ import pytest
 
 from topo_exp.analysis.catalogue import METRICS
 from topo_exp.view.entries import ID, PICTURE_NAMES, REACHED, VARIED, picture_tag, run_name
-from topo_exp.view.saved import PREFIX, links_of, write_views
+from topo_exp.view.saved import COLOUR, COLOURS, IMAGE_RUNS, PREFIX, links_of, write_views
+
+COUNT = itertools.count()
 
 
 class FakeClient:
     """A client of one experiment, which counts what is written."""
 
     def __init__(self, runs):
-        self.runs, self.tags, self.writes, self.asked = runs, {}, 0, []
+        self.runs, self.tags, self.writes, self.coloured, self.asked = runs, {}, 0, 0, []
 
     def search_runs(self, experiments, chosen, max_results, order_by):
         self.asked.append(chosen)
@@ -28,6 +31,10 @@ class FakeClient:
     def set_experiment_tag(self, experiment, key, value):
         self.tags[key] = value
         self.writes += 1
+
+    def set_tag(self, run_id, key, value):
+        next(run for run in self.runs if run.info.run_id == run_id).data.tags[key] = value
+        self.coloured += 1
 
     def state(self, view):
         """Return the state of a page that a view holds."""
@@ -41,7 +48,7 @@ def a_run(density, *, pictures=("Figures/V1/selectivity", "Figures/V1/orientatio
     data = SimpleNamespace(
         params={"cortex_density": str(density), "seed": "1"}, metrics=dict.fromkeys(metrics, 1.0), tags=tags
     )
-    return SimpleNamespace(data=data)
+    return SimpleNamespace(data=data, info=SimpleNamespace(run_id=f"run{next(COUNT)}"))
 
 
 def test_maps_are_rows_and_varied_parameters_are_columns():
@@ -111,6 +118,22 @@ def test_views_of_other_people_are_neither_listed_nor_touched():
     assert "mine" not in [link.id for link in links_of(client.tags)]
 
 
+@pytest.mark.parametrize("count", [1, 4, 10])
+def test_the_runs_of_a_view_have_different_colours(count):
+    """No two of the runs that a view shows are equal, and a colour that a run has, such as the user's, stays."""
+    client = FakeClient([a_run(n) for n in range(count)])
+    client.runs[0].data.tags[COLOUR] = COLOURS[0]
+    write_views(client, "1", None)
+    assert client.runs[0].data.tags[COLOUR] == COLOURS[0]
+    assert len({run.data.tags[COLOUR] for run in client.runs}) == count <= IMAGE_RUNS
+    assert client.coloured == count - 1
+    client.runs.insert(0, a_run(count))  # a later run
+    write_views(client, "1", None)
+    shown = client.runs[:IMAGE_RUNS]
+    assert len({run.data.tags[COLOUR] for run in shown}) == len(shown)
+    assert client.coloured == count
+
+
 def test_a_state_fits_into_a_tag():
     """Of very many curves with long names the last are left out, so that every database keeps the view."""
     client = FakeClient([a_run(3, metrics=[f"V1/{n * 7919 % 1009}_{n}" + "x" * 150 for n in range(300)])])
@@ -124,10 +147,19 @@ def test_a_state_fits_into_a_tag():
         ({"a": 1, "b": 0.5}, ["b"], "t", "b=0.5, a=1 · t · dir"),
         ({}, [], None, "gcal · dir"),
         ({"times": [0, 2]}, ["times"], None, "times=[0, 2] · dir"),
+        ({"cortex_density": 3}, ["cortex_density"], None, "cortex_density=3 · dir"),
+        (
+            {"density": 24, "gain": True, "fast": False},
+            ["gain", "fast"],
+            None,
+            "True, False · gain=True, fast=False, density=24 · dir",
+        ),
+        ({"inhibition_strength": 1.5}, ["inhibition_strength"], None, "1.5 · inhibition_strength=1.5 · dir"),
+        ({"inhibition_strength": 1.5}, [], None, "inhibition_strength=1.5 · dir"),
     ],
 )
 def test_a_runs_name_begins_with_what_varies(given, swept, tag, name):
-    """Swept settings are first, then other given ones, the tag, and the name of the directory."""
+    """Swept settings are first, their values alone where a column cuts them, then other given ones, tag, directory."""
     settings = {key: {"kind": "parameter", "value": value, "swept": key in swept} for key, value in given.items()}
     record = {"given": given, "settings": settings, "tag": tag, "name": "dir", "model": "gcal"}
     assert run_name(record) == name

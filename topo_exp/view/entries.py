@@ -29,6 +29,8 @@ LONGEST_VALUE = 500
 """Characters of a parameter's value that are shown; run.yaml has all of it."""
 LONGEST_TAG = 5000
 LONGEST_NAME = 240
+NARROWEST = 16
+"""Characters of the name of a run that a column of maps shows, where four are beside each other."""
 LONGEST_SETTING = 60
 """Characters of one setting in the name of a run."""
 
@@ -72,12 +74,16 @@ def run_name(record: RunData) -> str:
     """Return the name of a run for MLflow's lists, of which only the beginning is seen.
 
     It begins with the swept settings, then has the other settings that name the run, its tag, and the name of its
-    directory.
+    directory. Where a column is too narrow for the swept settings, their values alone stand before them.
     """
-    settings = record.get("settings", {})
-    given = sorted(record["given"], key=lambda name: not (name in settings and settings[name]["swept"]))
-    varied = ", ".join(_cut(f"{name}={_plain(record['given'][name])}", LONGEST_SETTING) for name in given)
-    parts = [varied or record["model"], *([record["tag"]] if record["tag"] else []), record["name"]]
+    settings, given = record.get("settings", {}), record["given"]
+    swept = [name for name in given if name in settings and settings[name]["swept"]]
+    others = [name for name in given if name not in swept]
+    varied = ", ".join(_cut(f"{name}={_plain(given[name])}", LONGEST_SETTING) for name in swept + others)
+    values = ", ".join(_cut(_plain(given[name]), LONGEST_SETTING) for name in swept)
+    needed = len(values) + sum(len(name) + 1 for name in swept)
+    parts = [values] if needed > NARROWEST else []
+    parts += [varied or record["model"], *([record["tag"]] if record["tag"] else []), record["name"]]
     name = " · ".join(parts)
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 

@@ -13,6 +13,7 @@ import json
 import re
 import time
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -30,6 +31,21 @@ OURS = "topo_exp"
 """Beginning of the ids of the views that this package writes."""
 IMAGE_RUNS = 10
 """Runs of which MLflow shows pictures in one card."""
+COLOUR = "mlflow.runColor"
+"""Tag: the colour of a run in curves. MLflow itself chooses one by the id of a run, often the same for two of four."""
+COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#7F3C8D",
+    "#8C564B",
+    "#666666",
+    "#B5BD00",
+)
+"""As many as a view shows runs."""
 READ_RUNS = 100
 """Latest runs from which the columns and charts of a view are chosen."""
 ROWS, COLUMNS, CHARTS, TABLE_METRICS = 6, 8, 30, 6
@@ -79,6 +95,8 @@ class ViewLink:
 def write_views(client: MlflowClient, experiment: str, sweep: str | None) -> None:
     """Write the three saved views of an experiment, or of a sweep in it, unless they are as they should be.
 
+    The runs that they show get a colour each, unless they have one.
+
     Args:
         client: Of the store.
         experiment: Its id in MLflow.
@@ -89,6 +107,8 @@ def write_views(client: MlflowClient, experiment: str, sweep: str | None) -> Non
     runs = [run for run in found if ID in run.data.tags]
     if not runs:
         return
+    for run, colour in _colours(runs[:IMAGE_RUNS]).items():
+        client.set_tag(run, COLOUR, colour)
     tags = client.get_experiment(experiment).tags
     for link, state in _views(runs, sweep or "", chosen).items():
         old = tags.get(PREFIX + link.id)
@@ -117,6 +137,18 @@ def links_of(tags: Mapping[str, str]) -> list[ViewLink]:
     links.sort(key=lambda link: kinds.index(link.id.split(".")[1]))
     links.sort(key=lambda link: link.sweep, reverse=True)
     return sorted(links, key=lambda link: bool(link.sweep))
+
+
+def _colours(runs: Sequence[Run]) -> dict[str, str]:
+    """Return colours for the runs without one, by their ids: those that the fewest of these runs have."""
+    used = Counter(run.data.tags[COLOUR] for run in runs if COLOUR in run.data.tags)
+    chosen = {}
+    for run in reversed(runs):
+        if COLOUR not in run.data.tags:
+            colour = min(COLOURS, key=lambda colour: used[colour])
+            chosen[run.info.run_id] = colour
+            used[colour] += 1
+    return chosen
 
 
 def _views(runs: Sequence[Run], sweep: str, chosen: str) -> dict[ViewLink, State]:
