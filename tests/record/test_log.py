@@ -101,6 +101,19 @@ def test_everything_is_as_before_when_the_log_ends(tmp_path: Path, monkeypatch: 
     assert "".join(terminal.calls).count("once") == 1
 
 
+def test_a_stream_kept_from_a_run_writes_to_the_terminal_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that has found the stream during the run and writes later must not fail, and not change the log."""
+    terminal = noting_terminal(monkeypatch)
+    path = tmp_path / "run.log"
+    with log_to(path):
+        kept = sys.stdout
+    ended = path.read_text()
+    kept.write("after\n")
+    kept.flush()
+    assert terminal.calls == ["after\n", "<flush>"]
+    assert path.read_text() == ended
+
+
 def test_a_resumed_run_keeps_its_earlier_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command is replaced, and new lines begin on a line of their own, also after a line that was cut."""
     noting_terminal(monkeypatch)
@@ -119,6 +132,8 @@ def test_a_full_disk_is_told_once_and_ends_nothing(tmp_path: Path, monkeypatch: 
     file = _LogFile(path)
 
     class Full:
+        closed = False
+
         def write(self, text: str) -> int:
             raise OSError(28, "No space left on device")
 

@@ -131,7 +131,8 @@ class _TerminalHandler(logging.Handler):
 class _LogFile:
     """A text file that reports its first write error, such as a full disk, and ignores further ones.
 
-    Everything is appended, since the process that updates MLflow writes its errors to the same file.
+    Everything is appended, since the process that updates MLflow writes its errors to the same file. What is written
+    after the end of the run is ignored: libraries and handlers may keep the streams that they found while it ran.
     """
 
     def __init__(self, path: Path) -> None:
@@ -153,6 +154,8 @@ class _LogFile:
         return self._file.fileno()
 
     def _attempt(self, act: Callable[[], object]) -> None:
+        if self._file.closed:
+            return
         try:
             act()
         except OSError as error:
