@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -237,6 +238,10 @@ def test_a_run_is_composed_once(program: Program, monkeypatch: pytest.MonkeyPatc
         ("topo-exp trac", "tracking="),
         ("topo-exp analysis=def", "analysis=default"),
         ("topo-exp experiment=tin", "experiment=tiny_sizes"),
+        ("topo-exp model=gcal 'times=[0,10]' inp", "input_seed="),
+        ('topo-exp model="gcal" inp', "input_seed="),
+        ("topo-exp plan -m model=gcal inp", "input_seed="),
+        ("topo-exp plan --h", "--help"),
     ],
 )
 def test_words_are_completed(
@@ -249,6 +254,43 @@ def test_words_are_completed(
     outcome = program("--shell-completion", "query=bash")
     assert outcome.code == 0
     assert completion in outcome.out.split()
+
+
+@pytest.mark.parametrize("line", ["topo-exp model=nosuch inp", "topo-exp 'times=[0", "topo-exp --config-dir no mod"])
+def test_completion_prints_no_errors(program: Program, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    """A mistake in the line that is being typed has no completion, and nothing appears within the line."""
+    monkeypatch.setenv("COMP_LINE", line)
+    outcome = program("--shell-completion", "query=bash")
+    assert (outcome.code, outcome.out.strip(), outcome.err) == (0, "", "")
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_the_line_of_the_guide_installs_completion(program: Program, tmp_path: Path) -> None:
+    """After it, bash calls the program for the words of the line that is being typed."""
+    outcome = program("--shell-completion", "install=bash")
+    assert outcome.code == 0
+    called = tmp_path / "topo-exp"
+    called.write_text(f'#!/bin/bash\nexec {sys.executable} -m topo_exp "$@"\n')
+    called.chmod(0o755)
+    typed = "COMP_LINE='topo-exp model=gcal inp' COMP_CWORD=2 && hydra_bash_completion && echo ${COMPREPLY[*]}"
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["bash", "-c", f"{outcome.out}\n{typed}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("input_seed=\n", "")
+
+
+@pytest.mark.parametrize("words", [[], ["install=csh"], ["cortex_density=3"], ["install=bash", "query=bash"]])
+def test_completion_of_another_shell_is_refused(program: Program, words: list[str]) -> None:
+    """The message names the words that are possible."""
+    outcome = program("--shell-completion", *words)
+    assert outcome.code == 2
+    assert "install, uninstall, query with one of bash, zsh, fish" in outcome.err
 
 
 def test_environment_and_option_say_where_runs_are_kept(

@@ -85,10 +85,16 @@ def _with_defaults(spec: RunSpec, name: str) -> Data:
 
 
 def run_hydra(line: CommandLine) -> None:
-    """Pass a command line to Hydra's own program, which prints the information that its flags request."""
+    """Pass a command line to Hydra's own program, which prints the information that its flags request.
+
+    Args:
+        line: Its overrides are settings, except those after `--shell-completion`, which Hydra takes as they are.
+    """
     register_config_source()
     register_sweeper()
-    overrides = with_search_path(for_hydra(line.overrides, lambda _: False), line.directories)
+    overrides = line.overrides
+    if not line.has("--shell-completion"):
+        overrides = with_search_path(for_hydra(overrides, lambda _: False), line.directories)
     program = hydra.main(version_base=VERSION_BASE, config_path=str(conf_directory()), config_name=CONFIG_NAME)
     with composition_errors(line.directories), _arguments(["topo-exp", *line.hydras, *overrides]), _full_errors():
         program(_run_nothing)()

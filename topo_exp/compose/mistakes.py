@@ -33,12 +33,13 @@ def composition_errors(directories: Iterable[Path] = ()) -> Iterator[None]:
 
     Raises:
         ConfigError, UnknownNameError: the block raised an error.
+        BrokenPipeError: the program that reads the output has ended.
     """
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message=".*is not available")
             yield
-    except TopoExpError:
+    except (TopoExpError, BrokenPipeError):
         raise
     except MissingConfigException as error:
         raise _missing(error, directories) from error
