@@ -41,14 +41,6 @@ def test_help_for_a_model_lists_its_parameters(program: Program, model: str) -> 
     assert "[a number" in text
 
 
-def test_the_list_of_models_has_the_description_of_each_model(program: Program) -> None:
-    """It must be the first line of the class that is the model, whatever else its file defines."""
-    words = program("--help").out.split()
-    for name in model_names():
-        first = str(load_model(name).cls.__doc__).splitlines()[0].split()
-        assert any(words[i : i + len(first) + 1] == [name, *first] for i in range(len(words))), name
-
-
 def test_help_for_a_users_model(program: Program) -> None:
     """A file of one's own is described like the others."""
     outcome = program("--help", "model=mine.py")
