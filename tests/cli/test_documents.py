@@ -92,6 +92,12 @@ def test_the_documents_have_commands() -> None:
     assert pages <= found
 
 
+def test_documented_commands_can_be_pasted() -> None:
+    """No character that a shell replaces, or cannot read, may stand outside quotes."""
+    bare = {command: re.sub(r"'[^']*'|\"[^\"]*\"", "", command) for _, command in commands()}
+    assert [command for command, rest in bare.items() if set("()[]{}*?<>!") & set(rest)] == []
+
+
 @pytest.mark.parametrize(("document", "command"), list(dict.fromkeys(commands())), ids=lambda value: value[-60:])
 def test_a_documented_command_is_accepted(
     program_of_a_reader: Callable[..., Outcome], document: str, command: str
