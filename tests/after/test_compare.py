@@ -284,3 +284,19 @@ def test_half_a_period_more_and_less_have_one_colour() -> None:
     np.testing.assert_allclose(colours[0, 0], colours[0, 1], atol=1e-9)
     np.testing.assert_allclose(colours[1, 0], 1.0, atol=0.02)
     assert np.abs(colours[1, 1] - colours[0, 0]).max() > 0.2
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "text"),
+    [
+        ("gain=1", "gain=10", "another text"),
+        ("gain=1", "gain=2", "another text"),
+        ("gain=1", "gain=1", None),
+        (1.0, 1, "type float64 | int64"),
+        ([1.0], [1.0, 2.0], "shape (1,) | (2,)"),
+    ],
+)
+def test_differences_that_are_no_numbers_are_in_words(one: object, two: object, text: str | None) -> None:
+    """Texts differ as texts whatever their lengths; other kinds and shapes are named."""
+    found = array_difference(np.array(one), np.array(two))
+    assert (None if found is None else found.text) == text

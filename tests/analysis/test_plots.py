@@ -26,6 +26,7 @@ from tests.analysis.drawn import (
 from topo_exp.analysis import plots
 from topo_exp.analysis.grids import polar_map
 from topo_exp.analysis.pinwheels import find_pinwheels
+from topo_exp.analysis.plots_axes import numbers
 from topo_exp.analysis.plots_colours import NO_VALUE
 from topo_exp.errors import ParameterError
 
@@ -360,6 +361,21 @@ def test_a_colour_bar_ends_at_the_tested_values_and_names_its_quantity() -> None
     assert bar.get_ylabel() == "preferred frequency (cycles)"
     value = float(names[2])
     assert bar.get_yticks()[2] == pytest.approx((value - 0.6) / 6.2)
+
+
+@pytest.mark.parametrize(
+    ("ticks", "names"),
+    [
+        ([6.67e-18, 0.01, 0.0286], ["0.0000", "0.0100", "0.0286"]),
+        ([-0.5, 0.0, 0.5], ["\N{MINUS SIGN}0.5", "0.0", "0.5"]),
+        ([1e-7, 2e-7], ["1e\N{MINUS SIGN}07", "2e\N{MINUS SIGN}07"]),
+        ([0.0], ["0"]),
+        ([], []),
+    ],
+)
+def test_numbers_of_ticks_are_alike(ticks: list[float], names: list[str]) -> None:
+    """All have the same number of decimals, and a rounding error beside them is 0."""
+    assert numbers(ticks, digits=3) == names
 
 
 def test_fields_with_a_central_peak_show_their_surround() -> None:

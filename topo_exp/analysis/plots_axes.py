@@ -271,7 +271,12 @@ def round_ticks(low: float, high: float, *, most: int = 3) -> list[float]:
 
 
 def numbers(ticks: Sequence[float], *, digits: int = 4) -> list[str]:
-    """Return numbers as texts with as many decimals as the one that needs most, and a true minus sign."""
+    """Return numbers as texts with as many decimals as the one that needs most, and a true minus sign.
+
+    A number that is negligible beside the others, such as a rounding error, is written as 0.
+    """
+    largest = max(map(abs, ticks), default=0.0)
+    ticks = [0.0 if abs(tick) < 1e-9 * largest else tick for tick in ticks]
     texts = [f"{tick:.{digits}g}" for tick in ticks]
     if any("e" in text for text in texts):
         return [text.replace("-", "\N{MINUS SIGN}") for text in texts]
