@@ -130,6 +130,13 @@ def test_a_filter_leaves_runs_out_everywhere(page: Any) -> None:
     assert find(page, "#filtered")[0].text == "18 of 24 runs"
 
 
+def test_the_key_of_an_orientation_map_has_bars(page: Any) -> None:
+    """Eight bars say which orientation a colour stands for, with no unit beside them."""
+    assert len(find(page, "#key line")) == 8
+    assert find(page, "#key")[0].text.split("\n")[0].startswith("prefers")
+    assert "°" not in find(page, "#key")[0].text
+
+
 def test_differences_go_the_shorter_way_round(page: Any) -> None:
     """Maps that differ by 10 degrees from run to run differ by 10, and by 80 where 100 would be the longer way."""
     from selenium.webdriver.common.keys import Keys

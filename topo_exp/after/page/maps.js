@@ -119,8 +119,9 @@ function drawKey() {
   } else if (reference) {
     parts.push(`no difference: ${chosen.picture} is not one map of a sheet; the pictures are shown`);
   } else if (map?.period === 180) {
-    parts.push(orientationBars());
+    parts.push("prefers", orientationBars(), chosen.picture.endsWith("/orientation") ? "white: unselective" : "");
+  } else if (map) {
+    parts.push(map.unit === "1" || !map.unit ? "" : `in ${map.unit}`);
   }
-  if (!reference && map) parts.push(map.unit === "1" || !map.unit ? "" : `in ${map.unit}`);
   byId("key").replaceChildren(...parts.filter((part) => part !== ""));
 }
