@@ -1,7 +1,11 @@
 """A run directory belongs to one run, and its files are whole."""
 
+import errno
+import fcntl
 import os
+import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,9 +14,19 @@ from hypothesis import strategies as st
 
 from tests.doubles import ended, script
 from topo_exp.errors import RecordError
-from topo_exp.record.files import locked, make_directory, replacing, require_space, write_text
+from topo_exp.record import files
+from topo_exp.record.files import (
+    UNABLE,
+    file_lock,
+    locked,
+    make_directory,
+    path_errors,
+    replacing,
+    require_space,
+    write_text,
+)
 from topo_exp.record.layout import find_runs, time_label
-from topo_exp.record.states import read_state, write_state
+from topo_exp.record.states import copy_state, read_state, write_state
 
 TIMES = st.floats(min_value=0, max_value=1e9, allow_nan=False)
 
@@ -77,6 +91,14 @@ def test_space_that_is_not_there_is_refused(tmp_path):
     require_space(tmp_path, 1)
 
 
+def test_as_much_space_as_is_needed_is_enough(tmp_path, monkeypatch):
+    """Only fewer bytes are refused."""
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda place: SimpleNamespace(free=100))
+    require_space(tmp_path, 100)
+    with pytest.raises(RecordError):
+        require_space(tmp_path, 101)
+
+
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     """A writer that fails half-way leaves the file as it was, and nothing beside it."""
     path = tmp_path / "file"
@@ -91,6 +113,77 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
         fail_half_way()
     assert path.read_text() == "before"
     assert os.listdir(tmp_path) == ["file"]
+
+
+def failing(code: int):
+    """Return a system call that fails with an error."""
+
+    def call(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    return call
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    """After a power failure the name has the old content or the new one: the file is synced, renamed, then its name."""
+    path, synced = tmp_path / "file", []
+    write_text(path, "before")
+
+    def fsync(handle: int) -> None:
+        status = os.fstat(handle)
+        synced.append(("directory" if stat.S_ISDIR(status.st_mode) else status.st_size, path.read_text()))
+
+    monkeypatch.setattr(files.os, "fsync", fsync)
+    write_text(path, "and after")
+    assert synced == [(9, "before"), ("directory", "and after")]
+
+
+@pytest.mark.parametrize("code", UNABLE)
+def test_a_file_system_without_sync_is_written_all_the_same(tmp_path, monkeypatch, code):
+    """Some network file systems support neither the sync of a file nor that of a directory."""
+    monkeypatch.setattr(files.os, "fsync", failing(code))
+    write_text(tmp_path / "file", "after")
+    assert (tmp_path / "file").read_text() == "after"
+
+
+def test_a_file_that_does_not_reach_the_disk_is_an_error(tmp_path, monkeypatch):
+    """The file stays as it was, nothing is left beside it, and no handle stays open."""
+    path, before = tmp_path / "file", len(os.listdir("/proc/self/fd"))
+    write_text(path, "before")
+    monkeypatch.setattr(files.os, "fsync", failing(errno.EIO))
+    with pytest.raises(RecordError, match="must be writable \\(got: Input/output error"):
+        write_text(path, "after")
+    assert (path.read_text(), os.listdir(tmp_path)) == ("before", ["file"])
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        (errno.ENOSPC, "Free some space, or choose another {}."),
+        (errno.EDQUOT, "Free some of the quota, or choose another {}."),
+        (errno.ENAMETOOLONG, "Lower max_name_length, or give {} a shorter path."),
+        (errno.EACCES, "Choose another {}, one that can be written to."),
+        (None, "Choose another {}, one that can be written to."),
+    ],
+)
+@pytest.mark.parametrize("option", [None, "metadata_dir"])
+def test_an_error_of_the_disk_has_its_remedy(code, remedy, option):
+    """The message names the path, the option that chose it, the reason and what to do."""
+    error = OSError("odd") if code is None else OSError(code, "because")
+    with pytest.raises(RecordError) as found, path_errors(Path("/a/b"), option):
+        raise error
+    where, reason = "metadata_dir /a/b" if option else "/a/b", "odd" if code is None else "because"
+    expected = f"{where}: must be writable (got: {reason}). {remedy.format(option or 'output_dir')}"
+    assert str(found.value) == expected
+
+
+def test_an_error_that_names_its_file_keeps_its_text():
+    """A RecordError of an inner block is not wrapped again, although it is an OSError."""
+    inner = RecordError("inner: must be so (got not). Do.")
+    with pytest.raises(RecordError) as found, path_errors(Path("/a")):
+        raise inner
+    assert found.value is inner
 
 
 def test_nobody_sees_half_a_file(tmp_path):
@@ -116,6 +209,26 @@ def test_states_are_kept_without_pickle(tmp_path):
     with pytest.raises(RecordError, match="streams"):
         write_state(tmp_path / "bad.npz", {"streams": np.array([object()])})
     assert not (tmp_path / "bad.npz").exists()
+
+
+@pytest.mark.parametrize("code", [None, errno.EPERM, errno.EIO])
+def test_a_state_is_given_a_second_name(tmp_path, monkeypatch, code):
+    """It is linked, or copied where there are no links; any other error leaves the file as it was."""
+    source, path = tmp_path / "source.npz", tmp_path / "state.npz"
+    write_state(source, {"a": np.array(1.0)})
+    write_state(path, {"a": np.array(2.0)})
+    if code is not None:
+        monkeypatch.setattr(Path, "hardlink_to", failing(code))
+    if code == errno.EIO:
+        with pytest.raises(RecordError, match="Input/output error"):
+            copy_state(source, path)
+        assert float(read_state(path)["a"]) == 2.0
+    else:
+        for _ in range(2):  # two names of one file are left as they are
+            copy_state(source, path)
+        assert path.samefile(source) == (code is None)
+        assert float(read_state(path)["a"]) == 1.0
+    assert sorted(os.listdir(tmp_path)) == ["source.npz", "state.npz"]
 
 
 def test_a_damaged_state_is_told_as_such(tmp_path):
@@ -144,3 +257,40 @@ def test_one_process_at_a_time_has_the_lock_of_a_directory(tmp_path):
         assert (first, second) == (True, False)
     with locked(tmp_path) as later:
         assert later
+
+
+@pytest.mark.parametrize("code", [*UNABLE, errno.EIO])
+def test_a_file_system_without_locks_refuses_nobody(tmp_path, monkeypatch, code):
+    """Its errors mean that there are no locks; any other error is one."""
+    before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(fcntl, "flock", failing(code))
+    if code == errno.EIO:
+        with pytest.raises(OSError, match="Input/output"), locked(tmp_path):
+            pass
+    else:
+        with locked(tmp_path) as held:
+            assert held
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(("waits", "flags"), [(False, fcntl.LOCK_EX | fcntl.LOCK_NB), (True, fcntl.LOCK_EX)])
+def test_a_lock_is_waited_for_if_asked(tmp_path, monkeypatch, waits, flags):
+    """Without `waits` the call returns at once."""
+    asked = []
+    monkeypatch.setattr(fcntl, "flock", lambda handle, how: asked.append(how))
+    with locked(tmp_path, waits=waits):
+        assert asked == [flags]
+
+
+def test_a_file_lock_excludes_others_until_the_block_ends(tmp_path):
+    """The file and its directory are made, its content stays, and others get the lock afterwards."""
+    path = tmp_path / "locks" / "a"
+    with file_lock(path), path.open("ab") as other:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        other.write(b"kept")
+    with file_lock(path):
+        pass
+    with path.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert other.read() == b"kept"

@@ -1,10 +1,6 @@
 """run.yaml describes a run as plain data."""
 
 import math
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +9,6 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from topo_exp.record.processes import process_is_gone
 from topo_exp.record.run_yaml import dump_yaml, yaml_data
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
@@ -48,14 +43,3 @@ def test_other_values_become_plain(value, expected):
 def test_not_a_number_is_kept():
     """NaN is a value like any other."""
     assert math.isnan(yaml.safe_load(dump_yaml({"x": yaml_data(np.nan)}))["x"])
-
-
-def test_a_process_is_known_by_host_number_and_start():
-    """A process that ended is gone, also when its number is in use again; of another host nothing is known."""
-    here = socket.gethostname()
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
-    assert process_is_gone({"host": here, "pid": child.pid, "start": None})
-    assert process_is_gone({"host": here, "pid": os.getpid(), "start": -1})
-    assert not process_is_gone({"host": here, "pid": os.getpid(), "start": None})
-    assert not process_is_gone({"host": f"not-{here}", "pid": child.pid, "start": -1})

@@ -35,7 +35,7 @@ def archive(directory: Path, target: Path, form: Literal["tar.gz", "zip"] | None
     if form is None:
         copy = make_directory(target, directory.name, option="metadata_dir")
         with path_errors(copy, "metadata_dir"):
-            shutil.copytree(directory, copy, dirs_exist_ok=True, ignore=_links)
+            shutil.copytree(directory, copy, dirs_exist_ok=True, ignore=_left_out)
         return copy
     with replacing(target / f".{directory.name}.{os.getpid()}.{form}", "metadata_dir") as packed:
         (_write_tar if form == "tar.gz" else _write_zip)(directory, packed)
@@ -55,14 +55,14 @@ def _take_name(packed: Path, path: Path) -> bool:
     return True
 
 
-def _links(folder: str, names: list[str]) -> list[str]:
-    """Return the names that are links: a link would bring a file of another place into the archive."""
-    return [name for name in names if Path(folder, name).is_symlink()]
+def _left_out(folder: str, names: list[str]) -> list[str]:
+    """Return the names of temporary files, and of links: a link would bring a file of another place into the copy."""
+    return [name for name in names if name.endswith(".tmp") or Path(folder, name).is_symlink()]
 
 
 def _files(directory: Path) -> Iterator[tuple[Path, str]]:
     for path in sorted(directory.rglob("*")):
-        if path.is_file() and not path.is_symlink() and not path.name.endswith(".tmp"):
+        if path.is_file() and not _left_out(str(path.parent), [path.name]):
             yield path, f"{directory.name}/{path.relative_to(directory).as_posix()}"
 
 
