@@ -14,7 +14,7 @@ from topo_exp.record.files import delete_leftovers, reserve_space
 from topo_exp.record.handle import load_run
 from topo_exp.record.maps import StoredMaps, write_maps
 from topo_exp.record.metrics import read_metrics
-from topo_exp.record.run_yaml import amend_record, read_record
+from topo_exp.record.run_yaml import amend_record, read_record, record_is_unchanged
 from topo_exp.testing import run_spec
 
 
@@ -89,6 +89,15 @@ def test_a_changed_run_yaml_is_found_by_verify(run):
     text = (run / "run.yaml").read_text()
     (run / "run.yaml").write_text(text.replace("rows: 4", "rows: 5"))
     assert load_run(run).verify() == ["run.yaml: changed"]
+    (run / "SHA256SUMS").write_text("")
+    assert load_run(run).verify() == ["run.yaml: changed", "SHA256SUMS: changed"]
+
+
+def test_a_run_yaml_of_the_first_layout_has_no_checksum(tmp_path):
+    """It counts as unchanged; one of a later layout without its checksum does not."""
+    for text, is_unchanged in (("format: 1\nid: a\n", True), ("format: 2\nid: a\n", False), ("format: 1", False)):
+        (tmp_path / "run.yaml").write_text(text)
+        assert record_is_unchanged(tmp_path) == is_unchanged
 
 
 def test_missing_files_are_found_by_verify(run):
@@ -122,6 +131,13 @@ def test_metrics_that_cannot_be_read_are_an_error_with_the_line(tmp_path, text, 
         read_metrics(tmp_path / "metrics.csv")
 
 
+def test_metrics_that_are_no_text_are_an_error(tmp_path):
+    """Bytes that are not UTF-8 are damage."""
+    (tmp_path / "metrics.csv").write_bytes(b"time,name,value\n0.0,\xff,1.0\n")
+    with pytest.raises(RecordError, match=r"metrics\.csv: must be UTF-8 .* It is damaged\."):
+        read_metrics(tmp_path / "metrics.csv")
+
+
 def test_maps_have_checksums_of_their_own(tmp_path):
     """A changed value is noticed when the file is read, also without the table of checksums."""
     import xarray as xr
@@ -136,17 +152,19 @@ def test_maps_have_checksums_of_their_own(tmp_path):
 
 
 def test_leftovers_of_processes_that_ended_are_deleted(tmp_path):
-    """Temporary files of this process stay."""
+    """Temporary files of this process, and files that others named, stay."""
     import os
 
     ended = subprocess.Popen(["true"])
     ended.wait()
     (tmp_path / "maps").mkdir()
     old, own = tmp_path / "maps" / f".a.nc.{ended.pid}.tmp", tmp_path / f".run.yaml.{os.getpid()}.tmp"
-    for path in (old, own):
+    others = [tmp_path / name for name in (".notes.tmp", f"{ended.pid}.tmp", f".a.{ended.pid}.txt")]
+    for path in (old, own, *others):
         path.write_text("half")
     assert delete_leftovers(tmp_path) == [old]
-    assert own.exists()
+    assert not old.exists()
+    assert all(path.exists() for path in (own, *others))
 
 
 def test_reserved_space_is_occupied(tmp_path):

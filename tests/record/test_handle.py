@@ -8,7 +8,7 @@ from topo_exp.analysis.result import Result
 from topo_exp.errors import RecordError, UnknownNameError
 from topo_exp.record.files import write_text
 from topo_exp.record.handle import load_run
-from topo_exp.record.metrics import read_metrics, replace_metrics
+from topo_exp.record.metrics import append_metrics, create_metrics, read_metrics, replace_metrics, write_metrics
 from topo_exp.record.run_yaml import amend_record
 from topo_exp.testing import FakeSimulation, run_spec
 
@@ -74,6 +74,19 @@ def test_states_can_be_taken_up_again(run):
     assert np.array_equal(sim["V1"].activity, straight["V1"].activity)
     with pytest.raises(UnknownNameError, match=r"must be kept at that time \(got 3\.9\).*000004.00"):
         run.state(3.9)
+    assert float(run.state()["time"]) == 4.0
+
+
+def test_the_last_state_is_found_where_only_that_is_kept(tmp_path):
+    """It is the state of the time that run.yaml names; without any state the error says how to keep them."""
+    run = finished_run(run_spec(tmp_path, times=(0.0, 2.0), analyses={}, snapshot="last"))
+    assert run.checkpoints() == {2.0: run.directory / "snapshot.npz"}
+    assert float(run.state(2.0)["time"]) == 2.0
+    (run.directory / "snapshot.npz").unlink()
+    assert run.checkpoints() == {}
+    for time in (None, 2.0):
+        with pytest.raises(UnknownNameError, match=rf"\(got {time}\)\. Run with snapshot=all to keep them"):
+            run.state(time)
 
 
 def test_what_is_no_run_is_told(tmp_path):
@@ -111,6 +124,20 @@ def test_metrics_are_replaced_without_duplicates(tmp_path):
     replace_metrics(path, [(5.0, "a", 1.0), (0.0, "b", 2.0)])
     replace_metrics(path, [(5.0, "a", 3.0), (0.0, "a", 4.0)])
     assert path.read_text() == "time,name,value\n0.0,a,4.0\n0.0,b,2.0\n5.0,a,3.0\n"
+
+
+def test_metrics_are_read_as_they_were_written(tmp_path):
+    """Every digit, every name and infinite values come back; rows are added at the end, or written in order."""
+    path = tmp_path / "metrics.csv"
+    rows = [(0.1 + 0.2, 'a "quoted", name\n', 1e-320), (0.0, "ü", np.inf), (7, "b", True)]
+    create_metrics(path)
+    assert read_metrics(path) == []
+    for row in rows:
+        append_metrics(path, [row])
+    assert read_metrics(path) == rows
+    write_metrics(path, rows)
+    assert read_metrics(path) == sorted(rows)
+    assert read_metrics(tmp_path / "none.csv") == []
 
 
 @pytest.mark.parametrize(("word", "engine"), [("single", "compiled"), ("reference", "reference")])

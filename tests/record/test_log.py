@@ -1,6 +1,7 @@
 """run.log: everything that a run writes, in the order of writing, and what was there before is there afterwards."""
 
 import logging
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TextIO
 
 import pytest
 
+from tests.doubles import ended, script
 from topo_exp.record.log import ONLY_IN_FILE, RunLog, _LogFile
 
 
@@ -122,6 +124,25 @@ def test_a_resumed_run_keeps_its_earlier_lines(tmp_path: Path, monkeypatch: pyte
     with log_to(path):
         sys.stdout.write("later\n")
     assert path.read_text() == "python -m topo_exp x=1\nearlier\nhalf a li\nlater\n"
+
+
+def test_a_crash_in_compiled_code_leaves_its_traceback_in_the_log(tmp_path: Path) -> None:
+    """The place is written by the interpreter itself; afterwards it is as it was before."""
+    code = """if True:
+        import faulthandler, os, sys
+        from pathlib import Path
+        from topo_exp.record.log import RunLog
+        def log():
+            return RunLog(Path(sys.argv[1]), command="x", verbose=False, write=lambda text, stream: None)
+        with log():
+            assert faulthandler.is_enabled()
+        assert not faulthandler.is_enabled()
+        with log():
+            os.abort()
+    """
+    ((status, _, _),) = ended([script(code, tmp_path / "run.log")])
+    assert status == -signal.SIGABRT
+    assert "Fatal Python error: Aborted" in (tmp_path / "run.log").read_text()
 
 
 def test_a_full_disk_is_told_once_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """run.yaml describes a run as plain data."""
 
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from topo_exp.record.run_yaml import dump_yaml, yaml_data
+from topo_exp.record.run_yaml import dump_yaml, milliseconds, now, yaml_data
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 DATA = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10)
@@ -43,3 +44,18 @@ def test_other_values_become_plain(value, expected):
 def test_not_a_number_is_kept():
     """NaN is a value like any other."""
     assert math.isnan(yaml.safe_load(dump_yaml({"x": yaml_data(np.nan)}))["x"])
+
+
+def test_lists_of_numbers_are_on_one_line_and_keys_in_their_order():
+    """Long lists of lists are written line by line, and letters of any alphabet as they are."""
+    data = {"z": [1, 2.5, "ü"], "a": [[1], {"b": None}], "empty": []}
+    assert dump_yaml(data) == "z: [1, 2.5, ü]\na:\n- [1]\n- b: null\nempty: []\n"
+
+
+def test_times_of_day_are_written_to_the_millisecond():
+    """They are in UTC, and a text of any zone is read as the moment that it names."""
+    assert milliseconds("1970-01-01T00:00:01.234+00:00") == 1234
+    assert milliseconds("1970-01-01T01:00:01.234+01:00") == 1234
+    before, text, after = time.time(), now(), time.time()
+    assert text.endswith("+00:00")
+    assert before * 1000 - 1 <= milliseconds(text) <= after * 1000 + 1
