@@ -102,10 +102,10 @@ def _kind(point: CheckedPoint) -> object:
 
 
 def _measured(composer: PointComposer, point: CheckedPoint) -> _Kind:
-    """Try a run: some iterations, then runs with one and with two analysis times."""
+    """Try a run: some iterations, then runs with one and with two analysis times, both within the early iterations."""
     spec = make_spec(composer.settings(point.point))
     early, late = _iterations(spec)
-    first = min(spec.options.times)
+    first = min(EARLY - 1.0, *spec.options.times)
     with tempfile.TemporaryDirectory(prefix="topo_exp_plan_") as folder:
         two = _run_cost(spec, Path(folder) / "two", (first, first + 1))
         one = _run_cost(spec, Path(folder) / "one", (first,))

@@ -93,11 +93,6 @@ class RunLog:
         root.setLevel(self._level)
         self._file.close()
 
-    def flush(self) -> None:
-        """Pass everything written so far to the operating system."""
-        with self._lock:
-            self._file.flush()
-
 
 class _Count(logging.Handler):
     """Count warnings and errors, for run.yaml."""
