@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import re
 import stat
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.doubles import ended, script
+from tests.doubles import ROOT, ended, script
 from topo_exp.errors import RecordError
-from topo_exp.record import files
+from topo_exp.record import files, layout
 from topo_exp.record.files import (
     UNABLE,
     file_lock,
@@ -26,6 +27,7 @@ from topo_exp.record.files import (
     write_text,
 )
 from topo_exp.record.layout import find_runs, time_label
+from topo_exp.record.pictures import cell_of
 from topo_exp.record.states import copy_state, read_state, write_state
 
 TIMES = st.floats(min_value=0, max_value=1e9, allow_nan=False)
@@ -242,13 +244,33 @@ def test_a_damaged_state_is_told_as_such(tmp_path):
 
 def test_runs_are_found_at_and_below_a_path(tmp_path):
     """Each directory with a run.yaml is found once, in order; MLflow's copies are not taken for runs."""
-    for name in ("sweep/b", "sweep/a", "c", "c/inside", "mlartifacts/1/artifacts", ".trash/d"):
+    for name in ("sweep/b", "sweep/a", "c", "c/inside", "mlartifacts/1/artifacts", "mlruns/1", ".trash/d"):
         write_text(tmp_path / name / "run.yaml", "")
     found = find_runs([tmp_path, tmp_path / "c", tmp_path / "c" / "run.yaml"])
     assert [path.relative_to(tmp_path) for path in found] == [Path("c"), Path("sweep/a"), Path("sweep/b")]
     assert find_runs(tmp_path / "sweep" / "a" / "run.yaml") == [tmp_path / "sweep" / "a"]
     with pytest.raises(RecordError, match="nowhere"):
         find_runs(tmp_path / "nowhere")
+
+
+def test_files_have_the_names_that_the_documentation_gives():
+    """Users read directories without this package, so a name that changes is a promise broken."""
+    rows = (ROOT / "docs" / "user_guide.md").read_text(encoding="utf-8").partition("| file | content |")[2]
+    cells = [row.split("|")[1] for row in rows.partition("\n\n")[0].splitlines() if row.startswith("| `")]
+    documented = {name for cell in cells for name in re.findall("`([^`]+)`", cell)}
+    here, picture = Path(), layout.picture_path(Path(), "<figure>", 5.0, "png")
+    written = {
+        *(layout.RUN_YAML, layout.RUN_LOG, layout.METRICS, layout.NETWORK, layout.SNAPSHOT, layout.CHECKSUMS),
+        *(f"{layout.HYDRA}/", f"{layout.PROVENANCE}/", f"{layout.restart_path(here, 5.0).parent}/"),
+        *(str(path) for path in (layout.map_path(here, "<analysis>", 5.0), layout.results_path(here, 5.0))),
+        *(str(path) for path in (picture, cell_of(picture))),
+    }
+    assert {re.sub("[<>]", "_", name.replace("<time>", "000005.00")) for name in documented} == written
+    sweeps = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    assert f"      {layout.SWEEP_YAML} " in sweeps
+    assert f"no page `{layout.REPORT}`" in sweeps
+    assert layout.checkpoint_path(here, 5.0) == Path("checkpoints/000005.00.npz")
+    assert layout.network_path(here, 5.0) == Path("networks/000005.00.py")
 
 
 def test_one_process_at_a_time_has_the_lock_of_a_directory(tmp_path):

@@ -117,13 +117,13 @@ def test_a_stream_kept_from_a_run_writes_to_the_terminal_only(tmp_path: Path, mo
 
 
 def test_a_resumed_run_keeps_its_earlier_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command is replaced, and new lines begin on a line of their own, also after a line that was cut."""
+    """The command is replaced, and new lines begin on a line of their own, also after a cut; no byte is lost."""
     noting_terminal(monkeypatch)
     path = tmp_path / "run.log"
-    path.write_text("old command\nearlier\nhalf a li")
+    path.write_bytes(b"old command\nearlier\nhalf a l\xff")
     with log_to(path):
-        sys.stdout.write("later\n")
-    assert path.read_text() == "python -m topo_exp x=1\nearlier\nhalf a li\nlater\n"
+        sys.stdout.write("later \udcff\n")
+    assert path.read_text() == "python -m topo_exp x=1\nearlier\nhalf a l\\xff\nlater \\udcff\n"
 
 
 def test_a_crash_in_compiled_code_leaves_its_traceback_in_the_log(tmp_path: Path) -> None:
