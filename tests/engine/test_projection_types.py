@@ -216,3 +216,13 @@ def test_units_without_input_keep_their_factors(engine):
     assert not found.average.any()
     np.testing.assert_array_equal(found.factor, 1.0)
     sim.check_finite()
+
+
+def test_scaled_projections_count_the_memory_of_their_factors():
+    """A scaled projection takes, beyond its weights, an average and two factors for each unit, of 8 bytes each."""
+    scaled, plain = (
+        chain("reference", kind(name="P", nominal_bounds=BoundingBox(radius=0.2)))["V1"].projections["P"]
+        for kind in (ScaledCFProjection, CFProjection)
+    )
+    assert plain.nbytes == plain.weights.nbytes
+    assert scaled.nbytes - plain.nbytes == 3 * 8 * 64

@@ -110,7 +110,7 @@ class ShowPattern(param.Parameterized):
     """Makes a generator sheet show another pattern, with fresh streams."""
 
     sheet = param.String("", doc="Name of the generator sheet.")
-    pattern = param.ClassSelector(class_=Pattern, default=None, allow_None=True, instantiate=True, doc="The pattern.")
+    pattern = param.ClassSelector(class_=Pattern, default=None, instantiate=True, doc="The pattern.")
 
     def prepare(self, sim: Simulation) -> None:
         """Register the pattern with the sheet, so that stored states can refer to it."""

@@ -322,7 +322,7 @@ class SettlingCFSheet(CFSheet):
 
     tsettle = param.Integer(8, bounds=(0, None), doc="Activations in an iteration; 0 behaves as a CFSheet.")
     strict_tsettle = param.Integer(
-        None, allow_None=True, bounds=(0, None), doc="Other sheets receive an activation only after this many."
+        None, bounds=(0, None), doc="Other sheets receive an activation only after this many."
     )
     settles_with = param.List(
         [], item_type=str, doc="Names of other sheets that receive every activation all the same, as this one does."
@@ -331,7 +331,7 @@ class SettlingCFSheet(CFSheet):
     """The sheets that `settles_with` names."""
 
     mask_fn = param.ClassSelector(
-        class_=NeighborhoodMask, default=None, allow_None=True, doc="Which units continue to settle; None for all."
+        class_=NeighborhoodMask, default=None, doc="Which units continue to settle; None for all."
     )
     mask_init_time = param.Integer(5, bounds=(0, None), doc="Activations after which the mask is made.")
 

@@ -53,9 +53,7 @@ class ElasticNet(CFSheet):
         {}, doc="Coordinates of the cells of each input sheet beyond x and y, a tuple of numbers by name of the sheet."
     )
     jitter = Real(0.1, bounds=(0, None), doc="Width of the interval from which points are moved at the start.")
-    seed = param.Integer(
-        None, allow_None=True, bounds=(0, None), doc="Seed of those moves; None draws from the simulation's stream."
-    )
+    seed = param.Integer(None, bounds=(0, None), doc="Seed of those moves; None draws from the simulation's stream.")
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)

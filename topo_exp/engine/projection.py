@@ -52,7 +52,7 @@ class CFProjection(Projection):
         DivisiveNormalizeL1(), instantiate=True, doc="f(weights) -> weights, applied after learning."
     )
     norm_group = param.String(
-        None, allow_None=True, doc="Projections of one sheet with the same group are normalised by their joint sum."
+        None, doc="Projections of one sheet with the same group are normalised by their joint sum."
     )
 
     fields: Fields

@@ -78,7 +78,9 @@ class DenseWorker:
 
 
 class WatchedWorker:
-    """Calls another worker, each time within a context that the caller provides, for example one that takes the time.
+    """Calls another worker within a context of the caller's, for example one that takes the time.
+
+    Deferred work runs outside of it: that of a sheet is done in `complete`, which is called on the worker itself.
 
     Args:
         worker: The worker that does the work.
@@ -100,24 +102,6 @@ class WatchedWorker:
         """Activate the sheet or let it learn, when all input of this moment has arrived."""
         with self._watch(self._name):
             self._worker.process(moment)
-
-    def complete(self) -> None:
-        """Do deferred work: the caller may read state next."""
-        with self._watch(self._name):
-            self._worker.complete()
-
-    def reset(self) -> None:
-        """Drop input and deferred work."""
-        self._worker.reset()
-
-    def defer_settling(self, into: np.ndarray | None) -> None:
-        """Allow the next presentation to be settled later."""
-        self._worker.defer_settling(into)
-
-    def settle_deferred(self) -> None:
-        """Settle all presentations that were deferred."""
-        with self._watch(self._name):
-            self._worker.settle_deferred()
 
 
 Watch: TypeAlias = Callable[[str], AbstractContextManager[None]]

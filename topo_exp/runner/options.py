@@ -85,14 +85,13 @@ class RunOptions:
     output_dir: Path = _option(  # noqa: RUF009  it returns a field
         param.String(
             default=None,
-            allow_None=True,
             doc="Where run directories are made. Default: the environment variable TOPO_EXP_OUTPUT, else Output.",
         ),
         output_directory,
         in_record=False,
     )
     tag: str | None = _option(
-        param.String(default=None, allow_None=True, doc="Your own word for the run; part of the directory's name."),
+        param.String(default=None, doc="Your own word for the run; part of the directory's name."),
         _optional_text,
         in_record=False,
     )
@@ -107,7 +106,6 @@ class RunOptions:
     timestamp: str | None = _option(
         param.String(
             default=None,
-            allow_None=True,
             doc="The date in the directory's name, to let a group of runs share it: 2026-11-22T11:37 or 202611221137. "
             "Default: now; the runs of a multirun share theirs.",
         ),
@@ -174,7 +172,7 @@ class RunOptions:
         FigureStyle.from_options,
     )
     metadata_dir: Path | None = _option(  # noqa: RUF009  it returns a field
-        param.String(default=None, allow_None=True, doc="Put a copy of the finished run directory here."),
+        param.String(default=None, doc="Put a copy of the finished run directory here."),
         _directory,
     )
     compress_metadata: Literal["tar.gz", "zip"] | None = _option(
@@ -207,7 +205,6 @@ class RunOptions:
     experiment_name: str | None = _option(
         param.String(
             default=None,
-            allow_None=True,
             doc="Name of the MLflow experiment. Default: MLFLOW_EXPERIMENT_NAME, else the model's name.",
         ),
         _optional_text,
@@ -231,12 +228,12 @@ class RunOptions:
         _text,
     )
     sweep_id: str | None = _option(
-        param.String(default=None, allow_None=True, precedence=-1, doc="Set by multirun: shared by its runs."),
+        param.String(default=None, precedence=-1, doc="Set by multirun: shared by its runs."),
         _optional_text,
         in_record=False,
     )
     sweep_time: str | None = _option(
-        param.String(default=None, allow_None=True, precedence=-1, doc="Set by multirun: when it began."),
+        param.String(default=None, precedence=-1, doc="Set by multirun: when it began."),
         _optional_text,
         in_record=False,
     )
@@ -247,12 +244,12 @@ class RunOptions:
     )
 
     sweep_dir: Path | None = _option(  # noqa: RUF009  it returns a field
-        param.String(default=None, allow_None=True, precedence=-1, doc="Set by multirun: directory of the sweep."),
+        param.String(default=None, precedence=-1, doc="Set by multirun: directory of the sweep."),
         _directory,
         in_record=False,
     )
     sweep_point: str | None = _option(
-        param.String(default=None, allow_None=True, precedence=-1, doc="Set by multirun: key of the run's point."),
+        param.String(default=None, precedence=-1, doc="Set by multirun: key of the run's point."),
         _optional_text,
         in_record=False,
     )
