@@ -1,6 +1,7 @@
 """The catalogue of metrics, the analyses, and the documentation agree."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -55,10 +56,16 @@ RECORDED = {
 }
 
 
+@cache
+def recorded(analysis):
+    """Return the result of an analysis, made once for all tests."""
+    return RECORDED[analysis]()
+
+
 @pytest.mark.parametrize("analysis", RECORDED)
 def test_every_recorded_number_is_in_the_catalogue(analysis):
     """The metrics of an analysis are those of the catalogue, all of them and no others."""
-    names = [name.partition("/")[2] for name in RECORDED[analysis]().metrics]
+    names = [name.partition("/")[2] for name in recorded(analysis).metrics]
     expected = [metric for metric in METRICS if metric.analysis == analysis]
     for name in names:
         assert [metric.name for metric in expected if metric.matches(name)], name

@@ -5,6 +5,7 @@ import pytest
 
 from topo_exp.analysis.fields import (
     afferent_projections,
+    bounds_of_shown,
     centre_of_gravity,
     connection_fields,
     every,
@@ -104,6 +105,21 @@ def test_fields_as_large_as_their_source_are_shown_on_it(radius):
         r1, r2, c1, c2 = projection.cf(row, col).slice
         np.testing.assert_array_equal(found[row, col, r1:r2, c1:c2], projection.cf(row, col).weights)
         assert found[row, col].sum() == pytest.approx(projection.cf(row, col).weights.sum(), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("rows", "cols", "expected"),
+    [
+        ([0, 1, 2, 3, 4, 5, 6, 7], list(range(10)), (-0.5, -0.4, 0.5, 0.4)),  # all cells: the bounds of the sheet
+        ([1, 3, 5, 7], [0, 2, 4, 6, 8], (-0.55, -0.45, 0.45, 0.35)),  # cells of twice the width around their units
+        ([2], [1, 4, 7], (-0.5, 0.0, 0.4, 0.3)),  # a single row takes the distance of the columns
+        ([2], [3], (-0.2, 0.1, -0.1, 0.2)),  # a single unit has its own cell
+    ],
+)
+def test_the_area_of_shown_units_is_that_of_their_cells(rows, cols, expected):
+    """Cells are centred on the shown units and touch one another: (left, bottom, right, top) of all of them."""
+    found = bounds_of_shown(small_network()["V1"], np.array(rows), np.array(cols))
+    assert found == pytest.approx(expected)
 
 
 def test_fields_can_be_drawn():

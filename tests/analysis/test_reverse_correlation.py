@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.analysis.fake_simulation import gabor_simulation
-from topo_exp.analysis.reverse_correlation import radius, receptive_fields
+from topo_exp.analysis.reverse_correlation import Pixels, radius, receptive_fields
 from topo_exp.errors import ParameterError
 
 PREFERRED = np.array([[0.0, 0.8], [1.6, 2.4]])
@@ -25,6 +25,33 @@ def test_spots_find_the_field_of_a_linear_unit_exactly():
     assert min(likeness(found.maps.receptive_field_Retina.values, sim.fields)) > 1 - 1e-9
     assert found.maps.receptive_field_Retina.dims == ("y", "x", "Retina_y", "Retina_x")
     assert found.figures["V1/receptive_fields_Retina"]().axes
+
+
+@pytest.mark.parametrize("stimuli", ["noise", "spots"])
+def test_images_are_balanced_around_their_mean(stimuli):
+    """Spots are as often bright as dark at every place, on a grey ground; noise is only bright and dark."""
+    sim, shown = gabor_simulation(PREFERRED, cells=6), []
+    answer = sim.answer
+    sim.answer = lambda pictures, sheet, afferent: shown.append(pictures["Retina"]) or answer(pictures, sheet, afferent)
+    receptive_fields(sim, stimuli=stimuli, cell=2, presentations=40, scale=0.8)
+    images = np.array(shown)
+    if stimuli == "noise":
+        assert len(images) == 40
+        assert set(images.ravel()) == {0.0, 0.8}
+        assert 0.25 < images.mean() < 0.55
+    else:
+        np.testing.assert_allclose(images.mean(axis=0), 0.4)
+        np.testing.assert_allclose(np.sort(images, axis=0)[[0, 1, -2, -1]][:, 0, 0], [0.0, 0.4, 0.4, 0.8])
+        assert len(images) == 2 * 9
+    np.testing.assert_array_equal(images[:, ::2, ::2], images[:, 1::2, 1::2])  # cells of two by two pixels
+
+
+def test_an_image_is_shown_pixel_by_pixel():
+    """Pixels of an image lie side by side around its centre, one in a unit of length if not said otherwise."""
+    image = Pixels(pixels=np.array([[1.0, 2.0], [3.0, 4.0]]))
+    np.testing.assert_array_equal(
+        image(np.array([-1.5, -0.5, 0.5, 1.5]), np.array([0.5, -0.5, -1.5])), [[0, 1, 2, 0], [0, 3, 4, 0], [0, 0, 0, 0]]
+    )
 
 
 def test_noise_finds_the_field_of_a_rectified_unit():

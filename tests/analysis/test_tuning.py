@@ -6,6 +6,7 @@ import pytest
 from tests.analysis.fake_simulation import BoundingBox, FakeSheet, FakeSimulation, gabor_simulation
 from topo_exp.analysis import tuning
 from topo_exp.analysis.features import GratingPatch
+from topo_exp.engine.patterns import SineGrating
 from topo_exp.errors import ParameterError
 
 PREFERRED = np.linspace(0, np.pi, 6, endpoint=False).reshape(2, 3)
@@ -99,10 +100,11 @@ def test_size_tuning_finds_centre_and_suppression():
 def test_grating_patch_fades_into_its_mean():
     """Inside the disk it is a grating, far outside 1/2 everywhere."""
     x = np.linspace(-1, 1, 41)
-    patch = GratingPatch(x=0.2, y=-0.1, size=0.6, frequency=2.0, phase=0.3)(x, x[::-1])
-    assert patch[0, 0] == pytest.approx(0.5)
-    assert patch.max() > 0.95
-    assert patch.min() < 0.05
+    placed = {"x": 0.2, "y": -0.1, "frequency": 2.0, "phase": 0.3}
+    patch, grating = GratingPatch(size=0.6, **placed)(x, x[::-1]), SineGrating(**placed)(x, x[::-1])
+    distance = np.hypot(x - 0.2, x[::-1, None] + 0.1)
+    np.testing.assert_allclose(patch[distance < 0.3], grating[distance < 0.3], atol=1e-12)
+    np.testing.assert_allclose(patch[distance > 0.5], 0.5, atol=1e-12)
 
 
 def test_balanced_fields_do_not_see_a_uniform_field():

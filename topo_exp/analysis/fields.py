@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from topo_exp.analysis.pictures import picture
-from topo_exp.analysis.responses import measurable_sheets, plain_attributes
+from topo_exp.analysis.responses import measurable_sheets, plain_attributes, sheet_coordinates
 from topo_exp.analysis.result import Result
 from topo_exp.engine.projection import CFProjection
 from topo_exp.typing import FloatArray
@@ -49,12 +49,11 @@ def connection_fields(
     figures: dict[str, Callable[[], Any]] = {}
     for name in measurable_sheets(sim, sheet):
         rows, cols = (every(count, most) for count in sim[name].shape)
-        x, y = np.asarray(sim[name].x)[cols], np.asarray(sim[name].y)[rows]
-        coordinates |= {f"{name}_y": y, f"{name}_x": x}
+        coordinates |= sheet_coordinates(sim[name], rows=rows, cols=cols, prefix=f"{name}_")
         for projection, weights in _shown(sim[name]):
             shown = weights.reshape(*sim[name].shape, *weights.shape[1:])[np.ix_(rows, cols)].astype(np.float32)
             dims = (f"{name}_y", f"{name}_x", f"{name}_{projection}_row", f"{name}_{projection}_column")
-            variables[f"{name}_{projection}"] = (dims, shown, {"long_name": f"weights of {projection}"})
+            variables[f"{name}_{projection}"] = (dims, shown, {"long_name": f"weights of {projection}", "units": "1"})
             figures[f"{name}/fields_{projection}"] = picture(
                 "connection_fields",
                 shown,

@@ -254,17 +254,17 @@ def _with_structure(maps: "Dataset", radius: float) -> "Dataset":
     described = {"long_name": "local homogeneity index", "units": "1", "sigma": float(sigma)}
     pinwheels = find_pinwheels(polar_map(preference), x, y)
     place = {"units": "sheet coordinates"}
-    of_fit = {"fitted": int(spectrum.fitted), "peak": spectrum.peak, "hypercolumn_distance": distance}
+    of_fit = {"units": "1", "fitted": int(spectrum.fitted), "peak": spectrum.peak, "hypercolumn_distance": distance}
     return maps.assign(
         local_homogeneity=(("y", "x"), index, described),
         spectrum_amplitude=("wavenumber", spectrum.amplitude, of_fit),
-        spectrum_fit=("wavenumber", ring_shape(spectrum.k, *spectrum.coefficients)),
+        spectrum_fit=("wavenumber", ring_shape(spectrum.k, *spectrum.coefficients), {"units": "1"}),
         pinwheel_x=("pinwheel", pinwheels.x, place),
         pinwheel_y=("pinwheel", pinwheels.y, place),
-        pinwheel_sign=("pinwheel", pinwheels.sign.astype(float)),
+        pinwheel_sign=("pinwheel", pinwheels.sign.astype(float), {"units": "1"}),
     ).assign_coords(
         wavenumber=("wavenumber", spectrum.k, {"units": "cycles per map"}),
-        pinwheel=("pinwheel", np.arange(len(pinwheels))),
+        pinwheel=("pinwheel", np.arange(len(pinwheels)), {"units": "1"}),
     )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from topo_exp.analysis.features import Feature, Stimulus
 from topo_exp.engine.checks import name_of
 from topo_exp.errors import AnalysisError, UnknownNameError, nearest
-from topo_exp.typing import FloatArray
+from topo_exp.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from xarray import DataArray
@@ -184,12 +184,14 @@ def input_sheets(sim: "Simulation", names: "Iterable[str] | str | None" = None) 
     return generators
 
 
-def sheet_coordinates(sheet: "Sheet") -> dict[str, Any]:
-    """Return the coordinates of a sheet's units for a Dataset on (y, x)."""
+def sheet_coordinates(
+    sheet: "Sheet", *, rows: IntArray | slice = slice(None), cols: IntArray | slice = slice(None), prefix: str = ""
+) -> dict[str, Any]:
+    """Return the coordinates of a sheet's units, or of some rows and columns, named <prefix>y and <prefix>x."""
     attributes = {"units": "sheet coordinates"}
     return {
-        "y": ("y", np.asarray(sheet.y), {"long_name": "y of the unit", **attributes}),
-        "x": ("x", np.asarray(sheet.x), {"long_name": "x of the unit", **attributes}),
+        f"{prefix}y": (f"{prefix}y", np.asarray(sheet.y)[rows], {"long_name": "y of the unit", **attributes}),
+        f"{prefix}x": (f"{prefix}x", np.asarray(sheet.x)[cols], {"long_name": "x of the unit", **attributes}),
     }
 
 

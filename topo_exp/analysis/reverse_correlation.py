@@ -98,12 +98,11 @@ def receptive_fields(
     found: dict[str, Dataset] = {}
     for name, (rows, cols) in places.items():
         variables: dict[str, Any] = {}
-        coordinates = {"y": np.asarray(sim[name].y)[rows], "x": np.asarray(sim[name].x)[cols]}
+        coordinates = sheet_coordinates(sim[name], rows=rows, cols=cols)
         for source, field in sums[name].fields().items():
-            of_source = sheet_coordinates(sim[source])
             dims = ("y", "x", f"{source}_y", f"{source}_x")
             variables[f"receptive_field_{source}"] = (dims, field.astype(np.float32), {"units": "brightness"})
-            coordinates |= {f"{source}_{axis}": of_source[axis][1] for axis in ("y", "x")}
+            coordinates |= sheet_coordinates(sim[source], prefix=f"{source}_")
         attributes = {"sheet": name, "stimuli": stimuli, "cell": cell, "pattern_scale": scale, "seed": seed}
         attributes |= {
             "presentations": sums[name].count,

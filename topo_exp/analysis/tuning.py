@@ -28,7 +28,7 @@ from topo_exp.analysis.maps import orientation_map
 from topo_exp.analysis.pictures import picture
 from topo_exp.analysis.preference import half_width, responding, vector_average
 from topo_exp.analysis.presentation import SHOWING, Presentation, measurement
-from topo_exp.analysis.responses import input_sheets, plain_attributes, present
+from topo_exp.analysis.responses import input_sheets, plain_attributes, present, sheet_coordinates
 from topo_exp.analysis.result import Result
 from topo_exp.engine.patterns import Constant, SineGrating
 from topo_exp.errors import ParameterError
@@ -305,7 +305,7 @@ def full_field_response(
         at the highest luminance over all units that have a value.
     """
     _rising(luminances, "full_field_response.luminances")
-    luminance = Feature("luminance", tuple(luminances), None, "", lambda p, value, sheet: {**p, "scale": value})
+    luminance = Feature("luminance", tuple(luminances), None, "1", lambda p, value, sheet: {**p, "scale": value})
     responses = shown.responses(
         sim,
         [luminance],
@@ -429,7 +429,10 @@ def _size_curves(
     }
     attributes = {"sheet": name, "pattern": "GratingPatch", "presentations": len(patterns), "simulation_time": sim.time}
     attributes |= {f"pattern_{key}": value for key, value in parameters.items()}
-    coordinates = {"size": ("size", size, {"units": "sheet units"}), "y": y, "x": x}
+    coordinates = {
+        "size": ("size", size, {"units": "sheet units"}),
+        **sheet_coordinates(sim[name], rows=rows, cols=cols),
+    }
     return Dataset(variables, coords=coordinates, attrs=plain_attributes(attributes))
 
 
