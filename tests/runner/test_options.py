@@ -46,6 +46,20 @@ def test_values_are_read_into_their_types(monkeypatch):
     assert options.times[-1] == 1000.0
 
 
+@pytest.mark.parametrize(
+    ("option", "environment", "expected"),
+    [(None, None, "Output"), (None, "theirs", "theirs"), ("mine", "theirs", "mine"), ("~/mine", None, "/home/me/mine")],
+)
+def test_run_directories_are_made_where_asked(tmp_path, monkeypatch, option, environment, expected):
+    """The option goes before TOPO_EXP_OUTPUT, and that before Output; each is absolute."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.delenv("TOPO_EXP_OUTPUT", raising=False)
+    if environment:
+        monkeypatch.setenv("TOPO_EXP_OUTPUT", environment)
+    assert RunOptions.read({"output_dir": option}).output_dir == tmp_path / expected
+
+
 def test_the_style_of_pictures_is_read_and_recorded():
     """Options of the style become a FigureStyle, and run.yaml lists them so that they make the same style again."""
     options = RunOptions.read({"figure": {"dpi": 300, "width": "6cm"}})

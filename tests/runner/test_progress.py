@@ -9,7 +9,7 @@ import time
 
 from tests.doubles import ROOT
 from topo_exp.analysis.responses import Cost
-from topo_exp.runner.progress import ProgressDisplay
+from topo_exp.runner.progress import Progress, ProgressDisplay
 
 SHOWN = """if True:
     import sys, time
@@ -80,6 +80,25 @@ def test_the_log_tells_rate_and_remaining_time(caplog):
         progress.advanced(50.0, iterations=50.0, seconds=5.0)
         progress.analysed(50.0)
     assert caplog.messages == ["time 50 of 100, 10 iterations/s, 5 s of simulating left"]
+
+
+def test_a_listener_hears_of_every_step():
+    """Each step has the time reached, the last time, and the rate of simulating or the analysis with its cost."""
+    heard = []
+    progress = ProgressDisplay(100.0, live=False, label="fake", listener=heard.append)
+    progress.advanced(1.0, iterations=1.0, seconds=20.0)  # the first slice compiles, perhaps
+    progress.advanced(21.0, iterations=20.0, seconds=2.0)
+    progress.advanced(31.0, iterations=10.0, seconds=4.0)
+    progress.measuring("map")(Cost(18, 72, 10.0))
+    progress.simulated()
+    assert heard == [
+        Progress(1.0, 100.0, ""),
+        Progress(21.0, 100.0, "10 iterations/s"),
+        Progress(31.0, 100.0, "5 iterations/s"),
+        Progress(31.0, 100.0, "map"),
+        Progress(31.0, 100.0, "map 18/72, 30 s left"),
+        Progress(31.0, 100.0, "drawing", is_simulated=True),
+    ]
 
 
 def test_the_log_hears_of_a_long_measurement(caplog, monkeypatch):

@@ -423,6 +423,7 @@ def test_a_run_that_is_stopped_says_so(tmp_path, number, code):
     assert run.metadata["error"] == {"type": "Interrupted", "message": number.name}
     assert list(run.metrics.index) == [0.0, 5.0]
     assert float(run.state()["time"]) == 5.0
+    assert run.metadata["stopped_at"] >= 5.0
     if code is None:
         assert returned != 0
         assert "KeyboardInterrupt" in errors

@@ -15,7 +15,7 @@ def test_minus_zero_is_zero():
     assert math.copysign(1.0, time) == 1.0
 
 
-@pytest.mark.parametrize("times", [[0, 1e18], [1e308], [0, 1e-300], 1e18, 1e305, 1e-300, 1e-9])
+@pytest.mark.parametrize("times", [[0, 1e18], [1e308], [0, 1e-300], 1e18, 1e305, 1e-300, 1e-9, 1e9])
 def test_times_that_cannot_be_reached_are_refused(times):
     """The error states the range."""
     with pytest.raises(ParameterError, match=r"times: each must be 0 or between 1e-06 and 1e\+12 \(got "):

@@ -73,7 +73,6 @@ class RestartWriter:
         """Delete all restart points: the run is done."""
         for point in self._points:
             delete_restart_point(point)
-        self._points.clear()
         if (folder := self._record.directory / "restart").is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
