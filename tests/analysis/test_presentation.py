@@ -138,3 +138,80 @@ def test_wrong_values_are_refused_before_anything_is_presented(options, error, t
     assert sim.presented == 0
     with pytest.raises(error, match=text):  # by the command line before a run is made
         make_analyses({"map": {"_target_": orientation_map, **options}})
+
+
+COMMON = {
+    "duration": 1,
+    "afferent_only": False,
+    "method": "vector_average",
+    "selectivity_multiplier": 1,
+    "units": "responding",
+    "where_applicable": False,
+    "settling_only": False,
+    "periodic": False,
+    "label": "",
+    "stimuli": "noise",
+}
+"""Defaults that are the same wherever there is the option."""
+DEFAULTS = {
+    "contrast_response": {"contrasts": (0, 5, *range(10, 101, 10)), "orientations": 4, "phases": 8, "frequency": 2.4},
+    "direction_map": {
+        "directions": 8,
+        "speeds": tuple(k / 48 for k in range(5)),
+        "frequency": 2.4,
+        "phases": 8,
+        "scale": 0.3,
+    },
+    "disparity_map": {"disparities": 12, "frequency": 2.4, "orientations": 4, "phases": 12, "scale": 0.3},
+    "feature_map": {},
+    "full_field_response": {"luminances": (0, 0.2, 0.4, 0.6, 0.8, 1)},
+    "line_map": {"orientations": 16, "positions": 25, "thickness": 0.01, "smoothing": 0.0125, "scale": 1},
+    "map_quality": {
+        "homogeneity_radius": 0.2,
+        "frequencies": (2.4,),
+        "orientations": 4,
+        "phases": 18,
+        "scale": 0.3,
+    },
+    "ocular_dominance_map": {"frequency": 2.4, "orientations": 4, "phases": 18, "scale": 0.3},
+    "orientation_map": {"frequencies": (2.4,), "orientations": 4, "phases": 18, "scale": 0.3},
+    "orientation_map_gaussians": {"orientations": 4, "size": 0.088388, "aspect_ratio": 4.66667, "scale": 1},
+    "orientation_tuning": {"contrasts": (30, 60, 80, 90), "orientations": 12, "phases": 8, "frequency": 2.4},
+    "position_map": {"size": 0.2, "scale": 1},
+    "receptive_fields": {"presentations": 2000, "cell": 2, "seed": 0, "most": 12, "scale": 1},
+    "size_tuning": {
+        "sizes": (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1),
+        "units": 3,
+        "phases": 8,
+        "frequency": 2.4,
+        "contrast": 30,
+    },
+    "spatial_frequency_map": {
+        "frequencies": tuple(1 + k / 2 for k in range(11)),
+        "orientations": 4,
+        "phases": 18,
+        "scale": 0.3,
+    },
+    "spatial_frequency_tuning": {
+        "frequencies": (0.6, 0.8, 1.2, 1.7, 2.4, 3.4, 4.8, 6.8),
+        "orientations": 4,
+        "phases": 18,
+        "scale": 0.3,
+    },
+}
+"""Numbers that each measurement presents if nothing else is asked for."""
+
+
+def as_numbers(value):
+    """Return a number, or several, for a comparison."""
+    return pytest.approx(value) if isinstance(value, int | float | tuple) else value
+
+
+@pytest.mark.parametrize("name", MEASUREMENTS)
+def test_defaults_are_those_that_results_were_published_with(name):
+    """A map that is measured without options shows the documented stimuli: a change of them would change all maps."""
+    empty = (None, inspect.Parameter.empty)
+    parameters = inspect.signature(MEASUREMENTS[name]).parameters.values()
+    found = {p.name: p.default for p in parameters if p.default not in empty and not callable(p.default)}
+    common = {option: value for option, value in COMMON.items() if option in found}
+    assert found == {option: as_numbers(value) for option, value in (common | DEFAULTS[name]).items()}
