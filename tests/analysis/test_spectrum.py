@@ -6,7 +6,7 @@ import pytest
 from topo_exp.analysis import spectrum
 from topo_exp.analysis.least_squares import Minimum
 from topo_exp.analysis.random_fields import ring_field
-from topo_exp.analysis.spectrum import START_2013, Spectrum, _centroid, _fit, map_spectrum, ring_shape
+from topo_exp.analysis.spectrum import START_2013, Spectrum, _centroid, _fit, _start, map_spectrum, ring_shape
 from topo_exp.errors import ParameterError
 
 
@@ -35,6 +35,16 @@ def test_scalar_form_finds_the_ring_at_its_lower_edge() -> None:
     x = centres(49)
     found = [map_spectrum(random_map(49, 4.0, seed=s), x, -x, form="scalar") for s in range(12)]
     assert np.mean([each.peak for each in found]) == pytest.approx(4.0 - 0.4, abs=0.25)
+
+
+@pytest.mark.parametrize(("n", "place", "broad"), [(24, 5, 2), (24, 20, 5), (10, 9, 1), (60, 12, 6)])
+def test_a_fit_starts_at_the_ring_where_a_grid_of_rings_has_it(n: int, place: int, broad: int) -> None:
+    """A ring of a position and width of the grid, over a curved background, is the start of the fit itself."""
+    k = np.arange(1.0, n + 1)
+    position, width = np.linspace(1, 0.75 * n, 32)[place], np.geomspace(0.5, max(n / 4, 1.0), 8)[broad]
+    expected = (2.0, position, width, 0.3, -0.4 / n, 0.2 / n**2)
+    found = _start(k, ring_shape(k, *expected))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-8)
 
 
 def plainly_scalar(preference: np.ndarray) -> np.ndarray:
