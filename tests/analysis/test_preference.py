@@ -139,6 +139,12 @@ def test_half_width_of_a_triangle_is_exact():
     np.testing.assert_allclose(p.half_width(r, np.arange(8.0), period=8.0), [1.5, 1.5, np.nan, np.nan])
 
 
+def test_half_width_of_a_curve_that_falls_at_one_value_only():
+    """Where a single value lies below half, the flanks on its two sides are both found, at 2.5 and -0.5."""
+    narrow_gap = np.array([4.0, 4.0, 4.0, 0.0])
+    np.testing.assert_allclose(p.half_width(narrow_gap, np.arange(4.0), period=4.0), (2.5 + 0.5) / 2)
+
+
 def test_wrap_never_returns_the_period():
     """A tiny negative angle wraps to 0, not to the period."""
     assert p.wrap(-1e-20, np.pi) == 0.0

@@ -306,12 +306,11 @@ def _preference_of_fit(fit: VonMisesFit) -> Preference:
 
 def _first_crossing(curves: FloatArray) -> FloatArray:
     """Return where, in steps from the first element, curves (..., n) first reach half their first element."""
-    n = curves.shape[-1]
     half = curves[..., :1] / 2
     below = (curves < half) | ((curves == half) & (half > 0))
     index = np.where(below.any(axis=-1), below.argmax(axis=-1), 1)[..., None]
     high = np.take_along_axis(curves, index - 1, axis=-1)
-    low = np.take_along_axis(curves, np.minimum(index, n - 1), axis=-1)
+    low = np.take_along_axis(curves, index, axis=-1)
     step = np.divide(high - half, high - low, out=np.zeros_like(high), where=high > low)
     crossing = (index - 1 + step)[..., 0]
     return np.where(below.any(axis=-1) & (half[..., 0] > 0), crossing, np.nan)
