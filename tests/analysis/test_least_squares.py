@@ -49,23 +49,95 @@ def helical_slopes(a):
     return np.array([[turn * a[1] * 2, -turn * a[0] * 2, 10.0], [length * a[0], length * a[1], 0.0], [0.0, 0.0, 1.0]])
 
 
-@pytest.mark.parametrize("start", [(-1.0, 0.0, 0.0), (0.5, -3.0, 1.0), (2.0, 3.0, 4.0)])
-def test_the_steps_are_those_of_minpack(start):
+def freudenstein(a):
+    """Return the residuals of Freudenstein and Roth, with a minimum of 0 at (5, 4) and a false one."""
+    x, y = a
+    return np.array([-13 + x + ((5 - y) * y - 2) * y, -29 + x + ((y + 1) * y - 14) * y])
+
+
+def freudenstein_slopes(a):
+    """Return the derivatives of `freudenstein`."""
+    return np.array([[1, 10 * a[1] - 3 * a[1] ** 2 - 2], [1, 3 * a[1] ** 2 + 2 * a[1] - 14]])
+
+
+U = np.arange(1.0, 16.0)
+V, W = 16 - U, np.minimum(U, 16 - U)
+BARD = np.array([0.14, 0.18, 0.22, 0.25, 0.29, 0.32, 0.35, 0.39, 0.37, 0.58, 0.73, 0.96, 1.34, 2.1, 4.39])
+
+
+def bard(a):
+    """Return the residuals of Bard, a fraction of linear functions."""
+    return BARD - (a[0] + U / (V * a[1] + W * a[2]))
+
+
+def bard_slopes(a):
+    """Return the derivatives of `bard`."""
+    square = (V * a[1] + W * a[2]) ** 2
+    return np.stack([-np.ones(15), U * V / square, U * W / square], axis=1)
+
+
+T = np.array([4, 2, 1, 0.5, 0.25, 0.167, 0.125, 0.1, 0.0833, 0.0714, 0.0625])
+KOWALIK = np.array([0.1957, 0.1947, 0.1735, 0.16, 0.0844, 0.0627, 0.0456, 0.0342, 0.0323, 0.0235, 0.0246])
+
+
+def kowalik(a):
+    """Return the residuals of Kowalik and Osborne, a fraction of quadratic functions."""
+    return KOWALIK - a[0] * (T**2 + T * a[1]) / (T**2 + T * a[2] + a[3])
+
+
+def kowalik_slopes(a):
+    """Return the derivatives of `kowalik`."""
+    upper, lower = T**2 + T * a[1], T**2 + T * a[2] + a[3]
+    return np.stack([-upper / lower, -a[0] * T / lower, a[0] * upper * T / lower**2, a[0] * upper / lower**2], axis=1)
+
+
+PLACES = 45 + 5 * np.arange(1.0, 17.0)
+MEYER = [34780, 28610, 23650, 19630, 16370, 13720, 11540, 9744, 8261, 7030, 6005, 5147, 4427, 3820, 3307, 2872]
+
+
+def meyer(a):
+    """Return the residuals of Meyer, an exponential that takes more than a hundred steps."""
+    return a[0] * np.exp(a[1] / (PLACES + a[2])) - MEYER
+
+
+def meyer_slopes(a):
+    """Return the derivatives of `meyer`."""
+    e = np.exp(a[1] / (PLACES + a[2]))
+    return np.stack([e, a[0] * e / (PLACES + a[2]), -a[0] * a[1] * e / (PLACES + a[2]) ** 2], axis=1)
+
+
+PROBLEMS = {
+    "Rosenbrock": (rosenbrock, rosenbrock_slopes, [(-1.2, 1.0), (-12.0, 10.0), (-120.0, 100.0)]),
+    "Freudenstein": (freudenstein, freudenstein_slopes, [(0.5, -2.0), (5.0, -20.0), (50.0, -200.0)]),
+    "helical": (helical, helical_slopes, [(-1.0, 0.0, 0.0), (0.5, -3.0, 1.0), (2.0, 3.0, 4.0)]),
+    "Bard": (bard, bard_slopes, [(1.0, 1.0, 1.0), (10.0, 10.0, 10.0), (100.0, 100.0, 100.0)]),
+    "Kowalik": (kowalik, kowalik_slopes, [(0.25, 0.39, 0.415, 0.39), (2.5, 3.9, 4.15, 3.9)]),
+    "Meyer": (meyer, meyer_slopes, [(0.02, 4000.0, 250.0)]),
+}
+"""Problems of Moré, Garbow & Hillstrom (1981), ACM Trans Math Softw 7:17-41, doi:10.1145/355934.355936: residuals,
+derivatives, and starts from which rounding does not decide how the search goes."""
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # trial steps overflow, in both programs
+@pytest.mark.parametrize(
+    ("name", "start"), [(name, start) for name, (_, _, starts) in PROBLEMS.items() for start in starts]
+)
+def test_the_steps_are_those_of_minpack(name, start):
     """As many points as in MINPACK must be tried, since radius and damping follow the same rules."""
     from scipy.optimize import leastsq
 
+    residual, slopes, _ = PROBLEMS[name]
     tried = []
 
     def counted(a):
         tried.append(a.copy())
-        return helical(a)
+        return residual(a)
 
-    found, converged = minimise_squares(counted, helical_slopes, np.array(start))
-    expected, _, info, _, _ = leastsq(helical, start, Dfun=helical_slopes, full_output=True)
+    found, converged = minimise_squares(counted, slopes, np.array(start))
+    expected, _, info, _, _ = leastsq(residual, start, Dfun=slopes, full_output=True, maxfev=least_squares.CALLS)
     assert converged
     assert len(tried) == info["nfev"]
-    assert found == pytest.approx(expected, abs=1e-7)
-    assert found == pytest.approx([1.0, 0.0, 0.0], abs=1e-7)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
 
 
 def test_a_parameter_without_effect_keeps_its_value():
