@@ -128,6 +128,19 @@ def test_every_method_finds_the_orientation(method, error):
     assert cyclic(found.maps.orientation_preference, PREFERRED, np.pi).max() < error
 
 
+@pytest.mark.parametrize("method", ["von_mises", "von_mises_two"])
+def test_a_fit_to_angles_leaves_linear_features_to_the_average(method):
+    """A linear feature is no angle: beside fitted orientations its preference is that of the vector average."""
+    sim, options = gabor_simulation(PREFERRED, frequency=2.6, width=0.25), {"frequencies": (1.4, 2.6, 3.8), "phases": 6}
+    fitted, average = (
+        maps.spatial_frequency_map(sim, orientations=12, method=each, **options).maps
+        for each in (method, "vector_average")
+    )
+    xr.testing.assert_equal(fitted.frequency_preference, average.frequency_preference)
+    xr.testing.assert_equal(fitted.frequency_selectivity, average.frequency_selectivity)
+    assert not np.allclose(fitted.orientation_selectivity, average.orientation_selectivity, atol=1e-3)
+
+
 def test_selectivity_multiplier_is_a_factor_of_all_selectivities():
     """The multiplier scales selectivities and leaves preferences alone."""
     one, two = (maps.orientation_map(gabor_simulation(PREFERRED), selectivity_multiplier=m).maps for m in (1.0, 2.0))

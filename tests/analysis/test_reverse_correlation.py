@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.analysis.fake_simulation import gabor_simulation
-from topo_exp.analysis.reverse_correlation import Pixels, radius, receptive_fields
+from topo_exp.analysis.reverse_correlation import Pixels, _around, radius, receptive_fields
 from topo_exp.errors import ParameterError
 
 PREFERRED = np.array([[0.0, 0.8], [1.6, 2.4]])
@@ -44,6 +44,38 @@ def test_images_are_balanced_around_their_mean(stimuli):
         np.testing.assert_allclose(np.sort(images, axis=0)[[0, 1, -2, -1]][:, 0, 0], [0.0, 0.4, 0.4, 0.8])
         assert len(images) == 2 * 9
     np.testing.assert_array_equal(images[:, ::2, ::2], images[:, 1::2, 1::2])  # cells of two by two pixels
+
+
+def test_fields_are_drawn_around_their_units():
+    """Each window is centred on its unit, reaches 1.5 times as far as the strong parts, and is 0 off the sheet."""
+    sim = gabor_simulation(np.zeros((2, 2)), cells=12)
+    source, rng = sim["Retina"], np.random.default_rng(1)
+    x, y = source.x[[2, 7]], source.y[[1, 8]]
+    fields = 0.1 * rng.random((2, 2, 12, 12))
+    for i, row in enumerate((1, 8)):
+        for j, column in enumerate((2, 7)):
+            fields[i, j, row + 2, column - 1] = 1.0  # two rows away and one column
+    found = _around(fields, x, y, source)
+    reach = int(1.5 * 2) + 1
+    assert found.shape == (2, 2, 2 * reach + 1, 2 * reach + 1)
+    padded = np.pad(fields, ((0, 0), (0, 0), (reach, reach), (reach, reach)))
+    for i, row in enumerate((1, 8)):
+        for j, column in enumerate((2, 7)):
+            expected = padded[i, j, row : row + 2 * reach + 1, column : column + 2 * reach + 1]
+            np.testing.assert_array_equal(found[i, j], expected)
+            assert found[i, j, reach + 2, reach - 1] == 1.0
+    np.testing.assert_array_equal(_around(0 * fields, x, y, source), 0 * fields)
+
+
+@pytest.mark.parametrize(("away", "reach"), [((0, 0), 1), ((1, 3), 5), ((3, 0), 5), ((0, 9), 12)])
+def test_windows_are_as_large_as_the_field_is_far(away, reach):
+    """Rows and columns count alike, and a window reaches over the sheet at most."""
+    sim = gabor_simulation(np.zeros((1, 1)), cells=12)
+    fields = np.zeros((1, 1, 12, 12))
+    fields[0, 0, 2 + away[0], 2 + away[1]] = -1.0
+    found = _around(fields, sim["Retina"].x[[2]], sim["Retina"].y[[2]], sim["Retina"])
+    assert found.shape == (1, 1, 2 * reach + 1, 2 * reach + 1)
+    assert found[0, 0, reach + away[0], reach + away[1]] == -1.0
 
 
 def test_an_image_is_shown_pixel_by_pixel():

@@ -330,3 +330,17 @@ def test_patterns_are_shapes_of_fields(shape, share):
     mask = sim["V1"].projections["Afferent"].template_mask
     assert mask.shape == (25, 25)
     assert mask.mean() == pytest.approx(share, abs=0.04)
+
+
+def test_a_size_that_is_no_extent_is_declared():
+    """Of the shapes with a size, those are sized to a field whose size is their extent: no width, spacing or angle."""
+    family = {name: cls for module in MODULES for name, cls in members(module, base=Pattern).items()}
+    assert {name for name, cls in family.items() if "size" in cls.param and not cls.size_is_extent} == {
+        "ConcentricRings",  # spacing
+        "DifferenceOfGaussians",  # its Gaussians have sizes of their own
+        "HyperbolicGrating",  # spacing
+        "Image",  # beyond its size it is continued
+        "LogGaussian",  # unit of its axes
+        "SigmoidedDoG",
+        "Wedge",  # angle
+    }

@@ -8,9 +8,11 @@ import pytest
 from topo_exp.engine.coordinates import BoundingBox
 from topo_exp.engine.cortex import CFSheet
 from topo_exp.engine.events import Events
+from topo_exp.engine.moment import Moment
 from topo_exp.engine.projection import CFProjection
 from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
+from topo_exp.engine.streams import Streams
 
 
 @pytest.fixture
@@ -102,3 +104,13 @@ def test_what_a_sheet_sends_comes_back_by_the_shortest_way(network):
     network.connect("B", "A", CFProjection(name="Back", delay=0.2, nominal_bounds=BoundingBox(radius=0.2)))
     events.lay(network.sheets)
     assert events.returns_after(a) == 3 + 4
+
+
+@pytest.mark.parametrize("now", [Fraction(0), Fraction(1, 20), Fraction(21, 20), Fraction(7, 3), Fraction(200)])
+@pytest.mark.parametrize("time", [Fraction(0), Fraction(1, 20), Fraction(1, 3), Fraction(7, 3), Fraction(201)])
+def test_moments_are_compared_exactly(now, time):
+    """A moment is after a time if its exact time is larger, whatever the ticks that it is counted in."""
+    for ticks in (1, 3, 20):
+        moment = Moment(now.numerator * ticks, now.denominator * ticks, True, Streams(0), lambda *sent: None)
+        assert moment.now == now
+        assert moment.is_after(time) == (now > time)
