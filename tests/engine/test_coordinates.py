@@ -29,6 +29,37 @@ def test_a_unit_lies_in_its_own_cell(density, radius):
         assert grid.sheet2matrixidx(*grid.matrixidx2sheet(row, column)) == (row, column)
 
 
+@pytest.mark.parametrize(
+    "corners",
+    [
+        (-1, -1, 1, 1),
+        (-1, -1, 1, 2),
+        (-1, -2, 1, 2),
+        (-2, -1, 1, 1),
+        (-1, -1, 2, 1),
+        (0.5, 0.5, 1, 1),
+        (-2, -2, -1, -1),
+    ],
+)
+def test_a_box_is_written_as_what_makes_it_again(corners):
+    """The text of a box, square around 0 or not, gives an equal box when it is evaluated."""
+    left, bottom, right, top = corners
+    box = BoundingBox(points=((left, bottom), (right, top)))
+    assert eval(repr(box), {"BoundingBox": BoundingBox}) == box  # noqa: S307  the text was made in this line
+    assert ("radius" in repr(box)) == (corners == (-1, -1, 1, 1))
+
+
+@pytest.mark.parametrize(("memory", "fits"), [(8 * 40 * 40, True), (8 * 40 * 40 - 1, False)])
+def test_a_sheet_must_fit_into_memory(monkeypatch, memory, fits):
+    """Each unit's activity takes 8 bytes; a sheet that takes more than the machine has is refused."""
+    monkeypatch.setattr("topo_exp.engine.coordinates.machine_memory", lambda: memory)
+    if fits:
+        assert Grid.fit(BoundingBox(1.0), 20).shape == (40, 40)
+    else:
+        with pytest.raises(GeometryError, match=r"must fit into memory \(got 40 x 40 units"):
+            Grid.fit(BoundingBox(1.0), 20)
+
+
 def test_rows_run_from_top_to_bottom():
     """Row 0 is at the largest y, column 0 at the smallest x."""
     grid = Grid.fit(BoundingBox(points=((-1, 0), (1, 1))), 4)

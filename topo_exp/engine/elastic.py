@@ -65,8 +65,8 @@ class ElasticNet(CFSheet):
             )
         self._dimensions = 2 + (lengths.pop() if lengths else 0)
         self._points: FloatArray = np.zeros((self.shape[0] * self.shape[1], self._dimensions))
-        self._first_scale = 1.0
-        """K at time 0."""
+        self._first_scale: float
+        """K at time 0; set when the sheet becomes part of a network."""
         self._layouts: dict[str, _Layout] = {}
 
     @property
