@@ -1,5 +1,6 @@
 """Projections: every kind, and those that a user derives."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -131,6 +132,24 @@ def test_what_a_projection_tells_fits_together(name, engine):
             assert found.weights.shape == found.mask.shape
             np.testing.assert_allclose([np.abs(field.weights).sum() for field in fields], 1, rtol=1e-6)
             assert found.nbytes >= found.n_connections * 4
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("missing_bytes", [0, 1])
+def test_projections_must_fit_into_memory(monkeypatch, name, missing_bytes):
+    """A projection that needs more than there is beside the others is refused, and keeps no more than it needs."""
+    sim = network(projection=KINDS[name], afferent=EXAMPLES[name])("reference")
+    found = list(sim["V1"].projections.values())
+    cells = [p.geometry.units * math.prod(p.geometry.template.shape) for p in found]
+    needed = [p.bytes_needed(count) for p, count in zip(found, cells, strict=True)]
+    assert all(p.nbytes <= each for p, each in zip(found, needed, strict=True))
+    memory = max(sum(p.nbytes for p in found[:i]) + each for i, each in enumerate(needed)) - missing_bytes
+    monkeypatch.setattr("topo_exp.engine.projection_base.machine_memory", lambda: memory)
+    if missing_bytes:
+        with pytest.raises(GeometryError, match="weights must fit into memory"):
+            network(projection=KINDS[name], afferent=EXAMPLES[name])("reference")
+    else:
+        network(projection=KINDS[name], afferent=EXAMPLES[name])("reference")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from topo_exp.engine.moment import Moment
-from topo_exp.engine.transfer import HalfRectify
+from topo_exp.engine.transfer import HalfRectify, KernelMax
 from topo_exp.engine.transfer_functions import (
     BinaryThreshold,
     GeneralizedLogistic,
@@ -74,3 +74,22 @@ def test_intrinsic_plasticity_makes_activity_exponential():
     assert late.mean() == pytest.approx(0.1, rel=0.05)
     assert late.std() == pytest.approx(0.1, rel=0.15)
     assert np.mean(late > 0.2) == pytest.approx(math.exp(-2), abs=0.03)
+
+
+@pytest.mark.parametrize("winner", [(0, 0), (2, 6), (4, 3), (1, 0)])
+@pytest.mark.parametrize(("radius", "half_width"), [(0.1, 1), (0.2, 3), (0.3, 4), (2.0, 30)])
+@pytest.mark.parametrize("periodic", [False, True])
+def test_the_neighbourhood_of_the_winner(winner, radius, half_width, periodic):
+    """exp(-d²/2σ²) within a square around the largest input, d in cells: straight, or the shorter way on a torus."""
+    shape, sigma = (5, 7), 5.0 * radius
+    x = np.random.default_rng(1).random(shape)
+    x[winner] = 2.0
+    expected = np.zeros(shape)
+    for place in np.ndindex(shape):
+        away = [abs(a - b) for a, b in zip(place, winner, strict=True)]
+        if periodic:
+            away = [min(a, extent - a) for a, extent in zip(away, shape, strict=True)]
+        if max(away) <= half_width:
+            expected[place] = np.exp(-(away[0] ** 2 + away[1] ** 2) / (2 * sigma**2))
+    fn = KernelMax(density=5.0, kernel_radius=radius, periodic=periodic)
+    np.testing.assert_allclose(fn.apply(x, Moment.at(Fraction(0))), expected, rtol=1e-12)
