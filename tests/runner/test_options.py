@@ -3,6 +3,7 @@
 from dataclasses import fields
 from pathlib import Path
 
+import param
 import pytest
 
 from tests.doubles import finished_run, numbers
@@ -24,6 +25,51 @@ def test_help_check_and_spec_have_the_same_options():
 def test_the_default_of_the_declaration_is_that_of_the_field(name):
     """Options that are read from defaults equal options that are made without arguments."""
     assert getattr(RunOptions.read({name: OPTIONS[name].default}), name) == getattr(RunOptions(), name)
+
+
+UNSET = {
+    "times": 1.0,
+    "max_name_length": 200,
+    "dirname_prefix": "",
+    "name_time_format": "%Y%m%d%H%M",
+    "script_repr": "first",
+    "snapshot": "last",
+    "checkpoint_every": 10.0,
+    "figure_formats": ["png"],
+    "figure": {"dpi": 150.0, "width": 85.0, "font": "DejaVu Sans", "font_size": 7.0},
+    "progress": True,
+    "verbose": False,
+    "before": [],
+    "after": [],
+    "tracking": "mlflow",
+    "on_analysis_error": "fail",
+    "sweep_names": [],
+}
+"""Values of options that are not set, where there is one."""
+CHOICES = {
+    "script_repr": ["first", "last", "all", "none"],
+    "snapshot": ["last", "all", "none"],
+    "figure_formats": ["png", "pdf", "svg", "eps", "tif", "jpg", "webp"],
+    "compress_metadata": [None, "tar.gz", "zip"],
+    "tracking": ["mlflow", "none"],
+    "engine": [None, "compiled", "reference"],
+    "on_analysis_error": ["fail", "continue"],
+}
+RECORDED = {
+    *("script_repr", "snapshot", "checkpoint_every", "figure_formats", "figure", "metadata_dir", "compress_metadata"),
+    *("before", "after", "tracking", "engine", "on_analysis_error"),
+}
+"""Options that say what a run keeps: run.yaml lists them under `options`."""
+
+
+def test_a_run_without_options_is_the_documented_one():
+    """Defaults, choices and limits are part of what users rely on: scripts leave options out."""
+    assert {name: option.default for name, option in OPTIONS.items() if option.default is not None} == UNSET
+    assert {name: list(option.objects) for name, option in OPTIONS.items() if hasattr(option, "objects")} == CHOICES
+    limits = {name: option.bounds for name, option in OPTIONS.items() if isinstance(option, param.Number)}
+    assert limits == {"max_name_length": (40, 240), "checkpoint_every": (0, None)}
+    assert set(recorded_options(RunOptions())) == RECORDED
+    assert {"sweep_id", "sweep_time", "sweep_names", "sweep_dir", "sweep_point"} == HIDDEN_OPTIONS
 
 
 def test_the_record_has_the_options(tmp_path):
