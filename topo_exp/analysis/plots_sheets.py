@@ -144,7 +144,7 @@ def connection_fields(
         normalize: "each" divides every field by its largest absolute weight, "all" keeps the weights as they are.
         max_fields: most fields in a row or column, at least 1.
         signed: Centre the colours on 0; None does so when there is a negative weight.
-        quantity: What the fields consist of, written beside the colour bar.
+        quantity: The name of a field's values, written beside the colour bar.
 
     Returns:
         The figure, up to the width of a page.

@@ -126,8 +126,8 @@ class _TerminalHandler(logging.Handler):
 class _LogFile:
     """A text file that reports its first write error, such as a full disk, and ignores further ones.
 
-    Everything is appended, since the process that updates MLflow writes its errors to the same file. What is written
-    after the end of the run is ignored: libraries and handlers may keep the streams that they found while it ran.
+    Everything is appended, since the process that updates MLflow writes its errors to the same file. Text written after
+    the end of the run is ignored: libraries and handlers may keep the streams that they found while it ran.
     """
 
     def __init__(self, path: Path) -> None:
