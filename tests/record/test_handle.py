@@ -84,7 +84,7 @@ def test_the_last_state_is_found_where_only_that_is_kept(tmp_path):
     assert float(run.state(2.0)["time"]) == 2.0
     (run.directory / "snapshot.npz").unlink()
     assert run.checkpoints() == {}
-    for time in (None, 2.0):
+    for time in (None, 0.0, 2.0):
         with pytest.raises(UnknownNameError, match=rf"\(got {time}\)\. Run with snapshot=all to keep them"):
             run.state(time)
 

@@ -42,7 +42,7 @@ def recorded_spec(run: RunHandle, *, times: Sequence[float] | None = None) -> Ru
         RecordError: The record lacks the composed configuration.
         TopoExpError: The model or an analysis is not found, or refuses the recorded settings.
     """
-    config = _config(run)
+    config = recorded_config(run)
     words = [str(word) for word in yaml.safe_load(_text(run, "overrides.yaml")) or []]
     texts: dict[str, str] = {}
     command = run.metadata["command"]
@@ -52,7 +52,7 @@ def recorded_spec(run: RunHandle, *, times: Sequence[float] | None = None) -> Ru
         command = _with_times(command, written)
         words = [*(word for word in words if word.partition("=")[0] != "times"), written]
         texts = {
-            "config.yaml": yaml.safe_dump({**_config(run), "times": config["times"]}, sort_keys=False),
+            "config.yaml": yaml.safe_dump({**recorded_config(run), "times": config["times"]}, sort_keys=False),
             "overrides.yaml": yaml.safe_dump(words),
         }
     config["model"] = _model(run)
@@ -185,17 +185,12 @@ def extended_times(run: RunHandle, times: object) -> tuple[float, ...]:
     return (*run.times, *later)
 
 
-def recorded_config(run: RunHandle) -> Mapping[str, object]:
-    """Return the composed configuration of a run, with all references resolved; `before` and `after` are lists.
+def recorded_config(run: RunHandle) -> dict[str, Any]:
+    """Read the composed configuration of a run, with all references resolved; `before` and `after` are lists.
 
     Raises:
         RecordError: It cannot be read.
     """
-    return _config(run)
-
-
-def _config(run: RunHandle) -> dict[str, Any]:
-    """Read the composed configuration of a run."""
     try:
         config = OmegaConf.to_container(OmegaConf.create(_text(run, "config.yaml")), resolve=True)
     except (OmegaConfBaseException, yaml.YAMLError) as error:

@@ -128,9 +128,10 @@ class RunHandle:
         """
         kept = self.checkpoints()
         wanted = max(kept, default=None) if time is None else time
-        if wanted not in kept:
-            names = [time_label(each) for each in kept]
-            advice = nearest(time_label(wanted or 0.0), names) if names else "Run with snapshot=all to keep them."
+        if wanted is None or wanted not in kept:
+            advice = "Run with snapshot=all to keep them."
+            if wanted is not None and kept:
+                advice = nearest(time_label(wanted), [time_label(each) for each in kept])
             raise UnknownNameError(f"{self.directory.name}: a state must be kept at that time (got {time}). {advice}")
         self._require_unchanged(kept[wanted])
         return read_state(kept[wanted])
