@@ -41,3 +41,48 @@ def test_a_cheap_dense_sheet_is_not_reported():
     watch.add_total(1.0)
     assert watch.is_complete
     assert watch.report() == ""
+
+
+def test_a_dense_sheet_has_the_reasons_of_its_projections_or_its_own():
+    """Several dense projections are all named; the sheet's own reason stands where it has none."""
+    forms = [
+        FakeForm(sheet="V1", projection="A", form="dense", reason="a"),
+        FakeForm(sheet="V1", projection="B", form="compiled", reason=""),
+        FakeForm(sheet="V1", projection="C", form="dense", reason="c"),
+        FakeForm(sheet="V1", projection="", form="dense", reason="its projections"),
+        FakeForm(sheet="V2", projection="", form="dense", reason="own"),
+    ]
+    watch = DenseWatch(forms)
+    assert watch.report() == ""
+    watch._seconds = {"V1": 0.5, "V2": 0.25}
+    watch.add_total(0.75)
+    assert not watch.is_complete
+    watch.add_total(0.25)
+    assert watch.is_complete
+    assert watch.report() == (
+        "V1 takes 50 % of the simulating time in the dense form (V1.A: a; V1.C: c); "
+        "V2 takes 25 % of the simulating time in the dense form (V2: own)"
+    )
+
+
+@pytest.mark.parametrize(("seconds", "is_reported"), [(0.09, False), (0.1, False), (0.11, True)])
+def test_a_tenth_of_the_time_is_worth_a_line(seconds, is_reported):
+    """A sheet is reported if it takes more than a tenth of the simulating time."""
+    watch = DenseWatch([DENSE])
+    watch._seconds = {"V1": seconds}
+    watch.add_total(1.0)
+    assert bool(watch.report()) == is_reported
+
+
+def test_the_time_of_a_sheet_is_added_up(monkeypatch):
+    """Pieces of a dense sheet's work are added, those of other sheets are not, also where one ends in an error."""
+    now = iter([10.0, 10.5, 20.0, 20.25, 30.0, 31.0])
+    monkeypatch.setattr("topo_exp.runner.dense.time.perf_counter", lambda: next(now))
+    watch = DenseWatch([DENSE])
+    with watch.sheet("V1"):
+        pass
+    with pytest.raises(ZeroDivisionError), watch.sheet("V1"):
+        raise ZeroDivisionError
+    with watch.sheet("V2"):
+        pass
+    assert watch._seconds == {"V1": 0.75}

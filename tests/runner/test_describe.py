@@ -1,14 +1,18 @@
 """run.yaml opens with everything that is known of a run before it simulates."""
 
 import os
+import platform
 import socket
 import threading
+from functools import partial
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from topo_exp.about import VERSION
 from topo_exp.record.run_yaml import RUN_YAML_FORMAT, HostData, LaterEntries, ProcessData, RunData
-from topo_exp.runner.describe import REPORTED_PACKAGES, describe, source_checksums
+from topo_exp.runner.describe import REPORTED_PACKAGES, _file_of, describe, installed_versions, source_checksums
 from topo_exp.runner.provenance import ProvenanceThread
 from topo_exp.runner.spec import Setting
 from topo_exp.testing import run_spec
@@ -102,3 +106,37 @@ def test_git_is_asked_in_a_thread_that_a_process_need_not_wait_for(tmp_path):
     thread = ProvenanceThread(None, record=type("Record", (), {"directory": tmp_path})())
     assert isinstance(thread, threading.Thread)
     assert thread.daemon
+
+
+def test_libraries_that_are_missing_are_named(monkeypatch):
+    """A library that is not installed is listed as such; this package, run from its source, by its own version."""
+
+    def version(package):
+        if package in ("topo-exp", "scipy"):
+            raise metadata.PackageNotFoundError(package)
+        return "1.2"
+
+    monkeypatch.setattr(metadata, "version", version)
+    found = installed_versions.__wrapped__()
+    assert found["python"] == platform.python_version()
+    assert (found["topo-exp"], found["scipy"], found["numpy"]) == (VERSION, "not installed", "1.2")
+
+
+@pytest.mark.parametrize("error", [AttributeError, ValueError, OSError])
+def test_memory_that_the_system_does_not_tell_is_unknown(spec, tmp_path, monkeypatch, error):
+    """Where the system has no such number there is none in the record."""
+
+    def unknown(name):
+        raise error(name)
+
+    monkeypatch.setattr(os, "sysconf", unknown)
+    assert describe(spec, tmp_path)["host"]["memory_mb"] is None
+
+
+@pytest.mark.parametrize(
+    ("function", "is_found"), [(run_spec, True), (partial(run_spec, 1), True), (Path(), False), (len, False)]
+)
+def test_the_file_of_a_function_is_found(function, is_found):
+    """A function is found through what wraps it; what is written in C has no file."""
+    found = _file_of(function)
+    assert (found is not None and found.name == "testing.py") == is_found

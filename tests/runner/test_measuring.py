@@ -1,5 +1,7 @@
 """Each analysis is called with its subject: the simulation, or maps."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from topo_exp.after.analyse import analyse_runs
 from topo_exp.analysis.result import Result, of_maps, over_time
 from topo_exp.errors import RecordError
 from topo_exp.record.handle import load_run
+from topo_exp.runner.measuring import Measuring, _takes_progress
 from topo_exp.testing import FakeSimulation, draw_matrix, fake_analysis, run_spec
 
 
@@ -200,3 +203,56 @@ def test_no_formats_draw_no_pictures(tmp_path):
     assert run.status == "done"
     assert not run.figures
     assert list(run.maps)
+
+
+def test_maps_of_a_time_are_a_mapping(tmp_path):
+    """An analysis of maps can list what there is: maps measured now before those that were recorded, each once."""
+    import xarray as xr
+
+    listed = []
+
+    @of_maps
+    def lists(maps):
+        listed.append((list(maps), len(maps), float(maps["activity"]["a"])))
+        with pytest.raises(KeyError):
+            maps["other"]
+        return Result()
+
+    def measured(sim):
+        return Result(maps=xr.Dataset({"a": 1.0}))
+
+    stored = {name: xr.Dataset({"a": 2.0}) for name in ("activity", "before")}
+    measuring = Measuring({"lists": lists, "activity": measured}, fail=pytest.fail)
+    found = list(measuring.at(FakeSimulation(), 5.0, stored))
+    assert listed == [(["activity", "before"], 2, 1.0)]
+    assert [(name, time) for name, time, _ in found] == [("activity", 5.0), ("lists", 5.0)]
+    skipped = list(measuring.by_analysis(FakeSimulation(), 5.0, stored, skip=["activity"]))
+    assert [name for name, _ in skipped] == ["lists"]
+    assert listed[1] == (["activity", "before"], 2, 2.0)
+
+
+def test_analyses_are_told_apart_by_their_subject():
+    """Those of the simulation and of maps are applied at each time, those over time afterwards."""
+    both = Measuring({"drift": drift, "contrast": contrast, "numbers": numbers}, fail=pytest.fail)
+    assert both.names_at == {"numbers", "contrast"}
+    assert (both.needs_simulation, both.has_analyses_over_time) == (True, True)
+    maps_only = Measuring({"contrast": contrast}, fail=pytest.fail)
+    assert (maps_only.needs_simulation, maps_only.has_analyses_over_time) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("analysis", "takes"),
+    [
+        (lambda sim, progress=None: None, True),
+        (lambda sim, progress=print: None, True),
+        (lambda sim, progress=0.5: None, False),
+        (lambda sim, progress: None, True),
+        (lambda sim: None, False),
+        (partial(lambda sim, progress=None: None, progress=print), False),
+        (partial(lambda sim, other=0, progress=None: None, other=1), True),
+        (dict, False),
+    ],
+)
+def test_only_a_listener_takes_progress(analysis, takes):
+    """A parameter `progress` without default, or callable or None by default, is one, unless the user has set it."""
+    assert _takes_progress(analysis) == takes

@@ -8,7 +8,7 @@ import pytest
 
 from tests.doubles import finished_run, numbers
 from topo_exp.analysis.figure_style import FigureStyle
-from topo_exp.errors import ParameterError, UnknownNameError
+from topo_exp.errors import ConfigError, ParameterError, UnknownNameError
 from topo_exp.runner.options import HIDDEN_OPTIONS, OPTIONS, RunOptions, recorded_options
 from topo_exp.testing import run_spec
 
@@ -104,6 +104,28 @@ def test_run_directories_are_made_where_asked(tmp_path, monkeypatch, option, env
     if environment:
         monkeypatch.setenv("TOPO_EXP_OUTPUT", environment)
     assert RunOptions.read({"output_dir": option}).output_dir == tmp_path / expected
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (None, {}),
+        ({"cortex_density": "cd", "area": 2}, {"cortex_density": "cd", "area": "2"}),
+        (["area", "cortex_density"], {"area": "area", "cortex_density": "cortex_density"}),
+        (("area",), {"area": "area"}),
+    ],
+)
+def test_abbreviations_are_read_in_their_order(names, expected):
+    """A mapping gives short names, a list the order alone."""
+    found = RunOptions.read({"param_names": names}).param_names
+    assert list(found.items()) == list(expected.items())
+
+
+@pytest.mark.parametrize("names", ["cd", 3, [3], ["area", 3]])
+def test_other_abbreviations_are_refused(names):
+    """A text or a number is no list of names."""
+    with pytest.raises(ConfigError, match="param_names: must be a mapping or a list of names"):
+        RunOptions.read({"param_names": names})
 
 
 def test_the_style_of_pictures_is_read_and_recorded():

@@ -314,15 +314,6 @@ def test_states_are_kept_as_asked(tmp_path, keep, times):
     assert all(float(run.state(time)["time"]) == time for time in times)
 
 
-@pytest.mark.parametrize(("keep", "files"), [("none", []), ("first", ["network.py"]), ("last", ["network.py"])])
-def test_the_script_is_kept_as_asked(tmp_path, keep, files):
-    """script_repr says whether network.py is written; it is Python that builds the network."""
-    run = finished_run(spec(tmp_path, script_repr=keep))
-    assert [path.name for path in run.directory.glob("network*")] == files
-    for name in files:
-        compile((run.directory / name).read_text(), name, "exec")
-
-
 @pytest.mark.parametrize("form", ["tar.gz", "zip", None])
 def test_a_copy_of_the_finished_directory_is_put_where_asked(tmp_path, form):
     """The copy has the finished record; the second run of that name gets a copy of its own."""

@@ -1,0 +1,106 @@
+"""The loop of a run: slices, signs of life, the script of the network, and an end that cannot be written."""
+
+import errno
+
+import pytest
+
+from tests.doubles import finished_run
+from tests.runner.test_run import only_directory, spec
+from topo_exp.record.handle import load_run
+from topo_exp.testing import FakeSimulation
+
+
+class Clock:
+    """A clock that a simulation advances by the time that its iterations take."""
+
+    def __init__(self, seconds):
+        self.now, self.seconds, self.slices = 0.0, seconds, []
+
+    def perf_counter(self):
+        return self.now
+
+    monotonic = perf_counter
+
+    def timed(self, sim):
+        """Let a simulation take its time on this clock."""
+        run = sim.run
+
+        def slowly(until):
+            before = sim.time
+            run(until)
+            self.now += self.seconds * (sim.time - before)
+            self.slices.append(sim.time - before)
+
+        sim.run = slowly
+        return sim
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(1 / 128, [1, 2, 4, 8, 12, 12, 1]), (1.0, [1] * 40), (1 / 32, [1, 2, 3, 3, 3]), (0.0, [1, 2, 4, 8, 16, 9])],
+)
+def test_slices_take_about_a_tenth_of_a_second(tmp_path, monkeypatch, seconds, expected):
+    """A slice has twice the iterations of the last one at most, and as many as fit into 0.1 s; one at least."""
+    clock = Clock(seconds)
+    monkeypatch.setattr("topo_exp.runner.loop.clock", clock)
+    finished_run(spec(tmp_path, build=lambda: clock.timed(FakeSimulation()), times=(40.0,)))
+    assert clock.slices[: len(expected)] == expected
+    assert sum(clock.slices) == 40
+
+
+@pytest.mark.parametrize(("keep", "times"), [("none", []), ("first", [0]), ("last", [10]), ("all", [0, 5, 10])])
+def test_the_script_is_kept_as_asked(tmp_path, monkeypatch, keep, times):
+    """script_repr says at which times network.py is written; with all, each time has one of its own as well."""
+    monkeypatch.setattr(FakeSimulation, "script_repr", lambda self: f"time = {self.time:g}\n")
+    run = finished_run(spec(tmp_path, script_repr=keep))
+    networks = {path.name: path.read_text() for path in run.directory.glob("networks/*")}
+    each = times if keep == "all" else []
+    assert networks == {f"0000{time:02}.00.py": f"time = {time}\n" for time in each}
+    script_file = run.directory / "network.py"
+    assert script_file.exists() == bool(times)
+    if times:
+        assert script_file.read_text() == f"time = {times[-1]}\n"
+
+
+def test_a_network_without_source_is_still_worth_a_run(tmp_path, monkeypatch):
+    """Where no script can be made, as with a lambda for an action, the error is logged and the run goes to its end."""
+
+    def no_source(self):
+        raise TypeError("a lambda has no source")
+
+    monkeypatch.setattr(FakeSimulation, "script_repr", no_source)
+    run = finished_run(spec(tmp_path, script_repr="last"))
+    assert (run.status, run.metadata["errors"]) == ("done", 1)
+    assert not (run.directory / "network.py").exists()
+    assert "a lambda has no source" in (run.directory / "run.log").read_text()
+
+
+@pytest.mark.parametrize(("interval", "is_noted"), [(0.0, True), (1e6, False)])
+def test_a_long_run_shows_that_it_is_alive(tmp_path, monkeypatch, interval, is_noted):
+    """At an interval, run.yaml is written with the time of the simulation, also between two analysis times."""
+    seen = []
+    monkeypatch.setattr("topo_exp.runner.loop.HEARTBEAT_SECONDS", interval)
+    monkeypatch.setattr("topo_exp.runner.loop.SLICE_SECONDS", 0.0)
+    run_slice = FakeSimulation.run
+
+    def looked_at(self, until):
+        seen.append(load_run(only_directory(tmp_path)).metadata.get("heartbeat", {}).get("time"))
+        run_slice(self, until)
+
+    monkeypatch.setattr(FakeSimulation, "run", looked_at)
+    finished_run(spec(tmp_path, times=(0.0, 3.0)))
+    assert seen == ([None, 0.0, 1.0, 2.0] if is_noted else [None] * 4)
+
+
+def test_a_directory_that_cannot_be_completed_is_a_failed_run(tmp_path, monkeypatch):
+    """A run whose last files cannot be written does not say that it is done."""
+
+    def full(directory):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("topo_exp.runner.directory_recorder.write_checksums", full)
+    with pytest.raises(OSError, match="No space left"):
+        finished_run(spec(tmp_path))
+    run = load_run(only_directory(tmp_path))
+    assert run.status == "failed"
+    assert run.metadata["error"] == {"type": "OSError", "message": "[Errno 28] No space left on device"}
