@@ -23,9 +23,11 @@ from topo_exp.compose.stored import (
 )
 from topo_exp.compose.sweeping import PlannedSweep
 from topo_exp.errors import ConfigError, ParameterError, RecordError, UnknownNameError
+from topo_exp.record.checked import write_checked
 from topo_exp.sweeps.directory import SweepDirectory
 from topo_exp.sweeps.ledger import Lease
 from topo_exp.sweeps.options import SweepOptions
+from topo_exp.sweeps.signature import is_signed
 
 MODEL = '''"""A model."""
 import param
@@ -125,18 +127,44 @@ def test_a_job_has_the_settings_that_were_composed_with_copies_of_the_code(
 def test_points_that_are_stored_keep_their_settings_and_code(
     planned: PlannedSweep, sweep: SweepDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the command is given again, only what is missing is stored, whatever has changed since."""
-    store_points(planned._composer, sweep)
+    """When the command was stopped and is given again, only what is missing is stored, whatever has changed since."""
     first, second = (sweep.path / "settings" / f"{point.key}.json" for point in planned.space)
+    with monkeypatch.context() as patch:
+        patch.setattr(stored, "write_checked", stopping_at(second))
+        with pytest.raises(KeyboardInterrupt):
+            store_points(planned._composer, sweep)
     before = first.read_bytes()
+    assert not is_signed(sweep.path)
     Path("mine.py").write_text(MODEL.replace("Do nothing", "Do"))
     monkeypatch.setattr(planned._composer, "others", ["tracking=mlflow"])
-    second.unlink()
     store_points(planned._composer, sweep)
     assert first.read_bytes() == before
     assert json.loads(second.read_text())["content"]["given"] != json.loads(before)["content"]["given"]
     assert (sweep.path / "code" / "files" / "0_own0" / "mine.py").read_text() == MODEL
     assert len(list((sweep.path / "code" / "files").iterdir())) == 2
+    assert is_signed(sweep.path)
+
+
+def stopping_at(last: Path) -> Callable[[Path, Any], None]:
+    """Return a function that writes settings, and is interrupted before it writes those of one file."""
+
+    def write(path: Path, content: Any) -> None:
+        if path == last:
+            raise KeyboardInterrupt
+        write_checked(path, content)
+
+    return write
+
+
+def test_settings_that_were_changed_after_they_were_stored_are_refused(
+    planned: PlannedSweep, sweep: SweepDirectory
+) -> None:
+    """They may be another user's: nothing is added to them, and nothing is signed."""
+    store_points(planned._composer, sweep)
+    next((sweep.path / "settings").iterdir()).unlink()
+    with pytest.raises(ConfigError, match="must have been submitted by you, on this account"):
+        store_points(planned._composer, sweep)
+    assert not is_signed(sweep.path)
 
 
 def test_a_sweep_that_was_moved_is_read_where_it_is(

@@ -8,7 +8,7 @@ import pytest
 
 from topo_exp.sweeps.directory import SweepDirectory
 from topo_exp.sweeps.manifest import Manifest
-from topo_exp.sweeps.signature import is_signed, sign
+from topo_exp.sweeps.signature import is_signed, is_unfinished, sign, sign_unfinished
 from topo_exp.sweeps.space import Sweep
 
 
@@ -107,3 +107,29 @@ def test_points_are_added_to_a_signed_sweep_without_a_gap(
     shutil.rmtree(sweep.path / "settings")
     sweep.rewritten(more)
     assert seen[2:] == [False, False]
+
+
+def test_unfinished_storing_is_no_signature(sweep: SweepDirectory) -> None:
+    """Whoever was stopped while files were stored may store the rest; nothing runs unasked until that is signed."""
+    assert not is_unfinished(sweep.path)
+    sign_unfinished(sweep.path)
+    assert is_signed(sweep.path)
+    (sweep.path / "settings" / "2.json").write_text("being stored")
+    assert not is_signed(sweep.path)
+    assert is_unfinished(sweep.path)
+    more = sweep.rewritten(Manifest(space=Sweep(a=[1, 2, 3]), command="", created=""))
+    assert not is_signed(more.path)
+    assert is_unfinished(more.path)
+    sign(more.path)
+    assert is_signed(more.path)
+    assert not is_unfinished(more.path)
+
+
+def test_unfinished_storing_of_another_user_is_not_ones_own(
+    sweep: SweepDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is signed with the key of its user."""
+    sign_unfinished(sweep.path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "other"))
+    sign_unfinished(SweepDirectory.make(tmp_path, "own", Manifest(space=Sweep(a=[1]), command="", created="")).path)
+    assert not is_unfinished(sweep.path)

@@ -25,7 +25,7 @@ from topo_exp.sweeps.launch.slurm import SLURM_OPTIONS, SlurmOptions
 from topo_exp.sweeps.ledger import Lease
 from topo_exp.sweeps.options import SWEEP_OPTIONS, SweepOptions
 from topo_exp.sweeps.point import Point
-from topo_exp.sweeps.signature import SETTINGS, is_signed, sign
+from topo_exp.sweeps.signature import SETTINGS, is_signed, is_unfinished, sign, sign_unfinished
 from topo_exp.sweeps.worker import Task
 from topo_exp.typing import Data
 
@@ -50,12 +50,14 @@ def store_points(composer: PointComposer, sweep: SweepDirectory) -> Path:
         RecordError: The directory cannot be written.
     """
     with locked(sweep.path, waits=True):
-        is_own = is_signed(sweep.path)
+        is_own = is_signed(sweep.path) or is_unfinished(sweep.path)
         if (sweep.path / SETTINGS).exists() and not is_own:
             raise ConfigError(
                 f"{sweep.path.name}: must have been submitted by you, on this account, to be submitted again (got "
                 "settings and code that may be another user's). join=false starts another sweep."
             )
+        if is_own:
+            sign_unfinished(sweep.path)
         program = _store(composer, sweep)
         if is_own:
             sign(sweep.path)

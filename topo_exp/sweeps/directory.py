@@ -9,7 +9,7 @@ from topo_exp.record.files import make_directory, write_text
 from topo_exp.record.layout import MLFLOW_FOLDERS, RUN_YAML, SWEEP_YAML
 from topo_exp.sweeps.ledger import Ledger
 from topo_exp.sweeps.manifest import Manifest
-from topo_exp.sweeps.signature import is_signed, sign
+from topo_exp.sweeps.signature import is_signed, is_unfinished, sign, sign_unfinished
 
 POINTS = "points"
 """Folder of the ledger."""
@@ -84,6 +84,8 @@ class SweepDirectory:
         text = manifest.text()
         if is_signed(self.path):
             sign(self.path, text)
+        elif is_unfinished(self.path):
+            sign_unfinished(self.path, text)
         write_text(self.path / SWEEP_YAML, text)
         return SweepDirectory(self.path, manifest)
 

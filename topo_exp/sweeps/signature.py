@@ -11,7 +11,7 @@ import hmac
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from topo_exp.record.checked import file_sha256
@@ -33,13 +33,20 @@ def sign(directory: Path, text: str | None = None) -> None:
         text: Of sweep.yaml, which is about to be written. The present one is valid, too, until the next signature, so
             that the sweep is signed at every instant. None if the present one stays.
     """
-    try:
-        key = _key(is_made=True)
-    except (OSError, RuntimeError):
-        return
-    texts = [path.read_text(encoding="utf-8") for path in (directory / SWEEP_YAML,) if path.is_file()]
-    texts += [] if text is None else [text]
-    write_text(directory / SIGNATURE, "".join(f"{_signature(directory, each, key)}\n" for each in texts))
+    _write(directory, text, [_signature])
+
+
+def sign_unfinished(directory: Path, text: str | None = None) -> None:
+    """Sign that this user stores settings and code of a sweep, until `sign` is called when that is complete.
+
+    A command that is stopped meanwhile can be given again and stores the rest. The sweep counts as signed only as long
+    as its files are those of the last signature.
+
+    Args:
+        directory: Of the sweep.
+        text: As of `sign`.
+    """
+    _write(directory, text, [_unfinished, _signature] if is_signed(directory) else [_unfinished])
 
 
 def is_signed(directory: Path) -> bool:
@@ -48,12 +55,40 @@ def is_signed(directory: Path) -> bool:
     Args:
         directory: Of the sweep.
     """
+    return _has(directory, _signature)
+
+
+def is_unfinished(directory: Path) -> bool:
+    """Return True if this user has begun to store settings and code of a sweep, and was stopped.
+
+    Args:
+        directory: Of the sweep.
+    """
+    return _has(directory, _unfinished)
+
+
+def _write(directory: Path, text: str | None, kinds: Sequence[Callable[[Path, str, bytes], str]]) -> None:
+    try:
+        key = _key(is_made=True)
+    except (OSError, RuntimeError):
+        return
+    texts = [path.read_text(encoding="utf-8") for path in (directory / SWEEP_YAML,) if path.is_file()]
+    texts += [] if text is None else [text]
+    write_text(directory / SIGNATURE, "".join(f"{kind(directory, each, key)}\n" for kind in kinds for each in texts))
+
+
+def _has(directory: Path, kind: Callable[[Path, str, bytes], str]) -> bool:
     try:
         found = (directory / SIGNATURE).read_text(encoding="ascii").split()
-        expected = _signature(directory, (directory / SWEEP_YAML).read_text(encoding="utf-8"), _key())
+        expected = kind(directory, (directory / SWEEP_YAML).read_text(encoding="utf-8"), _key())
     except (OSError, RuntimeError, ValueError):
         return False
     return any(hmac.compare_digest(each, expected) for each in found)
+
+
+def _unfinished(directory: Path, text: str, key: bytes) -> str:
+    """Return the signature of a description whose settings and code are being stored."""
+    return hmac.new(key, f"unfinished\0{text}".encode(errors="surrogateescape"), hashlib.sha256).hexdigest()
 
 
 def _signature(directory: Path, text: str, key: bytes) -> str:
