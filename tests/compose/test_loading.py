@@ -128,9 +128,9 @@ def test_helpers_in_a_models_file_may_be_parameterized(write: Callable[[str, str
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("tniy", "Did you mean 'tiny'"),
-        ("nothing like it", "Known are: .*tiny"),
-        ("min", "Did you mean 'mine.py'"),
+        ("tniy", r"Did you mean 'tiny'\?$"),
+        ("nothing like it", r"Known are: .*tiny, .*\. For a file of your own write model=path/to/my_model\.py\.$"),
+        ("min", r"Did you mean 'mine.py'\?$"),
         ("mien.py", r"Did you mean '.*mine.py'"),
         ("no_directory/mine.py", "The working directory is"),
     ],
