@@ -69,13 +69,16 @@ def same(a, b):
 
 
 @pytest.mark.parametrize(("stop_at", "reached"), [(2.0, 0.0), (5.0, 0.0), (17.0, 5.0), (39.0, 5.0)])
-def test_a_stopped_run_continues_from_the_iteration_at_which_it_stopped(tmp_path, slices, stop_at, reached):
+def test_a_stopped_run_continues_from_the_iteration_at_which_it_stopped(tmp_path, slices, capsys, stop_at, reached):
     """Between two slices the present state is kept, from which the run continues as one without a break."""
     whole = finished_run(spec(tmp_path / "whole"))
     directory = stopped(tmp_path / "stopped", stop_at)
     run = load_run(directory)
     assert (run.status, run.metadata["stopped_at"], run.metadata["reached"]) == ("killed", stop_at, reached)
     assert restart_points(directory)[0].time == stop_at
+    (line,) = capsys.readouterr().err.splitlines()
+    command = f"python -m topo_exp resume {directory}"
+    assert line == f"topo_exp: {directory}: killed by SIGTERM at time {stop_at:g}. To continue: {command}"
     built = []
     again = spec(tmp_path / "stopped", build=lambda: built.append(FakeSimulation()) or built[0], command="again")
     found = continue_run(again, continuation(directory)).handle()

@@ -6,6 +6,7 @@ import pytest
 
 from tests.doubles import finished_run
 from tests.runner.test_run import only_directory, spec
+from topo_exp.errors import RecordError
 from topo_exp.record.handle import load_run
 from topo_exp.testing import FakeSimulation
 
@@ -104,3 +105,37 @@ def test_a_directory_that_cannot_be_completed_is_a_failed_run(tmp_path, monkeypa
     run = load_run(only_directory(tmp_path))
     assert run.status == "failed"
     assert run.metadata["error"] == {"type": "OSError", "message": "[Errno 28] No space left on device"}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_a_run_that_cannot_begin_leaves_no_directory(tmp_path, error):
+    """Whatever is raised before the loop exists, no directory may say that it is running; the error passes through."""
+
+    def view():
+        raise error("no view")
+
+    with pytest.raises(error, match="no view"):
+        finished_run(spec(tmp_path, views=(view,)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_without_a_record_is_refused(tmp_path, monkeypatch):
+    """Where run.yaml cannot be written the run is refused, and its directory deleted."""
+
+    def full(*arguments):
+        raise RecordError("run.yaml: must be writable (got: No space left on device). Free some space.")
+
+    monkeypatch.setattr("topo_exp.runner.run.RunRecord", full)
+    with pytest.raises(RecordError, match="No space left"):
+        finished_run(spec(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_time_of_every_stage_is_recorded(tmp_path):
+    """`seconds` has an entry for each stage of a run, and no other; analyses have one each."""
+    run = finished_run(spec(tmp_path, before=(lambda sim: None,), after=(lambda sim: None,)))
+    seconds = dict(run.metadata["seconds"])
+    stages = {"build", "before", "simulate", "analysis", "recording", "checkpoint", "finish_drawing", "after"}
+    assert set(seconds) == {*stages, "wall", "cpu"}
+    assert set(seconds["analysis"]) == {"numbers"}
+    assert sum(seconds[name] for name in ("build", "before", "simulate", "after")) <= seconds["wall"]
