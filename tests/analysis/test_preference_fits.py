@@ -52,39 +52,45 @@ def test_curves_without_a_mode_are_refused(responses):
         assert (found.preference, found.selectivity) == (0, 0)
 
 
-def ended(monkeypatch, *, ending=1, kappas=(2.0,), variance=0.0, error=1.0, known=True):
-    """Let the least-squares search end in a given way, at peaks of the given concentrations at 0.3, 0.4 ..."""
-    found = np.array([number for i, kappa in enumerate(kappas) for number in (1.0, kappa, 0.3 + i / 10)])
-
-    def leastsq(residual, start, *, full_output):
-        residuals = np.zeros_like(residual(np.asarray(start)))
-        residuals[0] = np.sqrt(error * (len(residuals) - len(start)))
-        return found, np.eye(len(found)) * variance if known else None, {"fvec": residuals}, "", ending
-
-    monkeypatch.setattr("scipy.optimize.leastsq", leastsq)
+def ended(monkeypatch, *, amplitude=1.0, kappa=2.0, converged=True):
+    """Let the least-squares search end in a given way, at a peak at a third of the half circle."""
+    found = np.array([amplitude, kappa, math.pi / 3])
+    monkeypatch.setattr(f, "minimise_squares", lambda residual, slopes, start: (found, converged))
+    monkeypatch.setattr(f, "_noise", np.zeros)
 
 
 @pytest.mark.parametrize(
     ("end", "accepted"),
     [
-        *(({"ending": code}, True) for code in (1, 2, 3, 4)),
-        *(({"ending": code}, False) for code in (0, 5, 6, 7, 8)),
-        ({"known": False}, False),
-        ({"kappas": (0.0,)}, True),
-        ({"kappas": (-1e-9,)}, False),
-        ({"variance": 0.25, "error": 2.0}, True),  # the variance of the angle is 1/2
-        ({"variance": 0.25, "error": 2.1}, False),
+        ({}, True),
+        ({"kappa": 0.01}, True),
+        ({"converged": False}, False),
+        ({"kappa": 0.0}, False),  # no angle is better than another one
+        ({"kappa": -0.01}, False),
+        ({"amplitude": 0.0}, False),  # neither is a concentration
     ],
 )
 def test_a_fit_is_accepted_by_how_its_search_ended(monkeypatch, end, accepted):
-    """It must have converged, know the variances, and end at kappa >= 0 and a variance of at most 1/2."""
+    """It must have converged, at kappa > 0, and determine all its parameters."""
     ended(monkeypatch, **end)
-    values = even(12, 180.0)
-    found = f.reference_von_mises(curve(values, 60.0, 2.0, 180.0), values, period=180.0)
-    kappa = end.get("kappas", (2.0,))[0]
-    assert found.preference == (pytest.approx(0.3 * 180 / math.pi) if accepted else 0)
+    values, kappa = even(12, 180.0), end.get("kappa", 2.0)
+    found = f.reference_von_mises(curve(values, 60.0, kappa or 2.0, 180.0), values, period=180.0)
+    assert found.preference == (pytest.approx(60) if accepted else 0)
     selectivity = math.log1p(kappa) / math.log1p((0.206 + 0.614 * 12) ** 2)
     assert found.selectivity == pytest.approx(selectivity if accepted else 0)
+
+
+@pytest.mark.parametrize(("variance", "accepted"), [(0.4999, True), (0.5001, False)])
+def test_a_fit_is_accepted_if_the_variance_of_its_angle_is_at_most_a_half(monkeypatch, variance, accepted):
+    """The variance is the mean square residual over the sum of the squared slopes of the peak by its angle."""
+    ended(monkeypatch)
+    values = even(12)  # symmetric around the peak, so that slopes by height and concentration do not matter
+    peak = curve(values, math.pi / 3, 2.0)
+    slopes = 4 * peak * np.sin(2 * (values - math.pi / 3))
+    mean_square = variance * (slopes**2).sum()
+    residuals = math.sqrt(mean_square * (12 - 3) / 12)
+    found = f.reference_von_mises(peak + residuals * np.cos(np.pi * np.arange(12)), values, period=math.pi)
+    assert found.preference == (pytest.approx(math.pi / 3) if accepted else 0)
 
 
 @pytest.mark.parametrize(("n", "is_fitted"), [(4, False), (5, True), (8, True), (9, True)])
@@ -92,11 +98,11 @@ def test_a_peak_needs_five_values_and_two_need_nine(monkeypatch, n, is_fitted):
     """With fewer values nothing is fitted, or only one peak."""
     asked = []
 
-    def leastsq(residual, start, *, full_output):
+    def search(residual, slopes, start):
         asked.append(len(start) // 3)
-        return np.zeros(len(start)), np.eye(len(start)), {"fvec": np.zeros(n)}, "", 1
+        return np.array([1.0, 2.0, 1.0, 1.0, 2.0, 2.5][: len(start)]), True
 
-    monkeypatch.setattr("scipy.optimize.leastsq", leastsq)
+    monkeypatch.setattr(f, "minimise_squares", search)
     f.reference_bimodal_von_mises(curve(even(n), 1.0, 2.0), even(n), period=math.pi)
     assert asked == [1] * is_fitted + [2] * (n >= 9)
 
