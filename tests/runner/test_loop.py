@@ -139,3 +139,13 @@ def test_the_time_of_every_stage_is_recorded(tmp_path):
     assert set(seconds) == {*stages, "wall", "cpu"}
     assert set(seconds["analysis"]) == {"numbers"}
     assert sum(seconds[name] for name in ("build", "before", "simulate", "after")) <= seconds["wall"]
+
+
+@pytest.mark.parametrize(("snapshot", "copies"), [("last", 3), ("none", 3), ("all", 6)])
+def test_room_is_asked_for_every_state_that_is_kept(tmp_path, monkeypatch, snapshot, copies):
+    """Two restart points and a new one must fit on the disk, and with snapshot=all one state for each of three times."""
+    asked = []
+    monkeypatch.setattr("topo_exp.runner.loop.require_space", lambda directory, needed: asked.append(needed))
+    run = finished_run(spec(tmp_path, snapshot=snapshot, sim={"rows": 7}))
+    assert asked == [copies * 4 * 7**4]
+    assert run.metadata["size"] == {"connections": 7**4, "weights_mb": 0.01}  # 9604 bytes, in thousandths
