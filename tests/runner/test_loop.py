@@ -5,10 +5,12 @@ import errno
 import pytest
 
 from tests.doubles import finished_run
+from tests.runner.test_measuring import drift
 from tests.runner.test_run import only_directory, spec
 from topo_exp.errors import RecordError
 from topo_exp.record.handle import load_run
-from topo_exp.testing import FakeSimulation
+from topo_exp.record.results import read_results
+from topo_exp.testing import FakeSimulation, fake_analysis, run_spec
 
 
 class Clock:
@@ -143,9 +145,40 @@ def test_the_time_of_every_stage_is_recorded(tmp_path):
 
 @pytest.mark.parametrize(("snapshot", "copies"), [("last", 3), ("none", 3), ("all", 6)])
 def test_room_is_asked_for_every_state_that_is_kept(tmp_path, monkeypatch, snapshot, copies):
-    """Two restart points and a new one must fit on the disk, and with snapshot=all one state for each of three times."""
+    """Two restart points and a new one must fit on the disk, and with snapshot=all the states of three times."""
     asked = []
     monkeypatch.setattr("topo_exp.runner.loop.require_space", lambda directory, needed: asked.append(needed))
     run = finished_run(spec(tmp_path, snapshot=snapshot, sim={"rows": 7}))
     assert asked == [copies * 4 * 7**4]
     assert run.metadata["size"] == {"connections": 7**4, "weights_mb": 0.01}  # 9604 bytes, in thousandths
+
+
+def test_signs_of_life_come_at_their_interval(tmp_path, monkeypatch):
+    """With iterations of ten seconds and an interval of thirty, every third iteration is noted."""
+    clock, seen = Clock(10.0), []
+    monkeypatch.setattr("topo_exp.runner.loop.clock", clock)
+    monkeypatch.setattr("topo_exp.runner.loop.HEARTBEAT_SECONDS", 30.0)
+    run_slice = FakeSimulation.run
+
+    def looked_at(self, until):
+        seen.append(load_run(only_directory(tmp_path)).metadata.get("heartbeat", {}).get("time"))
+        run_slice(self, until)
+
+    monkeypatch.setattr(FakeSimulation, "run", looked_at)
+    finished_run(spec(tmp_path, build=lambda: clock.timed(FakeSimulation()), times=(8.0,)))
+    assert seen == [None, None, None, 3.0, 3.0, 3.0, 6.0, 6.0]
+
+
+def test_the_results_of_each_analysis_are_listed(tmp_path):
+    """results/ has the rows and files of each analysis at each time, and those of analyses over time by themselves."""
+    run = finished_run(run_spec(tmp_path, times=(0.0, 5.0), analyses={"activity": fake_analysis, "drift": drift}))
+    for time in (0.0, 5.0):
+        (name, found), *more = read_results(run.directory, time).items()
+        assert (name, more) == ("activity", [])
+        assert [row[1] for row in found.rows] == ["V1/activity_mean", "V1/activity_max"]
+        assert len(found.files) == 2
+        assert found.is_complete(run.directory, ())
+    ((name, found),) = read_results(run.directory, None).items()
+    assert name == "drift"
+    assert [row[:2] for row in found.rows] == [(0.0, "V1/drift"), (5.0, "V1/drift")]
+    assert found.files == ["plots/000005.00_V1_drift.png"]
