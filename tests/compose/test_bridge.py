@@ -103,11 +103,25 @@ def test_parameters_are_named_in_the_users_order(names: Any, expected: str) -> N
 
 @pytest.mark.parametrize(
     ("timestamp", "expected"),
-    [("202611221138", "202611221138"), ("20261122", "202611220000"), ("2026-11-22 11:39", "202611221139")],
+    [
+        ("202611221138", "20261122113800"),
+        ("20261122", "20261122000000"),
+        ("20261122113859", "20261122113859"),
+        ("2026-11-22 11:39", "20261122113900"),
+        ("2026-11-22T11:39:07", "20261122113907"),
+    ],
 )
 def test_a_timestamp_is_read_in_the_usual_forms(timestamp: str, expected: str) -> None:
     """A group of runs can share its date."""
-    assert spec_of({"timestamp": timestamp}).directory_name == f"{expected}_tiny"
+    spec = spec_of({"timestamp": timestamp, "name_time_format": "%Y%m%d%H%M%S"})
+    assert spec.directory_name == f"{expected}_tiny"
+
+
+@pytest.mark.parametrize("timestamp", ["2026112211", "20261322", "tomorrow"])
+def test_a_timestamp_that_is_no_date_is_refused(timestamp: str) -> None:
+    """Neither another number of digits nor a month that there is not."""
+    with pytest.raises(ParameterError, match="timestamp: must be a date"):
+        spec_of({"timestamp": timestamp})
 
 
 def test_analyses_are_bound_to_their_options() -> None:

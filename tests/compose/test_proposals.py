@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("optuna", reason="not installed: optuna")
 
 import topo_exp
+from topo_exp.compose import searching
 from topo_exp.compose.searching import Proposals, choose_search, has_all_trials
 from topo_exp.compose.sweeping import PlannedSearch
 from topo_exp.errors import RunError
@@ -207,6 +208,67 @@ def test_the_pruner_is_asked_when_there_are_new_values(
     source.search = describe(tmp_path / "Output").search
     write_metrics(path / "metrics.csv", [])
     assert not source.is_hopeless(job.key)
+
+
+def test_a_search_that_has_run_writes_its_table_and_names_the_best(
+    planned: PlannedSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The launcher takes points from the search; the table is written also when it is stopped."""
+    directory, given = choose(planned).directory, []
+
+    def launcher(**arguments: Any) -> object:
+        given.append(arguments)
+        source = arguments["source"]
+        job = supplied(source)
+        run_of(directory, job.key, rows=ROWS)
+        end(source, job, "done")
+        return SimpleNamespace(run=list)
+
+    monkeypatch.setattr(searching, "LocalLauncher", launcher)
+    monkeypatch.setattr(searching, "completed", lambda run, *others: f"{run()} {len(others)}")
+    options, workers = SweepOptions(), cast("Any", "workers")
+    text = searching.run_search(
+        planned.search,
+        planned._composer,
+        planned._checked,
+        directory,
+        options,
+        workers,
+        retries_failed=True,
+        force=True,
+    )
+    assert text.startswith("[] 3\nbest: m = 2 with cortex_density=")
+    source = given[0].pop("source")
+    assert (source.force, source.retries_failed) == (True, True)
+    assert not given[0].pop("display")._wants_table
+    assert given[0] == {
+        "directory": directory,
+        "jobs": [],
+        "options": options,
+        "workers": "workers",
+        "retries_failed": True,
+    }
+    (directory.path / "search.csv").unlink()
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    def stopping(**arguments: Any) -> object:
+        return SimpleNamespace(run=interrupted)
+
+    monkeypatch.setattr(searching, "LocalLauncher", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        searching.run_search(*given_to_it)
+    assert (directory.path / "search.csv").exists()
+
+
+def test_options_of_the_sweep_are_no_settings_of_a_search(tmp_path: Path) -> None:
+    """They hold for the launcher; all other settings are of the runs."""
+    found = describe(tmp_path, n_jobs=3, timeout=7)
+    assert (found._options.n_jobs, found._options.timeout) == (3, 7)
+    assert not {"n_jobs", "timeout"} & {*found.search.constant, *found.search.settings}
+    assert found.search.constant["times"] == [0, 5]
+    assert list(found.search.settings) == ["cortex_density"]
 
 
 def test_the_table_has_a_line_for_each_trial_and_the_best_is_named(planned: PlannedSearch) -> None:

@@ -1,6 +1,7 @@
 """The rules that declarations make for values."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import param
@@ -37,6 +38,11 @@ class Family(param.Parameterized):
     range = param.Range((0.0, 1.0), bounds=(0, 2))
     mapping = param.Dict({})
     anything = param.Parameter(None)
+    named = param.Selector(default=1.5, objects={"low": 1.5, "high": [2]})
+    listed = param.List([], item_type=(int, str))
+    any_list = param.List([])
+    one_class = param.ClassSelector(class_=Path, default=None, allow_None=True)
+    classes = param.ClassSelector(class_=(int, dict), default=1)
     _private = param.Number(1.0)
 
 
@@ -48,6 +54,21 @@ class Family(param.Parameterized):
         ("number", 10, 10),
         ("optional", None, None),
         ("optional", "None", None),
+        ("optional", "null", None),
+        ("optional", 0.0, 0.0),
+        ("string", "None", "None"),
+        ("string", 0.5, "0.5"),
+        ("string", False, "false"),
+        ("string", Path("/a"), "/a"),
+        ("mixed", "true", True),
+        ("mixed", "2.5", 2.5),
+        ("mixed", 1.0, 1),
+        ("named", "high", [2]),
+        ("named", 1.5, 1.5),
+        ("named", "1.5", 1.5),
+        ("listed", (1, "a"), [1, "a"]),
+        ("one_class", None, None),
+        ("classes", {"a": 1}, {"a": 1}),
         ("integer", 3, 3),
         ("integer", 1e4, 10000),
         ("boolean", True, True),
@@ -100,6 +121,12 @@ def test_a_value_becomes_what_its_declaration_asks_for(name: str, value: Any, ex
         ("pair", [1, 2, 3], "a list of 2 numbers"),
         ("range", [1, 3], "two numbers in a list, each >= 0 and <= 2"),
         ("mapping", [1], "a mapping"),
+        ("mixed", False, "one of 1, 2.5, null, True"),
+        ("named", 2, "one of 1.5, [2]"),
+        ("listed", [1.5], "a list of whole numbers or texts (got"),
+        ("any_list", 3, "a list (got 3)"),
+        ("one_class", "x", "a Path, or null (got 'x')"),
+        ("classes", "x", "a int or a dict (got 'x')"),
     ],
 )
 def test_a_bad_value_is_told_with_parameter_rule_and_value(name: str, value: Any, rule_told: str) -> None:
@@ -108,6 +135,15 @@ def test_a_bad_value_is_told_with_parameter_rule_and_value(name: str, value: Any
         checked(declared(Family), {name: value}, where="Family")
     assert str(error.value).startswith(f"Family.{name}: must be {rule_told}")
     assert "(got " in str(error.value)
+
+
+def test_a_long_value_is_cut_in_the_message() -> None:
+    """To eighty characters, with dots; one of eighty is whole, and the default follows."""
+    for length, told in ((78, repr("x" * 78)), (79, "'" + "x" * 76 + "...")):
+        with pytest.raises(ParameterError) as error:
+            checked(declared(Family), {"number": "x" * length}, where="Family")
+        assert f"(got {told}). The default is 1.0." in str(error.value)
+        assert len(told) == 80
 
 
 def test_an_unknown_name_is_told_with_the_nearest() -> None:
