@@ -23,9 +23,9 @@ def linear(label, units, low, high):
     return {"label": label, "units": units, "cyclic_range": None, "limits": (low, high)}
 
 
-def curve(xlabel, *, log=False):
-    """Return the options of a mean tuning curve."""
-    return {"xlabel": xlabel, "log": log}
+def curve(xlabel, *, log=False, unit=""):
+    """Return the options of a mean tuning curve; `unit` stands behind the value at half the response."""
+    return {"xlabel": xlabel, "log": log, "unit": unit}
 
 
 TURN = 2 * np.pi
@@ -56,13 +56,13 @@ SHOWN = {
             {"xlabel": "orientation from the preferred one (degrees)", "period": 180.0, "legend": "contrast"},
         )
     },
-    "contrast_response": {"contrast_response": ("tuning_curves", curve("contrast (%)"))},
+    "contrast_response": {"contrast_response": ("tuning_curves", curve("contrast (%)", unit="%"))},
     "size_tuning": {"size_tuning": ("tuning_curves", curve("diameter (sheet units)"))},
     "spatial_frequency_tuning": {
-        "spatial_frequency_tuning": ("tuning_curves", curve("cycles per sheet unit", log=True))
+        "spatial_frequency_tuning": ("tuning_curves", curve("spatial frequency (cycles per sheet unit)", log=True))
     },
     "full_field_response": {"full_field_response": ("tuning_curves", curve("luminance"))},
-    "receptive_fields": {"receptive_fields_Retina": ("connection_fields", {"signed": True})},
+    "receptive_fields": {"receptive_fields_Retina": ("connection_fields", {"signed": True, "quantity": "correlation"})},
     "spatial_frequency_map": {
         "frequency_preference": ("feature_map", linear("preferred frequency", "cycles per sheet unit", 1.0, 6.0))
     },
