@@ -42,7 +42,7 @@ def recorded_spec(run: RunHandle, *, times: Sequence[float] | None = None) -> Ru
         RecordError: The record lacks the composed configuration.
         TopoExpError: The model or an analysis is not found, or refuses the recorded settings.
     """
-    config = recorded_config(run)
+    config: dict[str, Any] = recorded_config(run)
     words = [str(word) for word in yaml.safe_load(_text(run, "overrides.yaml")) or []]
     texts: dict[str, str] = {}
     command = run.metadata["command"]
@@ -185,7 +185,7 @@ def extended_times(run: RunHandle, times: object) -> tuple[float, ...]:
     return (*run.times, *later)
 
 
-def recorded_config(run: RunHandle) -> dict[str, Any]:
+def recorded_config(run: RunHandle) -> dict[str, object]:
     """Read the composed configuration of a run, with all references resolved; `before` and `after` are lists.
 
     Raises:
