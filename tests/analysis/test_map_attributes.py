@@ -47,11 +47,13 @@ def unit_of(name):
 
 @pytest.mark.parametrize("analysis", [*(name for name in RECORDED if name != "development"), "fields"])
 def test_every_map_states_its_unit(analysis):
-    """Maps and coordinates have the unit of the quantity that they are named after; cyclic ones their period."""
+    """Maps and coordinates have the unit of the quantity that they are named after, cyclic ones their period."""
     maps = connection_fields(small_network()).maps if analysis == "fields" else recorded(analysis).maps
     assert {name: variable.attrs.get("units") for name, variable in variables(maps).items()} == {
         name: unit_of(name) for name in variables(maps)
     }
+    plain = {dim for dim in maps.dims if not str(dim).endswith(("_row", "_column"))}
+    assert plain == set(maps.dims) & set(maps.coords), "a dimension without its coordinate"
     for feature, period in PERIODS.items():
         if f"{feature}_preference" in maps:
             assert maps[f"{feature}_preference"].attrs["period"] == pytest.approx(period)
