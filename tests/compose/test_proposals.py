@@ -2,6 +2,7 @@
 
 import csv
 import io
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -227,7 +228,8 @@ def test_a_search_that_has_run_writes_its_table_and_names_the_best(
     monkeypatch.setattr(searching, "LocalLauncher", launcher)
     monkeypatch.setattr(searching, "completed", lambda run, *others: f"{run()} {len(others)}")
     options, workers = SweepOptions(), cast("Any", "workers")
-    text = searching.run_search(
+    search = partial(
+        searching.run_search,
         planned.search,
         planned._composer,
         planned._checked,
@@ -237,6 +239,7 @@ def test_a_search_that_has_run_writes_its_table_and_names_the_best(
         retries_failed=True,
         force=True,
     )
+    text = search()
     assert text.startswith("[] 3\nbest: m = 2 with cortex_density=")
     source = given[0].pop("source")
     assert (source.force, source.retries_failed) == (True, True)
@@ -258,7 +261,7 @@ def test_a_search_that_has_run_writes_its_table_and_names_the_best(
 
     monkeypatch.setattr(searching, "LocalLauncher", stopping)
     with pytest.raises(KeyboardInterrupt):
-        searching.run_search(*given_to_it)
+        search()
     assert (directory.path / "search.csv").exists()
 
 
