@@ -3,6 +3,7 @@
 import io
 import os
 import shlex
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except KeyboardInterrupt:
+        if arguments is None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends: more of them change nothing
         _print_error("interrupted")
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  the last resort: one line with the place, the traceback if it is wanted

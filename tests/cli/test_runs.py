@@ -444,3 +444,19 @@ def test_the_forms_of_a_model_are_printed(program: Program, tmp_path: Path) -> N
     assert any(row.startswith("V1") and "compiled" in row for row in rows)
     assert not (tmp_path / "Output").exists()
     assert "dense" in program("engine=reference", "--explain").out
+
+
+def test_another_interrupt_at_the_end_changes_nothing() -> None:
+    """Ctrl-C that is pressed again when the program already ends because of it leaves its exit code."""
+    code = """if True:
+        import os, signal, sys, time
+        from topo_exp import __main__ as program
+
+        def interrupt(*words):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+
+        program._dispatch, program._print_error = (lambda words: interrupt), interrupt
+        sys.exit(program.main())
+    """
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 130
