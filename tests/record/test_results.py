@@ -16,14 +16,15 @@ from topo_exp.record.results import (
 ROWS = [(5.0, "V1/mean", 0.5), (5.0, "V1/max", 1.0)]
 
 
-@pytest.mark.parametrize("time", [5.0, 0.125, None])
-def test_results_are_read_as_they_were_written(tmp_path: Path, time: float | None) -> None:
+@pytest.mark.parametrize(("time", "label"), [(5.0, "000005.00"), (0.125, "000000.125"), (None, "over_time")])
+def test_results_are_read_as_they_were_written(tmp_path: Path, time: float | None, label: str) -> None:
     """Rows and files of each analysis come back, for a time and for all times, and neither is taken for the other."""
     found = {"b": AnalysisResults(ROWS, ["maps/b.nc"]), "a": AnalysisResults()}
     write_results(tmp_path, time, found)
     assert read_results(tmp_path, time) == found
     assert read_results(tmp_path, 7.0) == {}
     (path,) = (tmp_path / "results").iterdir()
+    assert path.name == f"{label}.json", "runs of earlier versions have files of these names"
     path.write_text(path.read_text().replace("0.5", "0.6"))
     assert read_results(tmp_path, time) == {}, "a changed digit is noticed by the checksum"
 
@@ -45,6 +46,7 @@ def test_failed_pictures_are_read_as_they_were_written(tmp_path: Path) -> None:
     write_failed_pictures(tmp_path, ["plots/b.png", "plots/a.png"])
     assert read_failed_pictures(tmp_path) == {"plots/a.png", "plots/b.png"}
     (path,) = (tmp_path / "results").iterdir()
+    assert path.name == "failed_pictures.json"
     path.write_text("{}")
     assert read_failed_pictures(tmp_path) == set()
 

@@ -59,10 +59,8 @@ class StoredMaps(Mapping[str, "xr.Dataset"]):
         self._read: dict[str, xr.Dataset] = {}
 
     def __getitem__(self, name: str) -> xr.Dataset:
-        if name not in self._files:
-            raise KeyError(name)
+        files = self._files[name]
         if name not in self._read:
-            files = self._files[name]
             self._read[name] = (
                 _join({time: self._load(path) for time, path in files.items()})
                 if self._time is None
