@@ -1,5 +1,6 @@
 """run.yaml describes a run as plain data."""
 
+import hashlib
 import math
 import time
 from pathlib import Path
@@ -10,7 +11,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from topo_exp.record.run_yaml import dump_yaml, milliseconds, now, yaml_data
+from topo_exp.record.run_yaml import (
+    dump_yaml,
+    milliseconds,
+    now,
+    record_is_unchanged,
+    write_record,
+    yaml_data,
+)
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 DATA = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10)
@@ -44,6 +52,15 @@ def test_other_values_become_plain(value, expected):
 def test_not_a_number_is_kept():
     """NaN is a value like any other."""
     assert math.isnan(yaml.safe_load(dump_yaml({"x": yaml_data(np.nan)}))["x"])
+
+
+def test_the_last_line_has_the_checksum_of_the_lines_before_it(tmp_path):
+    """Any program can check it, and this form is read by all versions that write layout 2."""
+    write_record(tmp_path, {"id": "ü", "status": "done", "format": 1})
+    *lines, last = (tmp_path / "run.yaml").read_bytes().splitlines(keepends=True)
+    assert lines == ["id: ü\n".encode(), b"status: done\n", b"format: 2\n"]
+    assert last.decode() == f"# sha256 {hashlib.sha256(b''.join(lines)).hexdigest()}\n"
+    assert record_is_unchanged(tmp_path)
 
 
 def test_lists_of_numbers_are_on_one_line_and_keys_in_their_order():
