@@ -1,16 +1,22 @@
 """Models and functions, found by name or in a user's own file."""
 
+import inspect
 import signal
+import sys
 import textwrap
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import param
 import pytest
 
+from topo_exp.compose import loading
 from topo_exp.compose.loading import (
     check_call,
+    load_file,
     load_function,
     load_model,
     model_names,
@@ -243,3 +249,53 @@ def test_an_error_of_a_library_names_the_users_line(write: Callable[[str, str], 
         write(name, "import json\n\njson.loads('{')\n")
     with pytest.raises(ConfigError, match=r"JSONDecodeError: .*, in .*functions\w*.py, line 3"):
         load_function(reference, "before")
+
+
+def test_a_file_of_another_kind_is_refused(write: Callable[[str, str], Path]) -> None:
+    """Python imports files by their ending."""
+    with pytest.raises(ModelError, match=r"model: must be a Python file \(got '.*mine\.txt'\)"):
+        load_file(write("mine.txt", MODEL), "model")
+
+
+def test_a_class_without_build_is_no_model() -> None:
+    """Also one from a notebook; its parameters must not have names of options."""
+    with pytest.raises(ModelError, match=r"must be a param\.Parameterized class with a method build"):
+        load_model(type("Plain", (param.Parameterized,), {}))
+    with pytest.raises(ModelError, match=r"must be a param\.Parameterized class"):
+        load_model(cast("Any", type("Other", (), {"build": lambda self: None})))
+    with pytest.raises(ConfigError, match=r"Taken.*\.times: must not have the name of an option"):
+        load_model(type("Taken", (param.Parameterized,), {"times": param.Number(1), "build": lambda self: None}))
+
+
+def test_with_a_safe_path_the_working_directory_is_searched_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jobs of a sweep run copies of modules, which the working directory may have, too; it is added once."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["/first"])
+    monkeypatch.setattr(loading, "sys", SimpleNamespace(flags=SimpleNamespace(safe_path=True), path=sys.path))
+    for _ in range(2):
+        with loading._working_directory_on_path():
+            assert sys.path == ["/first", str(tmp_path)]
+
+
+def test_files_are_loaded_in_threads_too(write: Callable[[str, str], Path]) -> None:
+    """Where no handler of signals can be set, an exception that is raised like Ctrl-C is an error of the file."""
+    path, found = write("mine.py", "raise KeyboardInterrupt"), []
+
+    def load() -> None:
+        with pytest.raises(ModelError) as error:
+            load_model(path)
+        found.append(error.value)
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    thread.join()
+    assert len(found) == 1
+
+
+def test_a_function_without_a_signature_is_accepted() -> None:
+    """Some of those that are written in C have none."""
+    with pytest.raises(ValueError, match="no signature"):
+        inspect.signature(max)
+    check_call(max, {"anything": 1}, "analysis.a")

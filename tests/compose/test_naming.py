@@ -176,3 +176,21 @@ def test_tags_that_are_swept_are_told_apart(tags: tuple[str, str]) -> None:
     """A tag that varies is one of the settings, so that its name is exact, too."""
     one, other = (name_of({"tag": tag}, tag=tag).casefold() for tag in tags)
     assert one != other
+
+
+def test_a_device_of_windows_is_no_name() -> None:
+    """`con.txt` cannot be made there, whatever follows the point; `cone.` and `xcon.` can."""
+    assert name_of({}, prefix="con.") == "_con.202611221137_tiny"
+    assert name_of({}, prefix="LPT1.") == "_LPT1.202611221137_tiny"
+    assert name_of({}, prefix="cone.") == "cone.202611221137_tiny"
+    assert name_of({}, prefix="xcon.") == "xcon.202611221137_tiny"
+
+
+def test_mappings_and_other_values_are_named_with_a_hash() -> None:
+    """Their texts are not unique, so different ones have different hashes, and equal ones the same."""
+    values: list[Any] = [{"x": 1}, {"x": 2}, {"x": {1: 2}}, {1: "x"}, {"1": "x"}, 2j, [{"x": 1}], ["x"]]
+    names = [name_of({"a": value}) for value in values]
+    assert len(set(names)) == len(names)
+    assert all("~" in name for name in names)
+    assert name_of({"a": {"y": 1, "x": 2.0}}) == name_of({"a": {"x": 2, "y": 1}})
+    assert canonical({"a": 2j}) == '{"map":[["a",{"repr":"2j"}]]}'

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+import topo_exp
 from topo_exp.compose import again, resumption, trust
 from topo_exp.compose.again import code_of
 from topo_exp.compose.resumption import (
@@ -22,7 +23,7 @@ from topo_exp.compose.resumption import (
     require_same_code,
 )
 from topo_exp.compose.trust import is_own_file, model_code, permission, recorded_code
-from topo_exp.errors import ConfigError, ParameterError, RecordError, UnknownNameError
+from topo_exp.errors import ConfigError, GeometryError, ParameterError, RecordError, UnknownNameError
 from topo_exp.models import tiny
 from topo_exp.record.handle import RunHandle
 from topo_exp.runner.describe import installed_versions, package_checksums
@@ -266,6 +267,17 @@ def test_a_simulation_is_built_again_from_the_file_or_the_copy(record: Recorded)
         assert sim["V1"].nominal_density == 5
         assert said == ([] if place == record.source else [f"run: the model is built from its recorded copy, {place}"])
         record.helper.write_text("HELP = 2\n")
+
+
+def test_an_error_of_this_package_has_no_place_of_the_users(record: Recorded) -> None:
+    """No line of a user's file has led to it, so its text is the same as when the run was made."""
+    run = cast("Any", record.handle(model="tiny", model_source=tiny.__file__))
+    run.parameters, run.engine = {"cortex_density": 0.01}, None
+    with pytest.raises(GeometryError) as first:
+        topo_exp.build("tiny", cortex_density=0.01)
+    with pytest.raises(GeometryError) as again_raised:
+        again.build_again(run, pytest.fail)
+    assert str(again_raised.value) == str(first.value)
 
 
 def test_a_file_is_the_users_own_if_it_lies_where_it_was_unchanged(

@@ -10,6 +10,7 @@ import pytest
 
 from tests.doubles import finished_run
 from topo_exp.errors import RecordError
+from topo_exp.record import files
 from topo_exp.record.files import delete_leftovers, reserve_space
 from topo_exp.record.handle import load_run
 from topo_exp.record.maps import StoredMaps, write_maps
@@ -165,6 +166,15 @@ def test_leftovers_of_processes_that_ended_are_deleted(tmp_path):
     assert delete_leftovers(tmp_path) == [old]
     assert not old.exists()
     assert all(path.exists() for path in (own, *others))
+
+
+def test_two_processes_may_delete_leftovers_at_once(tmp_path, monkeypatch):
+    """One that finds a file gone continues."""
+    path = tmp_path / ".a.nc.77.tmp"
+    path.touch()
+    monkeypatch.setattr(files, "process_start", lambda pid: path.unlink())
+    delete_leftovers(tmp_path)
+    assert not path.exists()
 
 
 def test_reserved_space_is_occupied(tmp_path):

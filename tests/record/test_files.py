@@ -117,6 +117,19 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_a_writer_that_fails_before_it_begins_is_told_as_it_is(tmp_path):
+    """There is nothing to clean up, also where the directory had to be made."""
+
+    def fail_at_once():
+        with replacing(tmp_path / "new" / "file"):
+            raise KeyError
+
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            fail_at_once()
+    assert os.listdir(tmp_path / "new") == []
+
+
 def failing(code: int):
     """Return a system call that fails with an error."""
 
@@ -279,6 +292,8 @@ def test_one_process_at_a_time_has_the_lock_of_a_directory(tmp_path):
         assert (first, second) == (True, False)
     with locked(tmp_path) as later:
         assert later
+    with locked(tmp_path / "nowhere") as nothing:
+        assert nothing, "there is nothing to lock"
 
 
 @pytest.mark.parametrize("code", [*UNABLE, errno.EIO])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from topo_exp.errors import RecordError
+from topo_exp.record import holders
 from topo_exp.record.holders import Holder, create_once, holder_in, read_facts
 
 FACTS = {"pid": 7, "host": "here"}
@@ -15,7 +16,7 @@ FACTS = {"pid": 7, "host": "here"}
 def failing(code: int):
     """Return a system call that fails with an error."""
 
-    def call(*_: object) -> None:
+    def call(*_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code))
 
     return call
@@ -73,6 +74,13 @@ def test_a_disk_that_refuses_is_told_and_left_clean(tmp_path: Path, monkeypatch:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_disk_that_takes_no_file_is_told_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason is that of the file, not that there is nothing to clean up."""
+    monkeypatch.setattr(Path, "open", failing(errno.EROFS))
+    with pytest.raises(RecordError, match=r"lease: must be writable \(got .*Read-only file system"):
+        create_once(tmp_path / "lease", FACTS)
+
+
 @pytest.mark.parametrize("text", [None, "", '{"pid": 7', "[1]", "7"])
 def test_a_file_without_facts_has_none(tmp_path: Path, text: str | None) -> None:
     """One that is gone, was cut off, or holds something else, describes nothing."""
@@ -105,6 +113,14 @@ WHOLE = {"host": "h", "machine": "m", "pid": 3, "start": 9}
 def test_a_process_is_described_by_host_machine_and_id(change: dict[str, object], holder: Holder | None) -> None:
     """Without one of them there is no process to ask for; its start may be unknown."""
     assert holder_in({**WHOLE, **change}) == holder
+
+
+def test_where_the_system_does_not_name_the_kernel_hosts_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes of one host are then taken to be of one machine."""
+    machine = holders._machine.__wrapped__
+    assert machine() == Holder.of(os.getpid()).machine != ""
+    monkeypatch.setattr(Path, "read_text", failing(errno.ENOENT))
+    assert machine() == ""
 
 
 def test_only_a_process_of_this_machine_is_known_to_be_gone() -> None:

@@ -66,6 +66,8 @@ def check_output(directory: Path, option: str) -> None:
 
 def _obstacle(directory: Path) -> str:
     """Return the reason why a directory cannot be made or written to; empty if there is none."""
+    if "\0" in str(directory):
+        return "it has a null character"
     try:
         for path in (directory, *directory.parents):
             if path.exists():
@@ -74,6 +76,6 @@ def _obstacle(directory: Path) -> str:
                 return "" if os.access(path, os.W_OK | os.X_OK) else f"{path} cannot be written to"
             if path.is_symlink():
                 return f"{path} is a link to nothing"
-    except (OSError, ValueError) as error:
-        return (getattr(error, "strerror", None) or str(error)).lower()
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
     return ""
