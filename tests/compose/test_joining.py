@@ -172,7 +172,7 @@ def test_code_is_the_same_if_all_that_was_recorded_is_there(recorded: dict[str, 
 
 
 def test_a_sweep_is_opened_again_from_its_directory(describe: Describe, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Points, identity and code are those of the command; nobody's permission is needed for this package."""
+    """Points, identity and code are those of the command; no permission is needed for this package."""
     planned, asked = describe(), []
     sweep, *_ = choose(planned)
     monkeypatch.chdir("/")

@@ -297,7 +297,7 @@ def test_one_process_at_a_time_has_the_lock_of_a_directory(tmp_path):
 
 
 @pytest.mark.parametrize("code", [*UNABLE, errno.EIO])
-def test_a_file_system_without_locks_refuses_nobody(tmp_path, monkeypatch, code):
+def test_a_file_system_without_locks_refuses_no_process(tmp_path, monkeypatch, code):
     """Its errors mean that there are no locks; any other error is one."""
     before = len(os.listdir("/proc/self/fd"))
     monkeypatch.setattr(fcntl, "flock", failing(code))
