@@ -112,6 +112,7 @@ def test_fields_as_large_as_their_source_are_shown_on_it(radius):
     [
         ([0, 1, 2, 3, 4, 5, 6, 7], list(range(10)), (-0.5, -0.4, 0.5, 0.4)),  # all cells: the bounds of the sheet
         ([1, 3, 5, 7], [0, 2, 4, 6, 8], (-0.55, -0.45, 0.45, 0.35)),  # cells of twice the width around their units
+        ([0, 4], [0, 1, 2], (-0.65, -0.25, -0.05, 0.55)),  # two rows give the distance
         ([2], [1, 4, 7], (-0.5, 0.0, 0.4, 0.3)),  # a single row takes the distance of the columns
         ([2], [3], (-0.2, 0.1, -0.1, 0.2)),  # a single unit has its own cell
     ],

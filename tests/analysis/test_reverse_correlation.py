@@ -46,6 +46,19 @@ def test_images_are_balanced_around_their_mean(stimuli):
     np.testing.assert_array_equal(images[:, ::2, ::2], images[:, 1::2, 1::2])  # cells of two by two pixels
 
 
+@pytest.mark.parametrize(("stimuli", "total"), [("noise", 40), ("spots", 18)])
+def test_the_progress_of_reverse_correlation_ends_at_its_total(stimuli, total):
+    """Noise has as many images as asked for, spots two for each place; progress rises to that number."""
+    costs = []
+    sim = gabor_simulation(PREFERRED, cells=6)
+    receptive_fields(sim, stimuli=stimuli, cell=2, presentations=40, progress=costs.append)
+    done = [cost.done for cost in costs]
+    assert done == sorted(set(done))
+    assert {cost.total for cost in costs} == {total}
+    assert done[-1] == sim.presented == total
+    assert all(cost.elapsed >= 0 for cost in costs)
+
+
 def test_fields_are_drawn_around_their_units():
     """Each window is centred on its unit, reaches 1.5 times as far as the strong parts, and is 0 off the sheet."""
     sim = gabor_simulation(np.zeros((2, 2)), cells=12)

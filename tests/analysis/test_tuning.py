@@ -35,6 +35,18 @@ def test_a_fixed_threshold_widens_tuning_with_contrast():
     assert tuning.orientation_tuning(iceberg, contrasts=(50, 100)).metrics["V1/contrast_invariance"] > 1.2
 
 
+def test_the_mean_curve_is_that_of_units_that_respond_at_the_highest_contrast():
+    """A unit that is silent at lower contrasts takes part, with 0 there; one that is silent at the highest does not."""
+    sim = gabor_simulation(PREFERRED)
+    top = float(tuning.orientation_tuning(sim, contrasts=(50, 100)).maps.orientation_tuning.max())
+    found = tuning.orientation_tuning(gabor_simulation(PREFERRED, threshold=0.6 * top), contrasts=(50, 100)).maps
+    np.testing.assert_array_equal(found.mean_tuning.sel(contrast=50), 0)
+    largest = found.orientation_tuning.sel(contrast=100).max("orientation")
+    assert float(found.mean_tuning.sel(contrast=100).max()) == pytest.approx(float(largest.mean()))
+    silent = tuning.orientation_tuning(gabor_simulation(PREFERRED, threshold=2 * top), contrasts=(50, 100)).maps
+    assert silent.mean_tuning.isnull().all()
+
+
 def test_contrast_response_of_linear_and_saturating_units():
     """Half the response is reached at half the contrast by a linear unit, at c50 by one that saturates from 0 to 1."""
     linear = tuning.contrast_response(gabor_simulation(PREFERRED), contrasts=range(0, 101, 10))
