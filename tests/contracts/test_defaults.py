@@ -138,3 +138,12 @@ def declared_defaults(cls):
 def test_a_declaration_without_numbers_stays_the_same(cls):
     """Networks that leave a number out are the same in every version; a new default is named in CHANGELOG.md."""
     assert declared_defaults(cls) == DEFAULTS.get(cls.__name__, {})
+
+
+@pytest.mark.parametrize("cls", sorted(DECLARED, key=lambda cls: cls.__name__))
+def test_two_declarations_share_no_default(cls):
+    """A function or list that one declaration has by default is its own: changing it changes no other declaration."""
+    owned = (param.Parameterized, list, dict)
+    mutable = [name for name in cls.param if isinstance(cls.param[name].default, owned)]
+    first, second = (cls(name="x", time_dependent=False) if "time_dependent" in cls.param else cls() for _ in range(2))
+    assert [name for name in mutable if getattr(first, name) is getattr(second, name)] == []

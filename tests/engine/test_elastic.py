@@ -112,3 +112,19 @@ def test_joint_normalisation_is_refused():
     sim = net()
     with pytest.raises(ModelError, match=r"V1/More\.norm_group"):
         sim.connect("Left", "V1", CFProjection(name="More", norm_group="both"))
+
+
+@pytest.mark.parametrize("whose", ["simulation", "sheet"])
+def test_points_and_weights_stay_without_plasticity(whose):
+    """Neither moves when the simulation or the sheet is not plastic; both move when it is again."""
+    sim = net()
+    sim.run(1)
+    owner = sim if whose == "simulation" else sim["V1"]
+    before = sim["V1"].points, sim["V1"].projections["Left"].weights
+    owner.plastic = False
+    sim.run(3)
+    np.testing.assert_array_equal(sim["V1"].points, before[0])
+    np.testing.assert_array_equal(sim["V1"].projections["Left"].weights, before[1])
+    owner.plastic = True
+    sim.run(4)
+    assert (sim["V1"].points != before[0]).any()

@@ -84,3 +84,17 @@ def test_another_choice_is_refused(stored):
     """A choice that does not exist is named with those that do."""
     with pytest.raises(ParameterError, match=r"Simulation\.restore: parameters must be .*'stat'"):
         stored[0].restore(stored[1], parameters="stat")
+
+
+def test_going_back_before_an_action_resets_what_was_declared_then():
+    """A value set by hand after going back once is the one to which going back again leads."""
+    sim = network()("compiled")
+    sim.schedule(1, SetParameter(path="V1/Afferent", parameter="learning_rate", value=0.0))
+    begin = sim.state()
+    afferent = sim["V1"].projections["Afferent"]
+    for rate in (0.3, 0.7, 0.5):
+        afferent.learning_rate = rate
+        sim.run(2)
+        assert afferent.learning_rate == 0.0
+        sim.restore(begin, parameters="keep")
+        assert afferent.learning_rate == rate
