@@ -235,6 +235,16 @@ def test_a_silent_sheet_is_a_warning():
     assert "silent" in sim.diagnostics()["V1"]
 
 
+def test_noise_that_is_measured_is_always_the_same():
+    """Noise without a seed is, in a measurement, the first of a stream of seed 0, whatever the simulation has drawn."""
+    sim = Tiny().build()
+    sim.run(3)
+    with sim.frozen():
+        shown = sim.respond({"Retina": [UniformNoise(), UniformNoise()]})["Retina"]
+    expected = np.random.RandomState(0).random_sample(shown.shape[1:])
+    np.testing.assert_array_equal(shown, [expected, expected])
+
+
 def respond_to(sim, **options):
     """Return the responses to a grating and to nothing."""
     with sim.frozen():
