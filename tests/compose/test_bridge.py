@@ -11,7 +11,7 @@ from topo_exp.analysis.result import Result, of_maps, over_time, subject_of
 from topo_exp.compose.bridge import Settings, make_spec
 from topo_exp.engine.simulation import Simulation
 from topo_exp.errors import ConfigError, ModelError, ParameterError, UnknownNameError
-from topo_exp.runner.spec import RunSpec
+from topo_exp.runner.spec import RunSpec, Setting
 
 
 def measure(sim: Simulation, *, scale: float = 1.0) -> Result:
@@ -67,6 +67,71 @@ def test_given_parameters_are_those_named_or_changed() -> None:
     assert spec_of(config, given=("cortex_density",)).directory_name == (
         "202611221137_tiny,cortex_density=5,retina_density=12"
     )
+
+
+def test_every_setting_is_recorded_with_its_kind(tmp_path: Path) -> None:
+    """Parameters, options, analyses, their options and the experiment; what is swept is marked."""
+    config = {
+        "cortex_density": 5,
+        "retina_density": 12,
+        "times": [0, 1],
+        "before": [setup],
+        "analysis": {"mine": {"_target_": measure, "scale": 2.0}},
+        "sweep_names": ["cortex_density", "analysis.mine.scale", "tag"],
+        "tag": "x",
+    }
+    given: dict[str, Any] = {
+        "model": "tiny",
+        "cortex_density": "5",
+        "times": "[0,1]",
+        "tag": "x",
+        "before": "[a.py:setup]",
+        "analysis": ["mine"],
+        "analysis.mine": "{scale:2}",
+        "analysis.mine.scale": "2",
+        "analysis.mine.none": "3",
+        "experiment": "one",
+        "figure_style@x": "y",
+        "hydra/launcher": "slurm",
+        "hydra.verbose": "true",
+        "sweep_names": "[]",
+    }
+    spec = make_spec(Settings(config={"model": "tiny", **config}, given=given, command="", texts={}))
+    assert spec.settings == {
+        "cortex_density": Setting("parameter", 5, is_swept=True),
+        "retina_density": Setting("parameter", 12),
+        "times": Setting("option", [0, 1]),
+        "tag": Setting("option", "x", is_swept=True),
+        "before": Setting("option", ["tests.compose.test_bridge.setup"]),
+        "analysis": Setting("analysis", ["mine"]),
+        "analysis.mine": Setting("analysis", {"_target_": "tests.compose.test_bridge.measure", "scale": 2.0}),
+        "analysis.mine.scale": Setting("analysis option", 2.0, is_swept=True),
+        "analysis.mine.none": Setting("analysis option", None),
+        "experiment": Setting("experiment", "one"),
+        "figure_style@x": Setting("other", "y"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("file", "swept", "is_setting"),
+    [
+        ("a/mine.py", ["model"], True),
+        ("mine.py", ["model"], False),
+        ("a/mine.py", [], False),
+        ("tiny", ["model"], False),
+    ],
+)
+def test_files_of_one_name_in_several_folders_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, swept: list[str], is_setting: bool
+) -> None:
+    """A model that varies is a setting if its name alone does not say which file it is."""
+    monkeypatch.chdir(tmp_path)
+    if file.endswith(".py"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text("from topo_exp.models.tiny import Tiny\n\nclass Mine(Tiny):\n    pass\n")
+    config = {"model": file, "sweep_names": swept}
+    spec = make_spec(Settings(config=config, given={"model": file}, command="", texts={}))
+    assert ("model" in spec.settings) == is_setting
 
 
 def test_parameters_reach_the_simulation() -> None:

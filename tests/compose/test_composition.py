@@ -1,12 +1,14 @@
 """Composition: which model's parameters are composed, and which directories a command names again."""
 
 from collections.abc import Sequence
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl as ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 
-from topo_exp.compose.composition import SEARCH_PATH, _with_models_parameters, directory_flags
+from topo_exp.compose.composition import SEARCH_PATH, _with_models_parameters, compose_point, directory_flags
 from topo_exp.compose.space import base_words
 
 
@@ -35,6 +37,22 @@ def test_a_model_that_a_file_names_brings_its_parameters(
 
     assert _with_models_parameters(load, overrides).model == final
     assert calls == loaded
+
+
+@pytest.mark.parametrize("model", ["tiny", "gcal"])
+def test_a_run_of_a_sweep_is_composed_with_the_words_that_are_returned(model: str) -> None:
+    """If a file chooses the model by its key, the word for the model is among them."""
+    sweep, calls = OmegaConf.create({"a": 1}), []
+
+    def load_sweep_config(given: DictConfig, words: list[str]) -> DictConfig:
+        assert given is sweep
+        calls.append(words)
+        return OmegaConf.create({"model": model, "hydra": {"runtime": {"choices": {"model": words[-1][6:] or "tiny"}}}})
+
+    loader = cast("ConfigLoader", SimpleNamespace(load_sweep_config=load_sweep_config))
+    composed, words = compose_point(loader, sweep, ["a=2"])
+    assert words == calls[-1] == ["a=2", *([] if model == "tiny" else ["model=gcal"])]
+    assert composed.model == model
 
 
 def source(provider: str, schema: str, path: str) -> dict[str, str]:

@@ -230,6 +230,31 @@ def test_each_model_imports_the_files_of_its_own_folder(write: Callable[[str, st
     assert sizes == [2.0, 3.0]
 
 
+def test_only_modules_that_a_folder_replaces_are_forgotten(write: Callable[[str, str], Path]) -> None:
+    """Not the program itself, those of libraries, or those that the folder has; packages count as a whole."""
+    for folder in ("one", "two"):
+        for name in ("__main__", "shared_name", "numpy", "other_name"):
+            write(f"{folder}/{name}.py", "")
+        write(f"{folder}/shared_package/__init__.py", "")
+    (Path("two") / "other_name.py").unlink()
+    modules = {
+        name: cast("Any", SimpleNamespace(__file__=str(Path("one", place).resolve())))
+        for name, place in {
+            "__main__": "__main__.py",
+            "shared_name": "shared_name.py",
+            "shared_package": "shared_package/__init__.py",
+            "shared_package.part": "shared_package/part.py",
+            "other_name": "other_name.py",
+        }.items()
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in modules.items():
+            patch.setitem(sys.modules, name, module)
+        found = loading._modules_elsewhere(Path("two").resolve())
+        assert found == ["shared_name", "shared_package", "shared_package.part"]
+        assert loading._modules_elsewhere(Path("one").resolve()) == []
+
+
 def test_ctrl_c_while_a_file_loads_is_no_mistake_of_the_file(write: Callable[[str, str], Path]) -> None:
     """A signal ends the program as always; `raise KeyboardInterrupt` in the file is an error of the file."""
     before = signal.getsignal(signal.SIGINT)

@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from topo_exp.compose.overrides import as_written, for_hydra, names_set, written_settings
+from topo_exp.compose.overrides import (
+    as_written,
+    for_hydra,
+    names_set,
+    refuse_split_values,
+    refuse_values_to_sweep,
+    written_settings,
+)
 from topo_exp.compose.shell import command_line
 from topo_exp.errors import ConfigError
 from topo_exp.sweeps.values import literal, plain
@@ -139,3 +146,57 @@ def test_choices_are_kept_as_they_are_written() -> None:
         "experiment": "small",
     }
     assert written_settings(["analysis=[default,tuning]"]) == {"analysis": ["default", "tuning"]}
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("times=0,100", "Write 'times=[0,100]' for a list, or add -m for one run with each value."),
+        ("+analysis=a,b", "Write 'analysis=[a,b]' for a list"),
+        ("figure_formats=png,pdf", "Write 'figure_formats=[png,pdf]' for a list"),
+        ("times=range(0,3)", "Add -m for one run with each value."),
+        ("tag=a,b", "quote a text that has a comma: \"tag='a,b'\""),
+        ("size=1,2", "Add -m for one run with each value."),
+    ],
+)
+def test_several_values_for_one_run_are_refused(word: str, message: str) -> None:
+    """With what was probably meant: a list, a text with a comma, or a sweep."""
+    with pytest.raises(ConfigError) as found:
+        refuse_values_to_sweep(word)
+    name, _, value = word.lstrip("+").partition("=")
+    text = str(found.value)
+    assert text.startswith(f"{name}: must be one value (got '{value}'). ")
+    assert message in text
+    if message.startswith("Add"):
+        assert text.endswith(message)
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        (["times=[0,", "100]"], "quote it: 'times=[0, 100]'"),
+        (["a=1", "+x={a:", "[1,", "2]}", "b=2"], "quote it: '+x={a: [1, 2]}'"),
+        (["x=(1,", "2)"], "quote it: 'x=(1, 2)'"),
+    ],
+)
+def test_a_value_that_the_shell_has_split_is_refused(words: list[str], fix: str) -> None:
+    """It is shown as one word, in quotes."""
+    with pytest.raises(ConfigError, match="must be one word of the command line") as found:
+        refuse_split_values(words)
+    assert fix in str(found.value)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["times=[0,100]", "a=1]"],
+        ["times=[0,", "100"],
+        ["'times=[0,'", "100]"],
+        ['tag="["', "]"],
+        ["[", "]"],
+        ["a=1", "times=[0,"],
+    ],
+)
+def test_brackets_that_are_closed_quoted_or_never_closed_are_left_to_hydra(words: list[str]) -> None:
+    """They are no value that was split at blanks."""
+    refuse_split_values(words)

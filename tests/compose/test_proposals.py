@@ -55,9 +55,9 @@ def choose(planned: PlannedSearch, *, join: bool = True) -> Any:
     return choose_search(planned._composer, planned._checked, planned.search, command="x", options=options)
 
 
-def proposals(planned: PlannedSearch, directory: SweepDirectory, **how: bool) -> Proposals:
+def proposals(planned: PlannedSearch, directory: SweepDirectory, *, retries_failed: bool = False) -> Proposals:
     """Return what a process of the search supplies."""
-    return Proposals(planned._composer, directory, planned.search, **how)
+    return Proposals(planned._composer, directory, planned.search, force=False, retries_failed=retries_failed)
 
 
 def supplied(source: Proposals) -> Job:
@@ -236,10 +236,8 @@ def test_a_search_that_has_run_writes_its_table_and_names_the_best(
         directory,
         options,
         workers,
-        retries_failed=True,
-        force=True,
     )
-    text = search()
+    text = search(retries_failed=True, force=True)
     assert text.startswith("[] 3\nbest: m = 2 with cortex_density=")
     source = given[0].pop("source")
     assert (source.force, source.retries_failed) == (True, True)
@@ -257,6 +255,8 @@ def test_a_search_that_has_run_writes_its_table_and_names_the_best(
         raise KeyboardInterrupt
 
     def stopping(**arguments: Any) -> object:
+        source = arguments["source"]
+        assert [arguments["retries_failed"], source.retries_failed, source.force] == [False] * 3
         return SimpleNamespace(run=interrupted)
 
     monkeypatch.setattr(searching, "LocalLauncher", stopping)

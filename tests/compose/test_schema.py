@@ -7,7 +7,10 @@ from typing import Any
 import param
 import pytest
 
+from topo_exp.compose import schema
 from topo_exp.compose.schema import (
+    NamedAnalysis,
+    analysis_functions,
     checked,
     conf_directory,
     declared,
@@ -244,3 +247,20 @@ def test_a_number_is_finite(value):
     declaration = param.Number(1.0, bounds=(0, None), inclusive_bounds=(False, True))
     with pytest.raises(ParameterError, match=r"area: must be a number > 0 \(got "):
         checked({"area": declaration}, {"area": value})
+
+
+def test_analyses_are_found_by_their_names_and_those_of_their_functions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entries without a function are none; of two of one name, the first file counts."""
+    (tmp_path / "analysis").mkdir()
+    texts = {
+        "a": "defaults: [x]\ntwo: {_target_: pkg.other}\nnothing: null\ntext: _target_\nopen: {b: 1}\n",
+        "b": "two: {_target_: pkg.third}\n",
+        "c": "",
+    }
+    for name, text in texts.items():
+        (tmp_path / "analysis" / f"{name}.yaml").write_text(text)
+    monkeypatch.setattr(schema, "conf_directory", lambda: tmp_path)
+    first, second = NamedAnalysis("a", "pkg.other"), NamedAnalysis("b", "pkg.third")
+    assert analysis_functions() == {"two": first, "other": first, "third": second}

@@ -52,10 +52,8 @@ def test_configurations_have_the_defaults_of_the_declarations(source: DeclaredSo
 def test_groups_and_models_are_listed(source: DeclaredSource) -> None:
     """For tab completion and for messages."""
     assert source.available()
-    assert [source.is_group(path) for path in ("", "/", "model", "model/", "analysis", "hydra", "model/tiny")] == [
-        *([True] * 5),
-        *([False] * 2),
-    ]
+    groups, others = ("", "/", "model", "model/", "analysis"), ("hydra", "model/tiny", "modelX")
+    assert [source.is_group(path) for path in (*groups, *others)] == [True] * 5 + [False] * 3
     assert source.list("", None) == source.list("", ObjectType.GROUP) == ["analysis", "model"]
     assert source.list("", ObjectType.CONFIG) == []
     assert source.list("model", None) == source.list("model/", ObjectType.CONFIG) == model_names()

@@ -350,6 +350,8 @@ def _recorded_value(config: Mapping[str, Any], path: str) -> Data:
     found: object = config
     for key in path.split("."):
         found = found.get(key) if isinstance(found, Mapping) else None
+    if isinstance(found, Mapping):
+        found = {key: reference(item) if callable(item) else item for key, item in found.items()}
     return plain(reference(found) if callable(found) else found)
 
 

@@ -143,7 +143,6 @@ def written_settings(words: Iterable[str]) -> dict[str, Data]:
         if name in GROUPS:
             choice = parsed(word).value()
             value = choice[0] if isinstance(choice, list) and len(choice) == 1 else choice
-        values.setdefault(name, None)
         values[name] = value
     return values
 

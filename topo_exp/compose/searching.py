@@ -141,8 +141,8 @@ class Proposals:
     composer: PointComposer
     directory: SweepDirectory
     search: Search
-    force: bool = False
-    retries_failed: bool = False
+    force: bool
+    retries_failed: bool
     _trials: dict[str, Trial] = field(default_factory=dict)
     """Trials that were supplied, by the key of the point."""
     _sizes: dict[str, int] = field(default_factory=dict)
