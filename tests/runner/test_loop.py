@@ -1,14 +1,17 @@
 """The loop of a run: slices, signs of life, the script of the network, and an end that cannot be written."""
 
 import errno
+import time
 
 import pytest
 
 from tests.doubles import finished_run
 from tests.runner.test_measuring import drift
 from tests.runner.test_run import only_directory, spec
-from topo_exp.errors import RecordError
+from topo_exp.analysis.result import Result
+from topo_exp.errors import RecordError, RunError
 from topo_exp.record.handle import load_run
+from topo_exp.record.restart import restart_points
 from topo_exp.record.results import read_results
 from topo_exp.testing import FakeSimulation, fake_analysis, run_spec
 
@@ -182,3 +185,18 @@ def test_the_results_of_each_analysis_are_listed(tmp_path):
     assert name == "drift"
     assert [row[:2] for row in found.rows] == [(0.0, "V1/drift"), (5.0, "V1/drift")]
     assert found.files == ["plots/000005.00_V1_drift.png"]
+
+
+def test_restart_points_stay_until_every_picture_is_on_disk(tmp_path):
+    """A run that fails at its last picture can still be continued from its states; a run that is done needs none."""
+    ok = finished_run(spec(tmp_path / "done"))
+    assert not (ok.directory / "restart").exists()
+
+    def fail():
+        time.sleep(0.3)  # until nothing but the picture is missing
+        raise ValueError("no colours left")
+
+    figures = {"pale": lambda sim: Result(figures={"pale": fail})}
+    with pytest.raises(RunError, match="figure 'pale' could not be drawn"):
+        finished_run(spec(tmp_path / "failed", times=(0.0,), analyses=figures))
+    assert [point.time for point in restart_points(only_directory(tmp_path / "failed"))] == [0.0]

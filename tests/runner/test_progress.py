@@ -23,8 +23,11 @@ SHOWN = """if True:
         progress(Cost(36, 72, 2.0))
         time.sleep(0.5)
         return Result()
+    def hello(sim):
+        print("hello from before")
+        assert not {type(sys.stdout).__name__, type(sys.stderr).__name__} & {"FileProxy"}, "the bar took a stream"
     execute(run_spec(Path(sys.argv[1]), analyses={"numbers": numbers, "slow": slow}, progress=sys.argv[2] == "true",
-                     times=(0.0, 5.0, 40.0), before=(lambda sim: print("hello from before"),),
+                     times=(0.0, 5.0, 40.0), before=(hello,),
                      sim={"seconds_per_iteration": 0.02}))
 """
 
