@@ -1,7 +1,7 @@
 """The loop of a run: slices, signs of life, the script of the network, and an end that cannot be written."""
 
 import errno
-import time
+from time import sleep
 
 import pytest
 
@@ -193,7 +193,7 @@ def test_restart_points_stay_until_every_picture_is_on_disk(tmp_path):
     assert not (ok.directory / "restart").exists()
 
     def fail():
-        time.sleep(0.3)  # until nothing but the picture is missing
+        sleep(0.3)  # until nothing but the picture is missing
         raise ValueError("no colours left")
 
     figures = {"pale": lambda sim: Result(figures={"pale": fail})}
