@@ -24,9 +24,11 @@ from topo_exp.record.files import (
     path_errors,
     replacing,
     require_space,
+    reserve_space,
     write_text,
 )
 from topo_exp.record.layout import find_runs, time_label
+from topo_exp.record.metrics import append_metrics
 from topo_exp.record.pictures import cell_of
 from topo_exp.record.states import copy_state, read_state, write_state
 
@@ -151,6 +153,17 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     monkeypatch.setattr(files.os, "fsync", fsync)
     write_text(path, "and after")
     assert synced == [(9, "before"), ("directory", "and after")]
+
+
+def test_what_is_appended_or_reserved_is_on_the_disk(tmp_path, monkeypatch):
+    """It is handed to the system before the file is synced, so that neither is lost with the process."""
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_size))
+    path = tmp_path / "metrics.csv"
+    append_metrics(path, [(0.0, "a", 1.0)])
+    append_metrics(path, [(1.0, "a", 1.0)])
+    reserve_space(tmp_path / ".reserve", 1000)
+    assert synced == [10, 20, 1000]
 
 
 @pytest.mark.parametrize("code", UNABLE)
