@@ -194,3 +194,10 @@ def test_mappings_and_other_values_are_named_with_a_hash() -> None:
     assert all("~" in name for name in names)
     assert name_of({"a": {"y": 1, "x": 2.0}}) == name_of({"a": {"x": 2, "y": 1}})
     assert canonical({"a": 2j}) == '{"map":[["a",{"repr":"2j"}]]}'
+
+
+def test_whole_floats_are_named_as_integers_as_far_as_they_are_exact() -> None:
+    """From 2**53 on, several whole numbers are one float."""
+    for number in (0, 107, -1000, 2**53 - 1):
+        assert name_of({"a": float(number)}) == name_of({"a": number})
+    assert name_of({"a": float(2**53)}) != name_of({"a": 2**53})

@@ -16,6 +16,7 @@ from topo_exp.compose.overrides import (
     names_set,
     refuse_split_values,
     refuse_values_to_sweep,
+    vary,
     written_settings,
 )
 from topo_exp.compose.shell import command_line
@@ -200,3 +201,20 @@ def test_a_value_that_the_shell_has_split_is_refused(words: list[str], fix: str)
 def test_brackets_that_are_closed_quoted_or_never_closed_are_left_to_hydra(words: list[str]) -> None:
     """They are no value that was split at blanks."""
     refuse_split_values(words)
+
+
+def test_an_experiment_may_be_none_and_a_model_may_not() -> None:
+    """`experiment=null` chooses no file; a run without a model is none."""
+    assert for_hydra(["experiment=null"], lambda name: False) == ["experiment=null"]
+    for word in ("model=null", "analysis=null", "experiment=3"):
+        with pytest.raises(ConfigError, match=f"{word.partition('=')[0]}: must be a name"):
+            for_hydra([word], lambda name: False)
+
+
+def test_a_text_that_no_path_can_be_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its commas separate values, unlike those in the name of a file that exists."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one,two.py").touch()
+    assert not vary("model=one,two.py")
+    assert vary("model=one,three.py")
+    assert vary(f"model={'a' * 5000},two.py")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sys
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -263,6 +264,16 @@ def test_a_search_that_has_run_writes_its_table_and_names_the_best(
     with pytest.raises(KeyboardInterrupt):
         search()
     assert (directory.path / "search.csv").exists()
+
+
+def test_a_search_without_optuna_is_refused_when_it_is_described(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is checked or written before."""
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(topo_exp.TopoExpError, match="pip install"):
+        describe(tmp_path / "Output", cortex_density={"integers": [3, 90]})
+    assert not (tmp_path / "Output").exists()
 
 
 def test_options_of_the_sweep_are_no_settings_of_a_search(tmp_path: Path) -> None:
