@@ -21,6 +21,7 @@ from topo_exp.analysis.pictures import picture
 from topo_exp.errors import AnalysisError
 from topo_exp.record.pictures import picture_name
 from topo_exp.runner.drawing import FigureWriter, PictureOrder, figure_failure, save_figure
+from topo_exp.runner.rendering import place_of
 from topo_exp.testing import draw_matrix, fake_analysis, run_spec
 
 
@@ -364,3 +365,21 @@ def test_drawing_can_be_stopped_while_its_thread_starts(tmp_path: Path, monkeypa
     writer.submit(order)
     writer.stop()
     assert not any(thread.name == "drawing" for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "is_own"),
+    [
+        (slow_figure, "slow_figure", True),
+        (partial(partial(slow_figure), 1), "slow_figure", True),
+        (draw_matrix, "draw_matrix", False),
+        (picture("spectrum", 1), "spectrum", False),
+        (subprocess.run, "run", False),
+        (len, "len", False),
+        (FigureWriter(print), "FigureWriter", False),
+    ],
+)
+def test_the_place_of_a_figure_is_that_of_a_users_function(function, name, is_own):
+    """A function is named as the user knows it; file and line are those of the user's own code, and of no other."""
+    line = slow_figure.__code__.co_firstlineno
+    assert place_of(function) == (name, f"{__file__}, line {line}" if is_own else "")

@@ -6,7 +6,7 @@ import pytest
 
 from topo_exp.errors import ParameterError
 from topo_exp.record.layout import time_label
-from topo_exp.runner.times import LONGEST, SHORTEST, analysis_times
+from topo_exp.runner.times import LONGEST, SHORTEST, STANDARD_TIMES, analysis_times
 
 
 def test_minus_zero_is_zero():
@@ -20,6 +20,16 @@ def test_times_that_cannot_be_reached_are_refused(times):
     """The error states the range."""
     with pytest.raises(ParameterError, match=r"times: each must be 0 or between 1e-06 and 1e\+12 \(got "):
         analysis_times(times)
+
+
+def test_a_multiple_of_the_standard_times_reaches_from_limit_to_limit():
+    """The largest and the smallest multiple keep every time within the limits; one beyond them is refused."""
+    largest, smallest = LONGEST / STANDARD_TIMES[-1], SHORTEST / STANDARD_TIMES[1]
+    assert analysis_times(largest)[-1] == LONGEST
+    assert analysis_times(smallest)[1] == pytest.approx(SHORTEST)
+    for beyond in (largest * 1.01, smallest * 0.99):
+        with pytest.raises(ParameterError, match="must be 0 or between"):
+            analysis_times(beyond)
 
 
 @pytest.mark.parametrize("times", [[100.0, 100.00000000000001], [0, 1, 1 + 1e-9]])

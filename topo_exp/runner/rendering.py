@@ -64,8 +64,9 @@ def place_of(function: Callable[[], object]) -> tuple[str, str]:
         inner = inner.args[0] if is_picture(inner) else inner.func
     code = getattr(inner, "__code__", None)
     name = inner if isinstance(inner, str) else getattr(inner, "__qualname__", type(inner).__name__)
-    is_own = code is not None and is_users(code.co_filename)
-    return name, f"{code.co_filename}, line {code.co_firstlineno}" if code is not None and is_own else ""
+    if code is None or not is_users(code.co_filename):
+        return name, ""
+    return name, f"{code.co_filename}, line {code.co_firstlineno}"
 
 
 def rendered(
