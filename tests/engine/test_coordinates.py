@@ -128,3 +128,17 @@ def test_bounding_boxes_repeat_themselves():
     """The repr of a box is Python that makes it again."""
     for box in (BoundingBox(radius=0.3), BoundingBox(points=((-1, -2), (math.pi, 4)))):
         assert eval(repr(box), {"BoundingBox": BoundingBox}) == box  # noqa: S307  # our own repr is what is tested
+
+
+@pytest.mark.parametrize(
+    ("corners", "named"),
+    [((-2, -1, 0.5, 2), r"\(0\.625, 0\.875\)"), ((-2, 0.5, 2, 2), r"\(-0\.875, 0\.375\)")],
+    ids=["a source that ends on the right", "a source that begins above"],
+)
+def test_the_first_unit_without_a_field_is_named(corners, named):
+    """Of units whose fields miss the source, the error names the first one, row by row, by its place."""
+    left, bottom, right, top = corners
+    source = Grid.fit(BoundingBox(points=((left, bottom), (right, top))), 4)
+    destination = Grid.fit(BoundingBox(points=((-1, 0), (1, 1))), 4)
+    with pytest.raises(GeometryError, match=rf"the field of the unit at {named} misses its bounds"):
+        FieldGeometry.lay(Template(0, 0), source, destination)
