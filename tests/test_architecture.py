@@ -282,3 +282,19 @@ def test_no_file_is_a_pickle_and_nothing_is_evaluated() -> None:
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("eval", "exec", "pickle.load", "pickle.loads"):
                 found.append((str(path.relative_to(PACKAGE)), ast.unparse(node.func)))
     assert set(found) <= {("runner/rendering.py", "pickle.loads")}
+
+
+@pytest.mark.parametrize("name", ["engine", "analysis", "runner"])
+def test_values_that_are_handed_on_cannot_be_changed(name):
+    """Dataclasses of the rooms that compute results are frozen, so that no receiver changes what another one holds."""
+    changing = [
+        f"{path.name}: {node.name}"
+        for path in FILES
+        if room(path) == name and path.name != "plots_axes.py"  # axes that are drawn into again
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+        and any(
+            "dataclass" in (text := ast.unparse(each)) and "frozen=True" not in text for each in node.decorator_list
+        )
+    ]
+    assert changing == []

@@ -1,6 +1,7 @@
 """Analysis times can be reached, told apart and written into file names."""
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +44,12 @@ def test_times_that_can_hardly_be_told_apart_are_refused(times):
 def test_times_within_the_limits_are_accepted(times):
     """The limits themselves are accepted, and have labels that can be read back."""
     assert [float(time_label(time)) for time in analysis_times(times)] == times
+
+
+@pytest.mark.parametrize("factor", [1, 1.0, 0.1, 3])
+def test_a_number_multiplies_the_documented_times(factor):
+    """times=1 gives the times of the user guide, which are those of published scripts, and times=k k times these."""
+    standard = (0, 50, 100, 500, 1000, 2000, 3000, 4000, 5000, 10000)
+    assert analysis_times(factor) == pytest.approx([factor * time for time in standard], abs=0)
+    guide = (Path(__file__).parents[2] / "docs" / "user_guide.md").read_text()
+    assert ", ".join(map(str, standard)) in guide
