@@ -15,6 +15,25 @@ from topo_exp.runner.spec import RunSpec
 
 ROOT = Path(__file__).parents[1]
 
+OWN_MODEL = '''"""A model."""
+import param
+import topo_exp
+
+class Mine(param.Parameterized):
+    """Mine."""
+    size = param.Number(3.0, doc="Units.")
+
+    def build(self):
+        return topo_exp.build("tiny", cortex_density=self.size)
+
+def settle(sim):
+    """Do nothing."""
+
+def look(sim, *, depth=1):
+    """Measure nothing."""
+    return topo_exp.Result()
+'''
+
 
 def numbers(sim):
     """Measure without maps or pictures, which cost the time of loading xarray and matplotlib."""

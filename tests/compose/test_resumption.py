@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 import topo_exp
+from tests.doubles import OWN_MODEL
 from topo_exp.compose import again, resumption, trust
 from topo_exp.compose.again import code_of
 from topo_exp.compose.resumption import (
@@ -26,23 +27,8 @@ from topo_exp.compose.trust import is_own_file, model_code, permission, recorded
 from topo_exp.errors import ConfigError, GeometryError, ParameterError, RecordError, UnknownNameError
 from topo_exp.models import tiny
 from topo_exp.record.handle import RunHandle
+from topo_exp.record.run_yaml import write_record
 from topo_exp.runner.describe import installed_versions, package_checksums
-
-MODEL = '''"""A model."""
-import param
-import topo_exp
-
-class Mine(param.Parameterized):
-    """Mine."""
-    size = param.Number(3.0, doc="Units.")
-
-    def build(self):
-        return topo_exp.build("tiny", cortex_density=self.size)
-
-def look(sim):
-    """Measure nothing."""
-    return topo_exp.Result()
-'''
 
 
 def digest(path: Path) -> str:
@@ -60,8 +46,9 @@ class Recorded:
         self.helper = folder / "mine" / "helper.py"
         for place in (folder / "mine", self.directory / "provenance"):
             place.mkdir(parents=True)
-            (place / "model.py").write_text(MODEL)
+            (place / "model.py").write_text(OWN_MODEL)
             (place / "helper.py").write_text("HELP = 1\n")
+        write_record(self.directory, cast("Any", {"id": "a", "status": "killed"}))
         (self.directory / ".hydra").mkdir()
         self.config = "size: 4\ntimes: [0, 2]\nanalysis: {}\n"
         self.overrides = "[size=4]\n"
@@ -124,7 +111,7 @@ def test_a_missing_model_file_is_no_difference_if_the_record_has_its_copy(record
     with pytest.raises(ConfigError, match=rf"run: must be continued .*got {record.source}: missing\)"):
         require_same_code(run, force=False)
     assert require_same_code(run, force=True) == [f"{record.source}: missing"]
-    record.source.write_text(MODEL)
+    record.source.write_text(OWN_MODEL)
     record.helper.unlink()
     assert differences(run) == [f"{record.helper}: missing"]
 
@@ -192,7 +179,7 @@ before: ["look.py:look"]
 tracking: none
 """
     record.overrides = "['size=4', 'analysis=[look.py:look]']"
-    (record.source.parent / "look.py").write_text(MODEL)
+    (record.source.parent / "look.py").write_text(OWN_MODEL)
     run = record.handle()
     if not is_there:
         record.source.unlink()
@@ -335,7 +322,7 @@ def test_the_code_of_a_model_is_listed_unless_it_is_the_users_own(record: Record
     run = record.handle()
     assert model_code(run) == []
     assert model_code(record.handle(sources={})) == [str(record.source)]
-    record.source.write_text(MODEL + "\n")
+    record.source.write_text(OWN_MODEL + "\n")
     assert model_code(run) == [str(record.directory / "provenance" / "model.py")]
 
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 import topo_exp
+from tests.doubles import OWN_MODEL
 from topo_exp.compose import stored
 from topo_exp.compose.bridge import Settings
 from topo_exp.compose.points import make_sweep
@@ -29,31 +30,12 @@ from topo_exp.sweeps.ledger import Lease
 from topo_exp.sweeps.options import SweepOptions
 from topo_exp.sweeps.signature import is_signed
 
-MODEL = '''"""A model."""
-import param
-import topo_exp
-
-class Mine(param.Parameterized):
-    """Mine."""
-    size = param.Number(3.0, doc="Units.")
-
-    def build(self):
-        return topo_exp.build("tiny", cortex_density=self.size)
-
-def settle(sim):
-    """Do nothing."""
-
-def look(sim, *, depth=1):
-    """Measure nothing."""
-    return topo_exp.Result()
-'''
-
 
 @pytest.fixture(scope="module")
 def described(tmp_path_factory: pytest.TempPathFactory) -> PlannedSweep:
     """Describe a sweep of a user's own model, function and analysis."""
     folder = tmp_path_factory.mktemp("own")
-    (folder / "mine.py").write_text(MODEL)
+    (folder / "mine.py").write_text(OWN_MODEL)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("TOPO_EXP_OUTPUT", raising=False)
@@ -73,7 +55,7 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> PlannedSweep:
 def planned(described: PlannedSweep, monkeypatch: pytest.MonkeyPatch) -> PlannedSweep:
     """Return the sweep, in the folder of its model; copies of the package are left out."""
     folder = described._checked[0].options.output_dir.parent / "own0"
-    (folder / "mine.py").write_text(MODEL)
+    (folder / "mine.py").write_text(OWN_MODEL)
     monkeypatch.chdir(folder)
     monkeypatch.setattr("topo_exp.compose.snapshot._copy_program", lambda package, target: target.mkdir(parents=True))
     monkeypatch.setattr("topo_exp.compose.snapshot.store_description", lambda source, folder: None)
@@ -107,7 +89,7 @@ def test_a_job_has_the_settings_that_were_composed_with_copies_of_the_code(
     """Model, functions and analyses are taken from the copies; all else is equal, in the order of the points."""
     assert store_points(planned._composer, sweep) == sweep.path / "code" / "program"
     copy = sweep.path / "code" / "files" / "0_own0" / "mine.py"
-    assert copy.read_text() == MODEL
+    assert copy.read_text() == OWN_MODEL
     assert [job.label for job in stored_jobs(sweep)] == ["size=3", "size=4"]
     for found, point in zip(settings_of_jobs(sweep, monkeypatch), planned.space, strict=True):
         composed = planned._composer.settings(point, sweep.path)
@@ -135,12 +117,12 @@ def test_points_that_are_stored_keep_their_settings_and_code(
             store_points(planned._composer, sweep)
     before = first.read_bytes()
     assert not is_signed(sweep.path)
-    Path("mine.py").write_text(MODEL.replace("Do nothing", "Do"))
+    Path("mine.py").write_text(OWN_MODEL.replace("Do nothing", "Do"))
     monkeypatch.setattr(planned._composer, "others", ["tracking=mlflow"])
     store_points(planned._composer, sweep)
     assert first.read_bytes() == before
     assert json.loads(second.read_text())["content"]["given"] != json.loads(before)["content"]["given"]
-    assert (sweep.path / "code" / "files" / "0_own0" / "mine.py").read_text() == MODEL
+    assert (sweep.path / "code" / "files" / "0_own0" / "mine.py").read_text() == OWN_MODEL
     assert len(list((sweep.path / "code" / "files").iterdir())) == 2
     assert is_signed(sweep.path)
 

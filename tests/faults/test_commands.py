@@ -118,7 +118,7 @@ def test_changed_code_is_refused_with_the_difference(folder, stopped, capsys):
     try:
         model.write_text(before + "# changed\n")
         assert main(["resume", str(directory)]) == 2
-        assert f"must be continued by the code that began it (got {model}: changed)" in capsys.readouterr().err
+        assert f"from its own record (got {model}: changed)" in capsys.readouterr().err
         assert load_run(directory).status == "killed"
         assert main(["resume", str(directory), "--force"]) == 0
     finally:
@@ -135,6 +135,17 @@ def test_another_version_is_refused_with_the_difference(folder, capsys):
     message = capsys.readouterr().err
     assert "numpy: version 1.0 in the record" in message
     assert "mlflow" not in message
+
+
+def test_an_edited_record_is_refused_and_stays_known_as_edited(folder, capsys):
+    """What an edited run.yaml says may not be what ran: it is continued with --force only, which is recorded."""
+    directory = only_run(folder)
+    path = directory / "run.yaml"
+    path.write_text(path.read_text().replace("tag: null", "tag: better"))
+    assert main(["resume", str(directory)]) == 2
+    assert "from its own record (got run.yaml: edited)" in capsys.readouterr().err
+    assert main(["resume", str(directory), "--force"]) == 0
+    assert load_run(directory).metadata["resumed"][0]["differences"] == ["run.yaml: edited"]
 
 
 @pytest.mark.parametrize("entry", ["model", "analysis", "module"])

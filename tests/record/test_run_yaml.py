@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from topo_exp.record.run_yaml import (
+    amend_record,
     dump_yaml,
     milliseconds,
     now,
+    read_record,
     record_is_unchanged,
     write_record,
     yaml_data,
@@ -61,6 +63,20 @@ def test_the_last_line_has_the_checksum_of_the_lines_before_it(tmp_path):
     assert lines == ["id: ü\n".encode(), b"status: done\n", b"format: 2\n"]
     assert last.decode() == f"# sha256 {hashlib.sha256(b''.join(lines)).hexdigest()}\n"
     assert record_is_unchanged(tmp_path)
+
+
+@pytest.mark.parametrize("is_edited", [True, False])
+def test_an_amended_record_is_known_as_edited_if_it_was(tmp_path, is_edited):
+    """A command that adds to run.yaml writes no valid checksum over what a user has changed by hand."""
+    write_record(tmp_path, {"id": "a", "status": "done", "format": 2, "tag": "old"})
+    path = tmp_path / "run.yaml"
+    if is_edited:
+        path.write_text(path.read_text().replace("old", "new"))
+    for name in ("first", "second"):
+        amend_record(tmp_path, lambda data, name=name: data.update({name: 1}))
+    data = read_record(tmp_path)
+    assert (data["first"], data["second"], data["tag"]) == (1, 1, "new" if is_edited else "old")
+    assert record_is_unchanged(tmp_path) != is_edited
 
 
 def test_lists_of_numbers_are_on_one_line_and_keys_in_their_order():

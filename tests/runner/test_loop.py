@@ -81,19 +81,25 @@ def test_a_network_without_source_is_still_worth_a_run(tmp_path, monkeypatch):
     assert "a lambda has no source" in (run.directory / "run.log").read_text()
 
 
-@pytest.mark.parametrize(("interval", "is_noted"), [(0.0, True), (1e6, False)])
-def test_a_long_run_shows_that_it_is_alive(tmp_path, monkeypatch, interval, is_noted):
-    """At an interval, run.yaml is written with the time of the simulation, also between two analysis times."""
+def watch_heartbeats(output, monkeypatch):
+    """Return a list that gets the time of the recorded heartbeat before each slice of the only run in a directory."""
     seen = []
-    monkeypatch.setattr("topo_exp.runner.loop.HEARTBEAT_SECONDS", interval)
-    monkeypatch.setattr("topo_exp.runner.loop.SLICE_SECONDS", 0.0)
     run_slice = FakeSimulation.run
 
     def looked_at(self, until):
-        seen.append(load_run(only_directory(tmp_path)).metadata.get("heartbeat", {}).get("time"))
+        seen.append(load_run(only_directory(output)).metadata.get("heartbeat", {}).get("time"))
         run_slice(self, until)
 
     monkeypatch.setattr(FakeSimulation, "run", looked_at)
+    return seen
+
+
+@pytest.mark.parametrize(("interval", "is_noted"), [(0.0, True), (1e6, False)])
+def test_a_long_run_shows_that_it_is_alive(tmp_path, monkeypatch, interval, is_noted):
+    """At an interval, run.yaml is written with the time of the simulation, also between two analysis times."""
+    monkeypatch.setattr("topo_exp.runner.loop.HEARTBEAT_SECONDS", interval)
+    monkeypatch.setattr("topo_exp.runner.loop.SLICE_SECONDS", 0.0)
+    seen = watch_heartbeats(tmp_path, monkeypatch)
     finished_run(spec(tmp_path, times=(0.0, 3.0)))
     assert seen == ([None, 0.0, 1.0, 2.0] if is_noted else [None] * 4)
 
@@ -158,16 +164,10 @@ def test_room_is_asked_for_every_state_that_is_kept(tmp_path, monkeypatch, snaps
 
 def test_signs_of_life_come_at_their_interval(tmp_path, monkeypatch):
     """With iterations of ten seconds and an interval of thirty, every third iteration is noted."""
-    clock, seen = Clock(10.0), []
+    clock = Clock(10.0)
     monkeypatch.setattr("topo_exp.runner.loop.clock", clock)
     monkeypatch.setattr("topo_exp.runner.loop.HEARTBEAT_SECONDS", 30.0)
-    run_slice = FakeSimulation.run
-
-    def looked_at(self, until):
-        seen.append(load_run(only_directory(tmp_path)).metadata.get("heartbeat", {}).get("time"))
-        run_slice(self, until)
-
-    monkeypatch.setattr(FakeSimulation, "run", looked_at)
+    seen = watch_heartbeats(tmp_path, monkeypatch)
     finished_run(spec(tmp_path, build=lambda: clock.timed(FakeSimulation()), times=(8.0,)))
     assert seen == [None, None, None, 3.0, 3.0, 3.0, 6.0, 6.0]
 

@@ -17,7 +17,8 @@ from topo_exp.compose.shell import quoted
 from topo_exp.errors import ConfigError, RecordError, TopoExpError
 from topo_exp.record.checked import file_sha256
 from topo_exp.record.handle import RunHandle
-from topo_exp.record.layout import HYDRA, PROVENANCE
+from topo_exp.record.layout import HYDRA, PROVENANCE, RUN_YAML
+from topo_exp.record.run_yaml import record_is_unchanged
 from topo_exp.runner.describe import installed_versions, package_checksums
 from topo_exp.runner.outcome import Outcome
 from topo_exp.runner.spec import RunSpec
@@ -52,7 +53,7 @@ def recorded_spec(run: RunHandle, *, times: Sequence[float] | None = None) -> Ru
         command = _with_times(command, written)
         words = [*(word for word in words if word.partition("=")[0] != "times"), written]
         texts = {
-            "config.yaml": yaml.safe_dump({**recorded_config(run), "times": config["times"]}, sort_keys=False),
+            "config.yaml": yaml.safe_dump(config, sort_keys=False),
             "overrides.yaml": yaml.safe_dump(words),
         }
     config["model"] = _model(run)
@@ -112,16 +113,21 @@ def require_same_code(run: RunHandle, *, force: bool) -> list[str]:
     found = differences(run)
     if found and not force:
         raise ConfigError(
-            f"{run.directory.name}: must be continued by the code that began it (got {'; '.join(found)}). "
-            "Go back to that code, or add --force; results may then differ from those of a run without a break."
+            f"{run.directory.name}: must be continued by the code that began it, from its own record "
+            f"(got {'; '.join(found)}). Go back to them, or add --force; results may then differ from those of a run "
+            "without a break."
         )
     return found
 
 
 def differences(run: RunHandle) -> list[str]:
-    """List the differences of code and versions between a recorded run and this program; nothing is executed."""
+    """List the differences of code and versions between a recorded run and this program; nothing is executed.
+
+    A run.yaml that was edited by hand is one, too: what it says may not be what ran.
+    """
     kept = {str(run.metadata["model_source"])}
-    return [
+    edited = [] if record_is_unchanged(run.directory) else [f"{RUN_YAML}: edited"]
+    return edited + [
         found
         for found in code_differences(run.metadata.get("sources", {}), run.metadata["versions"])
         if not (found.endswith(": missing") and found.removesuffix(": missing") in kept and _has_copy(run))

@@ -198,7 +198,11 @@ def read_record(directory: Path) -> RunData:
 def write_record(directory: Path, data: RunData) -> None:
     """Write the run.yaml of a run directory."""
     text = dump_yaml({**data, "format": RUN_YAML_FORMAT})
-    write_text(directory / RUN_YAML, f"{text}{CHECKSUM_LINE}{hashlib.sha256(text.encode()).hexdigest()}\n")
+    _write(directory, text, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _write(directory: Path, text: str, checksum: str) -> None:
+    write_text(directory / RUN_YAML, f"{text}{CHECKSUM_LINE}{checksum}\n")
 
 
 def record_is_unchanged(directory: Path) -> bool:
@@ -222,13 +226,20 @@ def _checksum_in(text: str) -> str | None:
 def amend_record(directory: Path, change: Callable[[RunData], object]) -> None:
     """Change the run.yaml of a run that has ended.
 
+    A file that was edited by hand keeps the checksum that it no longer has: the edit can still be found.
+
     Args:
         directory: Of the run.
         change: Function that changes the data in place.
     """
     data = read_record(directory)
+    recorded = _checksum_in((directory / RUN_YAML).read_text(encoding="utf-8"))
+    was_edited = not record_is_unchanged(directory)
     change(data)
-    write_record(directory, data)
+    if was_edited and recorded is not None:
+        _write(directory, dump_yaml({**data, "format": RUN_YAML_FORMAT}), recorded)
+    else:
+        write_record(directory, data)
 
 
 def actual_status(data: RunData) -> Status:

@@ -72,8 +72,10 @@ def _write(directory: Path, text: str | None, kinds: Sequence[Callable[[Path, st
         key = _key(is_made=True)
     except (OSError, RuntimeError):
         return
-    texts = [path.read_text(encoding="utf-8") for path in (directory / SWEEP_YAML,) if path.is_file()]
-    texts += [] if text is None else [text]
+    present = directory / SWEEP_YAML
+    texts = [present.read_text(encoding="utf-8")] if present.is_file() else []
+    if text is not None:
+        texts.append(text)
     write_text(directory / SIGNATURE, "".join(f"{kind(directory, each, key)}\n" for kind in kinds for each in texts))
 
 
