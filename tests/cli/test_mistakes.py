@@ -222,6 +222,7 @@ SWEEPS = [
     (["-m", "cortex_density=range(5,3)"], "cortex_density: must have at least one value"),
     (["-m", "cortex_density=glob(x*)"], "cortex_density: must have at least one value"),
     (["-m", "cortex_density=choice()"], "empty choice"),
+    (["-m", "tag=a,???"], "Missing mandatory value: tag"),
     (["-m", "cortex_density=interval(1,2)"], "sweep.cortex_density: a distribution must be drawn from"),
     (["-m", "cortex_density=range(1,2,0)"], "range() arg 3 must not be zero"),
     (["-m", "output_dir=mine.py,x"], "output_dir: must be the same in all runs of a sweep"),

@@ -82,6 +82,13 @@ def test_python_and_command_line_describe_the_same_run() -> None:
     assert shell.config.keys() == script.config.keys()
 
 
+def test_recorded_settings_can_be_read_in_any_script(tmp_path: Path) -> None:
+    """Texts stand in the configuration files as they were given, not as numbers of characters."""
+    spec = specify("tiny", tag="Größe", output_dir=str(tmp_path))
+    assert "Größe" in spec.config["config.yaml"]
+    assert "Größe" in spec.config["overrides.yaml"]
+
+
 def test_what_python_users_have_at_hand_is_accepted(tmp_path: Path) -> None:
     """Arrays, NumPy's numbers, paths, tuples and functions need no conversion."""
     spec = specify(

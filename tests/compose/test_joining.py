@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import topo_exp
-from topo_exp.compose.joining import choose_sweep, identity_of, is_same_code, open_sweep, sweep_to_join
+from topo_exp.compose.joining import choose_sweep, equal_sweeps, identity_of, is_same_code, open_sweep, sweep_to_join
 from topo_exp.compose.points import code_of
 from topo_exp.compose.sweeping import PlannedSweep
 from topo_exp.errors import ConfigError
@@ -120,6 +120,16 @@ def test_another_command_makes_another_sweep(describe: Describe, settings: dict[
     found, is_joined, _, _ = choose(describe(**settings))
     assert not is_joined
     assert found.path != sweep.path
+
+
+def test_sweeps_are_found_by_their_names(describe: Describe) -> None:
+    """Only directories with the name of the command's sweep, whatever their date and number, are opened."""
+    places = [choose(describe(), join=False)[0].path for _ in range(2)]
+    for settings, expected in (({}, places), ({"cortex_density": [3, 5]}, places), ({"retina_density": [12, 24]}, [])):
+        planned = describe(**settings)
+        code = code_of(planned._composer, planned._checked)
+        found = equal_sweeps(planned._composer, planned._checked, code)
+        assert sorted(each.path for each in found) == sorted(expected)
 
 
 def test_join_false_makes_another_sweep(describe: Describe) -> None:

@@ -85,6 +85,15 @@ def test_two_parameter_sets_never_share_a_cut_name(first: dict[str, Any], second
     assert (one == other) == (canonical(first) == canonical(second))
 
 
+@pytest.mark.parametrize("length", [SHORTEST_NAME, 100, 200])
+def test_a_name_that_is_too_long_uses_all_the_length_it_has(length: int) -> None:
+    """As much as possible can be read of it."""
+    full = name_of({"weights": "w" * 300}, max_length=1000)
+    cut = name_of({"weights": "w" * 300}, max_length=length)
+    assert len(cut) == length
+    assert full.startswith(cut.partition("~")[0])
+
+
 @given(
     parameters=parameter_sets,
     tag=st.none() | words | words.map(lambda word: word * 30),

@@ -198,13 +198,13 @@ tracking: none
 def test_other_times_replace_those_of_the_command(record: Recorded) -> None:
     """In the command, the words and the recorded configuration, whichever quotes they had; the rest stays."""
     for written in ("times=[0,2]", "'times=[0, 2]'", '"times=[0, 2]"'):
-        record.overrides = "['size=4', 'times=[0,2]', 'tag=my times=x']"
+        record.overrides = "['size=4', 'times=[0,2]', 'tag=größte times=x']"
         run = record.handle(command=f"python -m topo_exp model=model.py {written} size=4")
         spec = recorded_spec(run, times=(0.0, 2.0, 7.0, 8.5))
         assert spec.options.times == (0.0, 2.0, 7.0, 8.5)
         assert shlex.split(spec.command)[3:] == ["model=model.py", "size=4", "times=[0,2,7,8.5]"]
         assert "times:\n- 0.0\n- 2.0\n- 7.0\n- 8.5\n" in spec.config["config.yaml"]
-        assert spec.config["overrides.yaml"] == "- size=4\n- tag=my times=x\n- times=[0,2,7,8.5]\n"
+        assert spec.config["overrides.yaml"] == "- size=4\n- tag=größte times=x\n- times=[0,2,7,8.5]\n"
 
 
 def test_a_model_that_was_in_no_file_cannot_be_described_again(record: Recorded) -> None:

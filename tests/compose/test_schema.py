@@ -15,6 +15,7 @@ from topo_exp.compose.schema import (
     conf_directory,
     declared,
     defaults,
+    is_plain,
     plain,
     rule,
 )
@@ -264,3 +265,20 @@ def test_analyses_are_found_by_their_names_and_those_of_their_functions(
     monkeypatch.setattr(schema, "conf_directory", lambda: tmp_path)
     first, second = NamedAnalysis("a", "pkg.other"), NamedAnalysis("b", "pkg.third")
     assert analysis_functions() == {"two": first, "other": first, "third": second}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"a": [1, 2.5, "b", True, None]}, True),
+        ((1, {"a": {"b": ()}}), True),
+        ({1: 2}, False),
+        ({"a": object()}, False),
+        ({"a": 1, 2: "b"}, False),
+        ([1, {1}], False),
+        (1j, False),
+    ],
+)
+def test_plain_values_are_what_configuration_files_can_hold(value: object, expected: bool) -> None:
+    """Numbers, texts, truth values and none, in lists and in mappings with texts as keys, at any depth."""
+    assert is_plain(value) is expected

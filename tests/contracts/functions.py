@@ -148,6 +148,21 @@ class WideMask(NeighborhoodMask):
         return mask
 
 
+class SeenMask(NeighborhoodMask):
+    """Notes after how many activations of its sheet it is made."""
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__(**params)
+        self.sheet: Any = None
+        self.seen: list[int] = []
+
+    def __call__(self, activity: FloatArray, grid: Any) -> Any:
+        """Return which units go on."""
+        assert np.array_equal(activity, self.sheet.activity)
+        self.seen.append(self.sheet.activation_count)
+        return super().__call__(activity, grid)
+
+
 class HalvingSheet(CFSheet):
     """A sheet that combines its inputs in its own way."""
 

@@ -31,7 +31,13 @@ class ActiveOnly(TraceAndThreshold):
     active_units_only = True
 
 
-RULES = {"all units": TraceAndThreshold, "active units": ActiveOnly}
+class OneByOne(TraceAndThreshold):
+    """The same, declared to treat each connection by itself."""
+
+    cellwise = True
+
+
+RULES = {"all units": TraceAndThreshold, "active units": ActiveOnly, "connection by connection": OneByOne}
 
 
 def with_rule(rule, **more):

@@ -90,6 +90,17 @@ def test_a_mask_is_the_neighbourhood_of_what_is_active():
 
 
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_mask_is_made_after_its_number_of_activations(engine, count):
+    """Once in each iteration, from the activity at that time."""
+    mask = functions.SeenMask()
+    sim = network(cortex={"mask_fn": mask, "mask_init_time": count, "tsettle": 4})(engine)
+    mask.sheet = sim["V1"]
+    sim.run(3)
+    assert mask.seen == [count] * 3
+
+
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
 def test_masked_units_receive_and_learn_nothing(engine):
     """Units outside the mask keep their weights, and their activity goes out, in both engines."""
     mask = NeighborhoodMask(threshold=0.3, radius=0.13)

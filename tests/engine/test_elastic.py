@@ -12,11 +12,13 @@ from topo_exp.engine.simulation import Simulation
 from topo_exp.errors import ModelError, ParameterError
 
 
-def net(*, activities=(1.0, 1.0), cells=6, units=10, half=0.1, field=1.0, **changes):
+def net(*, activities=(1.0, 1.0), cells=6, units=10, half=0.1, field=1.0, retina=None, **changes):
     """Return a net between two eyes, at -half and half of the third coordinate."""
     sim = Simulation("net")
+    bounds = BoundingBox(radius=0.5) if retina is None else retina
     for eye, activity in zip(("Left", "Right"), activities, strict=True):
-        sim.add(GeneratorSheet(name=eye, nominal_density=cells, input_generator=Constant(scale=activity)))
+        pattern = Constant(scale=activity)
+        sim.add(GeneratorSheet(name=eye, nominal_density=cells, nominal_bounds=bounds, input_generator=pattern))
     features = {"Left": (-half,), "Right": (half,)}
     sim.add(ElasticNet(name="V1", nominal_density=units, **{"features": features, "seed": 3, **changes}))
     for eye in ("Left", "Right"):
@@ -44,13 +46,25 @@ def moved_by_hand(sim, *, activities, half, alpha, beta, scale):
     return new
 
 
-def test_points_move_by_the_equation():
-    """One iteration is the equation of the docstring, with cells that are less active drawing less."""
+@pytest.mark.parametrize("height", [0.5, 0.25])
+def test_points_move_by_the_equation(height):
+    """One iteration is the equation of the docstring, on square and on wide retinas; less active cells draw less."""
     numbers = {"half": 0.15, "alpha": 0.3, "beta": 0.4}
-    sim = net(activities=(1.0, 0.4), distance_scale=0.12, cells=4, units=5, **numbers)
+    retina = BoundingBox(points=((-0.5, -height), (0.5, height)))
+    sim = net(activities=(1.0, 0.4), distance_scale=0.12, cells=4, units=5, retina=retina, **numbers)
     expected = moved_by_hand(sim, activities=(1.0, 0.4), scale=0.12, **numbers)
     sim.run(1)
     np.testing.assert_allclose(sim["V1"].points, expected, rtol=0, atol=1e-12)
+
+
+def test_a_net_starts_as_a_plane_with_a_jitter_about_it():
+    """Points lie where the units are, half-way between the eyes, moved by at most half the jitter to either side."""
+    sim = net(units=30, jitter=0.04)
+    v1 = sim["V1"]
+    moves = v1.points - np.stack([*np.meshgrid(v1.x, v1.y), np.zeros(v1.shape)], axis=-1)
+    assert np.abs(moves).max() <= 0.02
+    np.testing.assert_allclose(moves.mean(axis=(0, 1)), 0, atol=4 * 0.04 / 12**0.5 / 30)
+    np.testing.assert_allclose(moves.std(axis=(0, 1)), 0.04 / 12**0.5, rtol=0.1)
 
 
 @pytest.mark.parametrize("field", [1.0, 0.2])

@@ -1,6 +1,7 @@
 """`sim.explain()` names the form of every sheet and projection, and the reason of each dense one."""
 
 import contextlib
+import re
 from collections import Counter
 
 import numpy as np
@@ -206,7 +207,7 @@ def test_dense_forms_have_a_reason(declared, sheet, projection, says):
         {"projection": ScaledCFProjection},
         {"projection": LeakyCFProjection},
     ],
-    ids=lambda declared: " ".join(str(value) for change in declared.values() for value in [change])[:60],
+    ids=lambda declared: re.sub(r", name='[^']*'|name='[^']*'(, )?", "", str(*declared.values()))[:60],
 )
 def test_the_families_have_the_compiled_form(declared):
     """Linear learning rules, output functions of one unit and all kinds of projections are compiled throughout."""

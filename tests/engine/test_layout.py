@@ -153,7 +153,11 @@ def test_responses_and_learning_agree_with_dense_fields(case, guards, lateral, s
 
 
 @pytest.mark.parametrize("share", [0.05, 1.0])
-@pytest.mark.parametrize("learning_fn", [CPCA(), Oja(alpha=0.5), Outstar(), BCMFixed(unit_threshold=0.5)], ids=str)
+@pytest.mark.parametrize(
+    "learning_fn",
+    [CPCA(), Oja(alpha=0.5), Outstar(), BCMFixed(unit_threshold=0.5)],
+    ids=lambda rule: type(rule).__name__,
+)
 def test_linear_learning_agrees_with_dense_fields(case, guards, learning_fn, share):
     """Weights and totals after linear rules are those of the plain form, signed or not; beside, zeros stay zeros."""
     geometry, mask, weights, rng = case

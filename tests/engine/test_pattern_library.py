@@ -159,6 +159,14 @@ def test_rings_and_hyperbolas_stand_one_size_apart():
     np.testing.assert_allclose(HyperbolicGrating()(X, Y), HyperbolicGrating()(X, Y)[::-1, ::-1].T, atol=1e-9)
 
 
+@pytest.mark.parametrize("pattern", [Arc, ConcentricRings, HyperbolicGrating, Ring, Spiral])
+@pytest.mark.parametrize("ratio", [0.5, 2.0])
+def test_an_aspect_ratio_stretches_a_pattern_along_x(pattern, ratio):
+    """A pattern of aspect ratio r has at (r x, y) the value of the round one at (x, y)."""
+    round_one, stretched = pattern(aspect_ratio=1.0)(X, Y), pattern(aspect_ratio=ratio)(ratio * X, Y)
+    np.testing.assert_allclose(stretched, round_one, atol=1e-9)
+
+
 def test_a_spiral_grows_with_its_angle():
     """The spiral is where the radius is its turning times the angle, over any number of turns."""
     spiral = Spiral(turning=0.05, thickness=0.01, smoothing=0.001)
@@ -345,6 +353,23 @@ def test_both_eyes_see_the_same_dots():
         assert set(np.unique(seen[0])) == {0.0, 0.5, 1.0}
         pictures.append(seen[0])
     assert not np.array_equal(pictures[0], pictures[1])
+
+
+@pytest.mark.parametrize("size", [0.1, 0.2])
+def test_dots_are_squares_that_lie_everywhere(size):
+    """Few dots are apart: each covers the square of its size, and their centres are even over the sheet."""
+    rows, columns = [], []
+    for seed in range(200):
+        picture = RandomDotStereogram(dotsize=size, dotdensity=size**2 / 4, seed=seed)(X, Y) != 0.5
+        where_y, where_x = picture.any(axis=1), picture.any(axis=0)
+        if Y[where_y].size and np.abs([*Y[where_y], *X[where_x]]).max() < 0.98:
+            assert (np.ptp(Y[where_y]) + 0.01, np.ptp(X[where_x]) + 0.01) == pytest.approx((size, size), abs=0.011)
+            rows.append(Y[where_y].mean())
+            columns.append(X[where_x].mean())
+    for places in (rows, columns):
+        assert len(places) > 100
+        assert np.mean(places) == pytest.approx(0, abs=4 * 0.6 / len(places) ** 0.5)
+        assert np.std(places) == pytest.approx(0.98 * 2 / 12**0.5, rel=0.15)
 
 
 def test_dots_cover_as_much_as_their_density_says():

@@ -31,7 +31,8 @@ def test_log_uniform_numbers_are_even_over_octaves():
 def test_time_dependent_numbers_are_seeded_as_by_numbergen():
     """A time-dependent number is the first of a stream seeded by numbergen's hash of name, seed and rational time."""
     ours = Streams(0).number("x", UniformRandom(name="xgen", lbound=-0.5, ubound=0.5, seed=12, time_dependent=True))
-    large = Fraction(3 * 10**9 + 1, 20), Fraction(2**33 + 1, 20), Fraction(1, 3 * 10**9)  # beyond 31 and 32 bits
+    large = [Fraction(n, 20) for n in (3 * 10**9 + 1, 2**32 + 7, 2**33 + 1)]  # beyond 31, 32 and 33 bits
+    large += [1 / time for time in large]
     for time in (Fraction(1, 20), Fraction(21, 20), Fraction(1, 20), *large):
         seed = numbergen.Hash("xgen12", input_count=2)(time, 42)
         assert ours(time) == random.Random(seed).uniform(-0.5, 0.5)

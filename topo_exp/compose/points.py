@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from topo_exp.compose.bridge import Settings, make_spec, run_date
 from topo_exp.compose.composition import directory_flags, run_command
@@ -339,7 +339,9 @@ def _applied(composition: _Composition, settings: Mapping[str, Data]) -> dict[st
 
 
 def _set(config: dict[str, Data], path: Sequence[str], value: Data) -> bool:
-    """Set the value at a path; return False if the path leads through something else than mappings."""
+    """Set the value at a path; return False if the path leads through no mappings, or the value counts as missing."""
+    if value == MISSING:
+        return False
     *above, last = path
     place = config
     for name in above:

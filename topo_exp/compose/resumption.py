@@ -53,8 +53,8 @@ def recorded_spec(run: RunHandle, *, times: Sequence[float] | None = None) -> Ru
         command = _with_times(command, written)
         words = [*(word for word in words if word.partition("=")[0] != "times"), written]
         texts = {
-            "config.yaml": yaml.safe_dump(config, sort_keys=False),
-            "overrides.yaml": yaml.safe_dump(words),
+            "config.yaml": yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
+            "overrides.yaml": yaml.safe_dump(words, allow_unicode=True),
         }
     config["model"] = _model(run)
     config["analysis"] = {

@@ -47,16 +47,6 @@ class BoundingBox:
         """Return (left, bottom, right, top) in sheet coordinates."""
         return self.left, self.bottom, self.right, self.top
 
-    def strictly_contains(self, other: "BoundingBox") -> bool:
-        """Return True if `other` lies inside this box and is smaller on at least one side."""
-        inside = (
-            other.left >= self.left
-            and other.bottom >= self.bottom
-            and other.right <= self.right
-            and other.top <= self.top
-        )
-        return inside and other.lbrt() != self.lbrt()
-
     def __repr__(self) -> str:
         if self.left == self.bottom == -self.right == -self.top:
             return f"BoundingBox(radius={self.right!r})"
@@ -152,14 +142,9 @@ class Template:
         """Rows and columns of the template."""
         return 2 * self.row_radius + 1, 2 * self.column_radius + 1
 
-    def bounds_on(self, source: Grid) -> BoundingBox:
-        """Return the bounds in sheet coordinates of the template where it lies on the middle of `source`."""
-        rows, columns = source.shape
-        spacing = 1 / source.density
-        top = source.bounds.top - (rows // 2 - self.row_radius) * spacing
-        left = source.bounds.left + (columns // 2 - self.column_radius) * spacing
-        height, width = self.shape
-        return BoundingBox(points=((left, top - height * spacing), (left + width * spacing, top)))
+    def is_smaller_than(self, other: "Template") -> bool:
+        """Return True if this template lies inside `other` about the same centre, and has fewer rows or columns."""
+        return self.row_radius <= other.row_radius and self.column_radius <= other.column_radius and self != other
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,6 @@ class ElasticNet(CFSheet):
                 f"{self.beta:g} at time {float(moment.now):g}). Lower distance_scale or beta."
             )
         force = self.beta * scale * _tension(self._points.reshape(*self.shape, -1)).reshape(self._points.shape)
-        activity = self.activity if self.mask is None else np.where(self.mask, self.activity, 0)
         for projection in self.projections.values():
             if self._is_afferent(projection) and projection.input is not None:
                 cells, layout = self._cells(projection.src), self._layouts[projection.name]
@@ -131,8 +130,8 @@ class ElasticNet(CFSheet):
                 force += self.alpha * (drawing.T @ cells - drawing.sum(axis=0)[:, None] * self._points)
                 projection.weights = layout.templates(strengths)
             elif not self._is_afferent(projection):
-                projection.learn(activity, moment)
-                projection.normalize(activity.ravel().nonzero()[0])
+                projection.learn(self.activity, moment)
+                projection.normalize(self.activity.ravel().nonzero()[0])
         self._points = self._points + force
 
     def _is_afferent(self, projection: Projection) -> TypeGuard[CFProjection]:

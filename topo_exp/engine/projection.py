@@ -249,9 +249,8 @@ class CFProjection(Projection):
         Returns:
             True if anything changed. Bounds that are not strictly within the present ones change nothing.
         """
-        grid, old = self.src.grid, self.geometry
-        template = Template.fit(bounds, grid)
-        if not old.template.bounds_on(grid).strictly_contains(template.bounds_on(grid)):
+        old, template = self.geometry, Template.fit(bounds, self.src.grid)
+        if not template.is_smaller_than(old.template):
             return False
         self.record_undo()
         row = old.template.row_radius - template.row_radius
