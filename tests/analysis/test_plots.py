@@ -295,6 +295,13 @@ def test_mosaic_of_a_large_sheet_leaves_out_rows_and_columns_evenly() -> None:
     assert left + 14.5 * (right - left) / mosaic.shape[1] == pytest.approx(3)
 
 
+@pytest.mark.parametrize(("units", "shown"), [(24, 24), (25, 13)])
+def test_a_mosaic_has_at_most_24_fields_along_a_side(units: int, shown: int) -> None:
+    """Of more units every second is shown, every third, and so on, unless other numbers are asked for."""
+    mosaic = image_of(plots.connection_fields(np.ones((units, units, 3, 3)), title="T"))
+    assert mosaic.shape == (shown * 4 - 1, shown * 4 - 1)
+
+
 def test_mosaic_takes_lists_and_single_kernels_and_signs() -> None:
     """(N, h, w) must equal the grid, a shared kernel be one tile, and negative weights centre the colours on 0."""
     fields = np.random.default_rng(1).standard_normal((6, 3, 3))
@@ -361,6 +368,19 @@ def test_a_colour_bar_ends_at_the_tested_values_and_names_its_quantity() -> None
     assert bar.get_ylabel() == "preferred frequency (cycles)"
     value = float(names[2])
     assert bar.get_yticks()[2] == pytest.approx((value - 0.6) / 6.2)
+
+
+def test_a_colour_bar_has_the_colour_of_each_value_at_its_place() -> None:
+    """At the height of a tick the bar has the colour that the map gives to that value; its colours end with it."""
+    figure = plots.feature_map(PREFERENCE, X, Y, title="T", label="preference", limits=(0.5, 2.5))
+    shown, bar = figure.axes[0].images[0], figure.axes[1]
+    gradient = bar.images[0].get_array()[::-1, 0]  # from below
+    ends = [*map(tuple, shown.cmap(np.asarray(shown.norm([0.5, 2.5])), bytes=True))]
+    assert [tuple(gradient[0]), tuple(gradient[-1])] == ends
+    for value in (0.5, 0.9, 1.3, 2.0, 2.5):
+        height = (value - 0.5) / 2
+        expected = shown.cmap(shown.norm(value), bytes=True)
+        np.testing.assert_allclose(gradient[round(height * (len(gradient) - 1))], expected, atol=4)
 
 
 @pytest.mark.parametrize(

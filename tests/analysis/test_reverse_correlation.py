@@ -27,6 +27,23 @@ def test_spots_find_the_field_of_a_linear_unit_exactly():
     assert found.figures["V1/receptive_fields_Retina"]().axes
 
 
+@pytest.mark.parametrize(("stimuli", "count"), [("noise", 30), ("spots", 18)])
+def test_receptive_fields_say_how_they_were_measured(stimuli, count):
+    """The dataset holds the options, how many images were shown, and the time of the simulation."""
+    sim = gabor_simulation(PREFERRED, cells=6)
+    maps = receptive_fields(sim, stimuli=stimuli, cell=2, presentations=30, scale=0.8, seed=4, afferent_only=True).maps
+    assert maps.attrs == {
+        "sheet": "V1",
+        "stimuli": stimuli,
+        "cell": 2,
+        "pattern_scale": 0.8,
+        "seed": 4,
+        "presentations": count,
+        "afferent_only": 1,
+        "simulation_time": sim.time,
+    }
+
+
 @pytest.mark.parametrize("stimuli", ["noise", "spots"])
 def test_images_are_balanced_around_their_mean(stimuli):
     """Spots are as often bright as dark at every place, on a grey ground; noise is only bright and dark."""
