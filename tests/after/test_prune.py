@@ -15,13 +15,20 @@ from topo_exp.runner.run import execute
 from topo_exp.testing import fake_analysis, run_spec
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a finished run with pictures and the states of three times."""
-    spec = run_spec(tmp_path, times=(0.0, 1.0, 2.0), analyses={"activity": fake_analysis}, snapshot="all")
+    folder = tmp_path_factory.mktemp("original")
+    spec = run_spec(folder, times=(0.0, 1.0, 2.0), analyses={"activity": fake_analysis}, snapshot="all")
     directory = execute(spec).directory
     assert directory is not None
     return directory
+
+
+@pytest.fixture
+def run(original: Path, tmp_path: Path) -> Path:
+    """Return a copy of that run, from which files can be deleted."""
+    return Path(shutil.copytree(original, tmp_path / original.name))
 
 
 def files(directory: Path) -> set[str]:
