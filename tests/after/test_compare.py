@@ -271,6 +271,21 @@ def test_maps_of_other_sizes_are_drawn_at_one_scale_without_a_difference() -> No
     assert not bar.axison
 
 
+@pytest.mark.parametrize("period", [180.0, None])
+def test_both_maps_have_one_scale_that_closes_if_they_are_cyclic(period: float | None) -> None:
+    """Equal values have one colour in both maps; the ends of a period have one colour, those of a range have two."""
+    from topo_exp.analysis.plots_differences import MapPair, map_differences
+
+    grid = (np.array([-0.25, 0.25]), np.array([0.25, -0.25]))
+    values = np.array([[0.0, 45.0], [90.0, 180.0]])
+    pair = MapPair("m", values, values.T / 2, np.zeros((2, 2)), grid, grid, "°", period)
+    first, second = (axes.images[0] for axes in map_differences([pair], title="").axes[:2])
+    assert first.get_clim() == second.get_clim() == (0.0, 180.0)
+    colours = first.to_rgba(first.get_array())
+    np.testing.assert_array_equal(first.to_rgba(np.array([[45.0]])), second.to_rgba(np.array([[45.0]])))
+    assert np.allclose(colours[0, 0], colours[1, 1], atol=1e-9) is (period is not None)
+
+
 def test_half_a_period_more_and_less_have_one_colour() -> None:
     """The scale of a cyclic difference ends at half a period either way, where colours meet; no difference is white."""
     from topo_exp.analysis.plots_differences import MapPair, map_differences
