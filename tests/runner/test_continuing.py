@@ -1,5 +1,6 @@
 """A run that was stopped is continued in its directory, from the last state that is on disk."""
 
+import errno
 import os
 import signal
 
@@ -10,7 +11,9 @@ from tests.doubles import finished_run, numbers
 from topo_exp.errors import GeometryError, RecordError
 from topo_exp.record.handle import load_run
 from topo_exp.record.restart import restart_points
+from topo_exp.record.results import AnalysisResults, read_results, write_results
 from topo_exp.runner.continuing import Continuation
+from topo_exp.runner.restarting import RestartWriter
 from topo_exp.runner.run import continue_run, execute
 from topo_exp.testing import FakeSimulation, run_spec
 
@@ -134,6 +137,33 @@ def test_a_finished_run_is_continued_to_later_times(tmp_path):
     assert measured == [40.0]
     assert same(found, finished_run(spec(tmp_path / "whole")))
     assert found.times == TIMES
+
+
+def test_results_over_the_earlier_times_are_gone_when_an_extension_begins(tmp_path):
+    """If it is stopped, no result is left that looks as if it were of all times."""
+    directory = finished_run(spec(tmp_path, times=(0.0, 5.0))).directory
+    write_results(directory, None, {"stability": AnalysisResults()})
+    continuation(directory, is_extension=True).prepare()
+    assert read_results(directory, None) == {}
+
+
+def test_a_stop_without_a_restart_point_is_noted_in_the_log(tmp_path, slices, monkeypatch):
+    """If the restart point cannot be written, the run is killed all the same."""
+
+    write = RestartWriter.write
+
+    def refuse(writer, sim):
+        if sim.time == 17.0:
+            raise OSError(errno.EIO, "no answer")
+        write(writer, sim)
+
+    monkeypatch.setattr("topo_exp.runner.loop.RestartWriter.write", refuse)
+    directory = stopped(tmp_path, 17.0)
+    run = load_run(directory)
+    assert (run.status, run.metadata["stopped_at"]) == ("killed", 17.0)
+    log = (directory / "run.log").read_text()
+    assert "no restart point was written" in log
+    assert "no answer" in log
 
 
 def test_a_run_without_its_last_state_is_not_extended(tmp_path):

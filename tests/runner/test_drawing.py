@@ -246,6 +246,8 @@ def test_stopped_drawing_ends_soon_and_leaves_no_half_picture(tmp_path, is_local
     assert len(list(tmp_path.glob("*.png"))) <= 1
     time.sleep(1.5)
     assert not list(tmp_path.glob("*.tmp"))
+    assert not (tmp_path / "late.png").exists()
+    assert not any(thread.name == "drawing" for thread in threading.enumerate())
 
 
 def test_waiting_for_pictures_ends_when_drawing_is_stopped(tmp_path):

@@ -1,6 +1,8 @@
 """The loop of a run: slices, signs of life, the script of the network, and an end that cannot be written."""
 
 import errno
+import re
+from contextlib import contextmanager
 from time import sleep
 
 import pytest
@@ -52,6 +54,46 @@ def test_slices_take_about_a_tenth_of_a_second(tmp_path, monkeypatch, seconds, e
     finished_run(spec(tmp_path, build=lambda: clock.timed(FakeSimulation()), times=(40.0,)))
     assert clock.slices[: len(expected)] == expected
     assert sum(clock.slices) == 40
+
+
+@pytest.mark.parametrize(
+    ("engine", "is_compiled", "says"),
+    [("compiled", False, "compiling (once for this machine)"), ("compiled", True, ""), ("reference", False, "")],
+)
+def test_compilation_is_said_while_the_first_slice_runs(tmp_path, monkeypatch, engine, is_compiled, says):
+    """Where the compiled engine is used for the first time on a machine, and in no other slice."""
+    texts = []
+
+    @contextmanager
+    def saying(display, text, **options):
+        texts.append(text(1.0))
+        yield
+
+    def build():
+        sim = FakeSimulation()
+        sim.engine = engine
+        return sim
+
+    monkeypatch.setattr("topo_exp.engine.compiled.cache.is_compiled", lambda: is_compiled)
+    monkeypatch.setattr("topo_exp.runner.progress.ProgressDisplay.saying", saying)
+    finished_run(spec(tmp_path, build=build, times=(5.0,)))
+    assert [text for text in texts if not text.startswith("waiting")] == [says]
+
+
+def test_the_listener_hears_that_only_pictures_are_left(tmp_path):
+    """After the last analysis, once, so that the next run of a sweep can begin."""
+    heard = []
+    finished_run(spec(tmp_path, times=(0.0, 5.0), on_progress=heard.append))
+    assert [progress.is_simulated for progress in heard] == [False] * (len(heard) - 1) + [True]
+    assert heard[-1].time == 5.0
+
+
+def test_the_log_lists_the_times_that_were_analysed(tmp_path):
+    """One line for each, when its analyses are done."""
+    run = finished_run(spec(tmp_path, times=(0.0, 5.0, 7.0)))
+    log = (run.directory / "run.log").read_text().splitlines()
+    found = [re.search(r"time (\d+) of 7\b", line) for line in log]
+    assert [match[1] for match in found if match] == ["0", "5", "7"]
 
 
 @pytest.mark.parametrize(("keep", "times"), [("none", []), ("first", [0]), ("last", [10]), ("all", [0, 5, 10])])
