@@ -298,3 +298,17 @@ def test_values_that_are_handed_on_cannot_be_changed(name):
         )
     ]
     assert changing == []
+
+
+GIVEN_UP = {"force", "trust", "skip_failed", "skips_failed", "retries_failed", "may_differ", "is_extension"}
+"""Names of choices that give up a guarantee, or do more than what was asked."""
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "compose").glob("*.py")), ids=lambda path: path.stem)
+def test_no_guarantee_is_given_up_by_default(path: Path) -> None:
+    """Changed code, code of others and failed points are accepted only where that is asked for."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            options = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            chosen = {option.arg: default for option, default in options if option.arg in GIVEN_UP and default}
+            assert all(isinstance(value, ast.Constant) and value.value is False for value in chosen.values()), chosen

@@ -96,11 +96,10 @@ def test_the_last_run_that_was_begun_is_the_previous_one(tmp_path: Path) -> None
     """A first attempt has none; a directory without run.yaml was refused before it began."""
     ledger = Ledger(tmp_path / "points")
     directory = cast("SweepDirectory", SimpleNamespace(path=tmp_path, ledger=ledger))
-    for name, is_begun in (("one", True), ("two", True), ("three", False)):
+    for name, is_begun, before in (("one", True, None), ("two", True, "one"), ("three", False, "two")):
         lease = ledger.acquire(["a"])
         assert lease is not None
-        if lease.attempt == 1:
-            assert previous_run(directory, lease) is None
+        assert previous_run(directory, lease) == (None if before is None else tmp_path / before)
         lease.set_run(name)
         (tmp_path / name).mkdir()
         if is_begun:

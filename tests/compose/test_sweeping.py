@@ -7,6 +7,7 @@ import pytest
 import topo_exp
 from topo_exp import Sweep
 from topo_exp.compose.launchers import launcher_words
+from topo_exp.record.lease import leased
 
 QUICK = {"times": [0, 1], "analysis": [], "tracking": "none", "cortex_density": [3, 4]}
 
@@ -30,6 +31,17 @@ def test_a_sweep_is_described_run_and_read_again(tmp_path: Path) -> None:
     assert [run.parameters["cortex_density"] for run in again.runs] == [3, 4]
     status = again.status()
     assert (status.done, status.total, status.is_over) == (2, 2, True)
+
+
+def test_resuming_a_finished_sweep_clears_what_killed_processes_have_left(tmp_path: Path) -> None:
+    """Temporary files of processes that have ended are deleted, but not those of a run that another process holds."""
+    finished = topo_exp.sweep("tiny", **QUICK).run()
+    left = [run.directory / ".metrics.csv.99999999.tmp" for run in finished.runs]
+    for path in left:
+        path.touch()
+    with leased(finished.runs[1].directory):
+        finished.resume()
+    assert [path.exists() for path in left] == [False, True]
 
 
 def test_a_space_is_combined_with_the_settings() -> None:
