@@ -197,6 +197,14 @@ def test_all_maps_have_one_scale_of_colour() -> None:
     assert {each.images[0].get_clim() for each in figure.axes[:2]} == {(-3.0, 3.0)}
 
 
+@pytest.mark.parametrize(("unit", "expected"), [("Hz", "rate (Hz)"), ("1", "rate"), ("", "rate")])
+def test_the_key_names_quantity_and_unit(unit: str, expected: str) -> None:
+    """Beside the colour bar, the unit in brackets if there is one."""
+    one = GridAxis("", ("",))
+    figure = map_grid({(0, 0): flat(1)}, rows=one, columns=one, title="", label="rate", unit=unit)
+    assert figure.axes[-1].get_ylabel() == expected
+
+
 def test_cyclic_maps_have_cyclic_colours() -> None:
     """The values 0 and period have one colour, whatever values the maps have; orientations have no colour bar."""
     columns = GridAxis("a", ("1", "2"))

@@ -92,6 +92,16 @@ def test_the_naka_rushton_fit_is_drawn_and_its_c50_marked_or_called_extrapolated
     assert [line.get_xdata()[0] for line in vertical] == ([c50] if c50 < 100 else [])
 
 
+@pytest.mark.parametrize(("limits", "expected"), [((0.2, 0.6), (0.2, 0.6)), (None, (0.0, 1.0))])
+def test_a_histogram_without_values_says_so_over_the_range_of_the_others(
+    limits: tuple[float, float] | None, expected: tuple[float, float]
+) -> None:
+    """The axes are those of the same histogram at other times."""
+    axes = plots.histogram([np.nan, np.nan], title="T", xlabel="s", limits=limits).axes[0]
+    assert (axes.get_xlim(), axes.get_ylim()) == (expected, (0.0, 1.0))
+    assert [text.get_text() for text in axes.texts] == ["no unit has a value"]
+
+
 def test_histogram_shows_fractions() -> None:
     """Bars must be the fraction of units in each range; missing values must not count."""
     axes = plots.histogram([0.1, 0.2, 0.9, np.nan], title="T", xlabel="s", bins=2, limits=(0, 1)).axes[0]

@@ -12,6 +12,7 @@ import topo_exp
 from topo_exp.analysis.result import subject_of
 from topo_exp.analysis.stability import similarity_index
 from topo_exp.compose.interface import specify
+from topo_exp.errors import ConfigError
 
 QUICK = {"times": [0, 1], "analysis": [], "tracking": "none"}
 
@@ -80,6 +81,12 @@ def test_python_and_command_line_describe_the_same_run() -> None:
     for name in ("model", "parameters", "given", "settings", "options", "directory_name", "command", "seeds"):
         assert getattr(shell, name) == getattr(script, name), name
     assert shell.config.keys() == script.config.keys()
+
+
+def test_a_text_that_no_file_can_hold_is_refused() -> None:
+    """Half of a surrogate pair cannot be written to a record."""
+    with pytest.raises(ConfigError, match="tag: must be a text in UTF-8"):
+        specify("tiny", tag="a\udcff")
 
 
 def test_recorded_settings_can_be_read_in_any_script(tmp_path: Path) -> None:

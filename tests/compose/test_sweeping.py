@@ -75,6 +75,16 @@ def test_mistakes_are_refused_before_anything_runs(settings: dict[str, object], 
         topo_exp.sweep("tiny", **settings)
 
 
+def test_the_command_of_a_sweep_can_be_typed() -> None:
+    """All combinations of lists are written as on the command line; other spaces as their points."""
+    lists = {"cortex_density": [3, 4], "tag": ["a", "b"]}
+    whole = topo_exp.sweep("tiny", **{**QUICK, **lists})
+    assert "cortex_density=3,4 tag=a,b" in whole._command
+    pairs = topo_exp.sweep("tiny", space=Sweep.zip(**lists), tracking="none")
+    assert "sweep.points=" in pairs._command
+    assert "cortex_density=3,4" not in pairs._command
+
+
 def test_a_launcher_and_its_settings_are_part_of_the_command() -> None:
     """The command that a sweep records chooses the launcher with its settings; local is the default."""
     choice = {"slurm": {"time": "2:00:00", "sbatch": ["--qos=long"]}}

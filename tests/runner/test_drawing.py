@@ -250,6 +250,23 @@ def test_stopped_drawing_ends_soon_and_leaves_no_half_picture(tmp_path, is_local
     assert not any(thread.name == "drawing" for thread in threading.enumerate())
 
 
+def test_no_picture_is_lost_while_the_queue_is_full(tmp_path, monkeypatch):
+    """A thread that orders pictures faster than they are drawn waits, however long that takes."""
+    monkeypatch.setattr("topo_exp.runner.drawing.WAITING_PICTURES", 1)
+    monkeypatch.setattr("topo_exp.runner.drawing.REPORT_EVERY", 0.01)
+    writer = FigureWriter(lambda drawing, error: None)
+    paths = [tmp_path / f"{number}.png" for number in range(4)]
+
+    def slowly():
+        time.sleep(0.1)
+        return draw_matrix(np.eye(2), title="t")
+
+    for path in paths:
+        writer.submit(PictureOrder(path.stem, slowly, (path,), "x"))
+    writer.finish()
+    assert [path.exists() for path in paths] == [True] * 4
+
+
 def test_waiting_for_pictures_ends_when_drawing_is_stopped(tmp_path):
     """A thread that waits for all pictures returns without an error when another one stops drawing."""
     writer = FigureWriter(lambda drawing, error: None)
