@@ -133,6 +133,8 @@ def test_an_asterisk_has_one_bar_for_each_direction():
     assert [at(asterisk, *polar(0.3, math.pi / 2 + 2 * math.pi * k / 3)) for k in range(3)] == [1, 1, 1]
     assert at(asterisk, *polar(0.3, math.pi / 2 + math.pi / 3)) < 1e-6
     assert at(asterisk, *polar(0.45, math.pi / 2)) < 1e-3
+    for aside, expected in ((0.009, 1), (0.02, math.exp(-0.5))):  # across the upright bar, one deviation past its edge
+        assert at(asterisk, aside, 0.3) == pytest.approx(expected)
 
 
 def test_an_angle_has_a_vertex_and_two_ends():
@@ -144,6 +146,9 @@ def test_an_angle_has_a_vertex_and_two_ends():
         for way in (0.01, 0.3, 0.59):
             x, y = vertex[0] + side * way * math.sin(angle), vertex[1] + way * math.cos(angle)
             assert at(pattern, x, y) == 1
+            for across, expected in ((0.009, 1), (-0.009, 1), (0.011, 0), (-0.011, 0)):  # on both sides of the bar
+                place = x + side * across * math.cos(angle), y - across * math.sin(angle)
+                assert at(pattern, *place) == expected or way == 0.01
     assert at(pattern, 0, 0.1) == 0
     np.testing.assert_allclose(pattern(X, Y), pattern(-X, Y), atol=1e-12)
 
@@ -173,6 +178,8 @@ def test_a_spiral_grows_with_its_angle():
     for angle in np.linspace(0.5, 18, 40):
         assert at(spiral, *polar(0.05 * angle, angle)) == 1
         assert at(spiral, *polar(0.05 * angle + 0.1, angle)) < 1e-6
+        for aside, expected in ((0.004, 1), (0.006, math.exp(-0.5))):
+            assert at(spiral, *polar(0.05 * angle + aside, angle)) == pytest.approx(expected)
     np.testing.assert_allclose(SpiralGrating(parts=1)(X, Y), Spiral()(X, Y))
 
 
