@@ -68,9 +68,10 @@ def test_a_net_starts_as_a_plane_with_a_jitter_about_it():
 
 
 @pytest.mark.parametrize("field", [1.0, 0.2])
-def test_strengths_of_each_cell_sum_to_one(field):
-    """Over all units that a cell is connected to, its weights sum to 1; there are none outside the fields."""
-    sim = net(field=field, distance_scale=0.1)
+@pytest.mark.parametrize("scale", [0.1, 1e-3])
+def test_strengths_of_each_cell_sum_to_one(field, scale):
+    """Over all units that a cell is connected to, however far they are, its weights sum to 1; elsewhere are none."""
+    sim = net(field=field, distance_scale=scale)
     for until in (0, 3):
         sim.run(until)
         for projection in sim["V1"].projections.values():
