@@ -27,6 +27,10 @@ class Mine(param.Parameterized):
         return topo_exp.build("tiny", cortex_density=self.density)
 
 
+def hook(sim: topo_exp.Simulation) -> None:
+    """Stand for a function of the user's own that is called before a run."""
+
+
 def measure(sim: topo_exp.Simulation) -> topo_exp.Result:
     """Stand for an analysis of the user's own."""
     return topo_exp.Result(metrics={"time": sim.time})
@@ -81,6 +85,13 @@ def test_python_and_command_line_describe_the_same_run() -> None:
     for name in ("model", "parameters", "given", "settings", "options", "directory_name", "command", "seeds"):
         assert getattr(shell, name) == getattr(script, name), name
     assert shell.config.keys() == script.config.keys()
+
+
+def test_functions_are_recorded_by_module_and_name() -> None:
+    """In the command and in the configuration, as they would be written on the command line."""
+    spec = specify("tiny", analysis=[measure], before=[hook])
+    assert f"'analysis=[{__name__}.measure]' 'before=[{__name__}.hook]'" in spec.command
+    assert f"before:\n- {__name__}.hook\n" in spec.config["config.yaml"]
 
 
 def test_a_text_that_no_file_can_hold_is_refused() -> None:

@@ -78,6 +78,13 @@ def test_two_parameter_sets_never_share_a_name(first: dict[str, Any], second: di
     assert (one == other) == (canonical(first) == canonical(second))
 
 
+def test_parameters_that_differ_in_case_only_are_told_apart() -> None:
+    """Where upper and lower case are the same file, their names would be, too."""
+    one, other = (name_of(each).casefold() for each in ({"size": 1}, {"Size": 1}))
+    assert one != other
+    assert name_of({"size": 1}, parameters=["size", "sizes"]) == "202611221137_tiny,size=1"
+
+
 @given(first=parameter_sets, second=parameter_sets)
 def test_two_parameter_sets_never_share_a_cut_name(first: dict[str, Any], second: dict[str, Any]) -> None:
     """Cutting a name to its allowed length keeps it different from those of other parameters."""

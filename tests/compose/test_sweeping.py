@@ -75,6 +75,13 @@ def test_mistakes_are_refused_before_anything_runs(settings: dict[str, object], 
         topo_exp.sweep("tiny", **settings)
 
 
+def test_a_sweep_may_have_one_run() -> None:
+    """Nothing varies, so the name of its directory lists no setting."""
+    planned = topo_exp.sweep("tiny", timestamp="202611221137", **{**QUICK, "cortex_density": [3]})
+    assert planned.names == ["202611221137_tiny,cortex_density=3"]
+    assert planned.run().directory.name == "202611221137_tiny_sweep"
+
+
 def test_the_command_of_a_sweep_can_be_typed() -> None:
     """All combinations of lists are written as on the command line; other spaces as their points."""
     lists = {"cortex_density": [3, 4], "tag": ["a", "b"]}
