@@ -87,6 +87,8 @@ def test_a_mask_is_the_neighbourhood_of_what_is_active():
     expected[0:3, 3:8] = True
     np.testing.assert_array_equal(mask, expected)
     np.testing.assert_array_equal(activity, copy)
+    np.testing.assert_array_equal(NeighborhoodMask(radius=0.2, threshold=0.0)(activity, grid), expected)
+    assert not NeighborhoodMask(radius=0.2, threshold=1.0)(activity, grid).any()
 
 
 @pytest.mark.parametrize("engine", ["compiled", "reference"])

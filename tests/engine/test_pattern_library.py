@@ -194,11 +194,17 @@ def test_a_square_grating_is_on_for_its_duty_cycle(duty_cycle):
 def test_orientation_contrast_is_two_gratings():
     """Inside the disk is the centre's grating, on the ring the surround's, elsewhere neither."""
     pattern = OrientationContrast(
-        sizecenter=0.4, sizesurround=1.2, thickness=0.4, orientationcenter=0.3, orientationsurround=1.8, frequency=3.0
+        sizecenter=0.4,
+        sizesurround=1.2,
+        thickness=0.4,
+        orientationcenter=0.3,
+        orientationsurround=1.8,
+        frequency=3.0,
+        phase=0.7,
     )(X, Y)
     radius = np.hypot(X[None, :], Y[:, None])
     for orientation, inside in ((0.3, radius < 0.2), (1.8, np.abs(radius - 0.6) < 0.2)):
-        expected = SineGrating(frequency=3.0, orientation=orientation)(X, Y)
+        expected = SineGrating(frequency=3.0, phase=0.7, orientation=orientation)(X, Y)
         np.testing.assert_allclose(pattern[inside], expected[inside], atol=1e-12)
     assert not pattern[(radius > 0.21) & (radius < 0.39)].any()
 

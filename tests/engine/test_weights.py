@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from tests.analysis.test_fields import small_network
+from topo_exp.engine.coordinates import BoundingBox
+from topo_exp.engine.cortex import CFSheet
 from topo_exp.engine.patterns import Composite, Constant, Gaussian
+from topo_exp.engine.projection import SharedWeightCFProjection
+from topo_exp.engine.sheet import GeneratorSheet
+from topo_exp.engine.simulation import Simulation
 from topo_exp.engine.streams import UniformRandom
 
 
@@ -40,3 +45,21 @@ def test_weights_are_normalised_as_initial_ones_once_only():
     projection.scale(np.arange(len(before)), np.full(len(before), 0.5))
     projection.finish()
     np.testing.assert_allclose(projection.weights, before / 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("density", [10, 11])
+@pytest.mark.parametrize("place", [(0.0, 0.0), (0.1, -0.2)])
+def test_a_shared_kernel_is_the_pattern_about_its_own_centre(density, place):
+    """On sheets with and without a unit in the middle, the kernel's cells are whole cells from the pattern's origin."""
+    sim = Simulation("kernel")
+    for name in ("Retina", "LGN"):
+        sim.add((GeneratorSheet if name == "Retina" else CFSheet)(name=name, nominal_density=density))
+    pattern = Gaussian(size=0.2, aspect_ratio=2.0, orientation=0.3, x=place[0], y=place[1])
+    bounds = BoundingBox(radius=0.35)
+    sim.connect("Retina", "LGN", SharedWeightCFProjection(weights_generator=pattern, nominal_bounds=bounds, name="all"))
+    kernel = sim["LGN"].projections["all"].weights
+    reach = np.arange(kernel.shape[0]) - kernel.shape[0] // 2
+    expected = pattern(reach / sim["Retina"].density, -reach / sim["Retina"].density)
+    inside = kernel > 0
+    ratio = kernel[inside] / expected[inside]
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-5)
