@@ -142,3 +142,20 @@ def test_the_first_unit_without_a_field_is_named(corners, named):
     destination = Grid.fit(BoundingBox(points=((-1, 0), (1, 1))), 4)
     with pytest.raises(GeometryError, match=rf"the field of the unit at {named} misses its bounds"):
         FieldGeometry.lay(Template(0, 0), source, destination)
+
+
+@pytest.mark.parametrize("density", [4, 5, 8])
+def test_windows_are_the_parts_of_fields_that_lie_on_the_sheet(density):
+    """Every unit belongs to one window, which is its field's part on the sheet, in cells of the template."""
+    source = Grid.fit(BoundingBox(radius=0.5), 9)
+    destination = Grid.fit(BoundingBox(radius=0.5), density)
+    geometry = FieldGeometry.lay(Template.fit(BoundingBox(radius=0.2), source), source, destination)
+    found = {}
+    for (first, end, left, right), units in geometry.windows:
+        assert (np.diff(units) > 0).all()
+        found |= {int(unit): (first, end, left, right) for unit in units}
+    assert sorted(found) == list(range(geometry.units))
+    for unit, (first, end, left, right) in found.items():
+        expected = np.zeros(geometry.template.shape, bool)
+        expected[first:end, left:right] = True
+        np.testing.assert_array_equal(geometry.on_sheet[unit], expected)

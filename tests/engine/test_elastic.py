@@ -12,7 +12,7 @@ from topo_exp.engine.simulation import Simulation
 from topo_exp.errors import ModelError, ParameterError
 
 
-def net(*, activities=(1.0, 1.0), cells=6, units=10, half=0.1, field=1.0, retina=None, **changes):
+def net(*, activities=(1.0, 1.0), cells=6, units=10, half=0.1, field=1.0, retina=None, late=0.05, **changes):
     """Return a net between two eyes, at -half and half of the third coordinate."""
     sim = Simulation("net")
     bounds = BoundingBox(radius=0.5) if retina is None else retina
@@ -22,7 +22,8 @@ def net(*, activities=(1.0, 1.0), cells=6, units=10, half=0.1, field=1.0, retina
     features = {"Left": (-half,), "Right": (half,)}
     sim.add(ElasticNet(name="V1", nominal_density=units, **{"features": features, "seed": 3, **changes}))
     for eye in ("Left", "Right"):
-        sim.connect(eye, "V1", CFProjection(name=eye, nominal_bounds=BoundingBox(radius=field)))
+        delay = late if eye == "Right" else 0.05
+        sim.connect(eye, "V1", CFProjection(name=eye, nominal_bounds=BoundingBox(radius=field), delay=delay))
     return sim
 
 
@@ -65,6 +66,30 @@ def test_a_net_starts_as_a_plane_with_a_jitter_about_it():
     assert np.abs(moves).max() <= 0.02
     np.testing.assert_allclose(moves.mean(axis=(0, 1)), 0, atol=4 * 0.04 / 12**0.5 / 30)
     np.testing.assert_allclose(moves.std(axis=(0, 1)), 0.04 / 12**0.5, rtol=0.1)
+
+
+def test_lateral_projections_of_a_net_learn_as_others_do():
+    """Their weights change by their own rule, and sum to 1 after it."""
+    sim = net()
+    lateral = CFProjection(name="Lateral", nominal_bounds=BoundingBox(radius=0.3), learning_rate=5.0)
+    sim.connect("V1", "V1", lateral)
+    sim.run(2)
+    before = lateral.weights.copy()
+    sim.run(4)
+    assert np.abs(lateral.weights - before).max() > 1e-5
+    np.testing.assert_allclose(lateral.weights.sum(axis=(1, 2)), 1, rtol=1e-5)
+
+
+def test_cells_whose_activity_has_not_arrived_draw_nothing():
+    """With one eye a whole iteration behind, the first move is that of the other eye alone."""
+    moves = []
+    for activities, late in (((1.0, 1.0), 1.05), ((1.0, 0.0), 0.05)):
+        sim = net(activities=activities, late=late)
+        before = sim["V1"].points
+        sim.run(1)
+        moves.append(sim["V1"].points - before)
+    assert moves[0].any()
+    np.testing.assert_allclose(*moves, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("field", [1.0, 0.2])
