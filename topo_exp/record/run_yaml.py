@@ -226,7 +226,7 @@ def _checksum_in(text: str) -> str | None:
 def amend_record(directory: Path, change: Callable[[RunData], object]) -> None:
     """Change the run.yaml of a run that has ended.
 
-    A file that was edited by hand keeps the checksum that it no longer has: the edit can still be found.
+    A file that was edited by hand keeps its old checksum, which does not fit, so that `verify` still finds the edit.
 
     Args:
         directory: Of the run.

@@ -15,7 +15,6 @@ from importlib import metadata
 from pathlib import Path
 
 from topo_exp.about import VERSION
-from topo_exp.errors import is_users
 from topo_exp.record.checked import file_sha256
 from topo_exp.record.processes import ProcessData, process_start
 from topo_exp.record.run_yaml import RUN_YAML_FORMAT, HostData, RunData, now, yaml_data
@@ -96,17 +95,16 @@ def source_checksums(spec: RunSpec) -> dict[str, str]:
     files = {path for path in (spec.model_source, *map(_file_of, functions)) if path is not None}
     own = {path for path in files if package not in path.parents}
     folders = {path.parent for path in own}
-    modules = files_of_users_modules() if folders else {}
-    beside = {path for name, path in modules.items() if name != "__main__" and path.parent in folders}
+    beside = _imported_from(folders) if folders else set()
     return {**package_checksums(), **{str(path): file_sha256(path) for path in sorted(own | beside) if path.is_file()}}
 
 
-def files_of_users_modules() -> dict[str, Path]:
-    """Return the files of the imported modules that belong to no library, by the name of the module."""
-    files = {  # asking a lazy module itself for its file would load it
-        name: getattr(module, "__dict__", {}).get("__file__") for name, module in list(sys.modules.items())
-    }
-    return {name: Path(file).resolve() for name, file in files.items() if isinstance(file, str) and is_users(file)}
+def _imported_from(folders: set[Path]) -> set[Path]:
+    """Return the files directly in some folders that have been imported."""
+    modules = [module for name, module in list(sys.modules.items()) if name != "__main__"]
+    # asking a lazy module itself for its file would load it
+    files = {getattr(module, "__dict__", {}).get("__file__") for module in modules}
+    return {path for path in (Path(str(file)).resolve() for file in files if file) if path.parent in folders}
 
 
 @cache

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import subprocess
+import sys
 import threading
 from email.parser import HeaderParser
 from functools import cache
@@ -20,7 +21,6 @@ from topo_exp.record.files import path_errors, write_bytes, write_text
 from topo_exp.record.layout import PROVENANCE
 from topo_exp.record.live import RunRecord
 from topo_exp.record.run_yaml import CodeData, yaml_data
-from topo_exp.runner.describe import files_of_users_modules
 
 log = logging.getLogger(__name__)
 
@@ -164,11 +164,14 @@ def imported_files(folder: Path) -> list[Path]:
     Args:
         folder: The folder of a model's file.
     """
-    return sorted(
-        path
-        for path in files_of_users_modules().values()
-        if path.suffix == ".py" and path.is_relative_to(folder) and path.is_file()
-    )
+    found = set()
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__dict__", {}).get("__file__")  # asking a lazy module itself would load it
+        if isinstance(file, str) and file.endswith(".py") and is_users(file):
+            path = Path(file).resolve()
+            if path.is_relative_to(folder) and path.is_file():
+                found.add(path)
+    return sorted(found)
 
 
 def _working_tree(place: Path) -> Path | None:
