@@ -24,6 +24,7 @@ def test_cyclic_range_leaves_out_its_end():
         lambda: f.Feature("x", (1.0,)),
         lambda: f.Feature("size", ()),
         lambda: f.Feature("size", (1.0,), period=-1),
+        lambda: f.Feature("size", (1.0,), period=0.0),
         lambda: f.Feature.spanning("size", 1, 1, steps=3),
         lambda: f.Feature.spanning("size", 0, 1, steps=0),
     ],

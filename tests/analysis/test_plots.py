@@ -293,6 +293,9 @@ def test_mosaic_of_a_large_sheet_leaves_out_rows_and_columns_evenly() -> None:
     left, right, *_ = figure.axes[0].images[0].get_extent()
     assert left + 4.5 * (right - left) / mosaic.shape[1] == pytest.approx(0)  # unit 0 in units
     assert left + 14.5 * (right - left) / mosaic.shape[1] == pytest.approx(3)
+    *_, bottom, top = figure.axes[0].images[0].get_extent()
+    assert top - 4.5 * (top - bottom) / mosaic.shape[0] == pytest.approx(0)  # downwards from unit 0
+    assert top - 14.5 * (top - bottom) / mosaic.shape[0] == pytest.approx(-3)
 
 
 @pytest.mark.parametrize(("units", "shown"), [(24, 24), (25, 13)])
@@ -353,7 +356,17 @@ def test_a_topographic_grid_keeps_its_outermost_lines_and_shows_the_source() -> 
     assert np.diff(heights) == pytest.approx(-0.9 / 19, abs=0.9 / 59)
     (dots,) = figure.axes[0].lines
     assert sorted(set(np.round(dots.get_xdata(), 9))) == pytest.approx(np.arange(10) / 10 - 0.45)
+    assert sorted(set(np.round(dots.get_ydata(), 9))) == pytest.approx(np.arange(10) / 10 - 0.45)
     assert texts(figure) == ["20 of 60 rows", "20 of 60 columns", "dots: units of the source"]
+
+
+def test_the_units_of_an_oblong_source_are_dots_within_its_bounds() -> None:
+    """A source of 8 x 4 units, off the origin: dots at their centres."""
+    cx, cy = np.meshgrid(np.linspace(0.0, 0.8, 8), np.linspace(0.4, 0.0, 4))
+    figure = plots.topographic_grid(cx, cy, (0.0, 0.0, 0.8, 0.4), title="T", source_spacing=0.1)
+    (dots,) = figure.axes[0].lines
+    assert sorted(set(np.round(dots.get_xdata(), 9))) == pytest.approx(np.arange(8) / 10 + 0.05)
+    assert sorted(set(np.round(dots.get_ydata(), 9))) == pytest.approx(np.arange(4) / 10 + 0.05)
 
 
 def test_a_colour_bar_ends_at_the_tested_values_and_names_its_quantity() -> None:

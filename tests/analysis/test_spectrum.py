@@ -227,6 +227,19 @@ def test_missing_units_leave_the_ring_where_it_is() -> None:
     assert np.isnan(map_spectrum(np.full((n, n), np.nan), x, -x).peak)
 
 
+@pytest.mark.parametrize("form", ["polar", "scalar"])
+def test_a_hole_in_a_uniform_map_has_no_hypercolumns(form: str) -> None:
+    """The mean is that of the units with a value, so that the border of the hole is no step."""
+    x = (np.arange(24) + 0.5) / 24
+    theta = np.where(np.hypot(x - 0.4, (x - 0.6)[:, None]) < 0.2, np.nan, 0.7)
+    found = map_spectrum(theta, x, x[::-1], form=form)
+    plane = found.plane.copy()
+    plane[12, 12] = 0.0  # of the mean
+    np.testing.assert_allclose(plane, 0, atol=1e-12)
+    assert (found.plane[12, 12] > 0.5) is (form == "scalar")
+    assert not found.fitted
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"), [({"form": "vector"}, "'polar' or 'scalar'"), ({"x": np.arange(5.0)}, "must fit the map")]
 )

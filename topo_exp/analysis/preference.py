@@ -307,7 +307,7 @@ def _preference_of_fit(fit: VonMisesFit) -> Preference:
 def _first_crossing(curves: FloatArray) -> FloatArray:
     """Return where, in steps from the first element, curves (..., n) first reach half their first element."""
     half = curves[..., :1] / 2
-    below = (curves < half) | ((curves == half) & (half > 0))
+    below = curves <= half
     index = np.where(below.any(axis=-1), below.argmax(axis=-1), 1)[..., None]
     high = np.take_along_axis(curves, index - 1, axis=-1)
     low = np.take_along_axis(curves, index, axis=-1)
