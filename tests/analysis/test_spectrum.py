@@ -236,7 +236,7 @@ def test_a_hole_in_a_uniform_map_has_no_hypercolumns(form: str) -> None:
     plane = found.plane.copy()
     plane[12, 12] = 0.0  # of the mean
     np.testing.assert_allclose(plane, 0, atol=1e-12)
-    assert (found.plane[12, 12] > 0.5) is (form == "scalar")
+    assert bool(found.plane[12, 12] > 0.5) is (form == "scalar")
     assert not found.fitted
 
 
