@@ -1,6 +1,5 @@
 """The catalogue of metrics, the analyses, and the documentation agree."""
 
-import inspect
 import re
 from functools import cache
 from pathlib import Path
@@ -140,18 +139,3 @@ def test_a_recorded_name_is_found(name, metric):
     """Names are found with their sheet, prefix and values; those of a user's own analysis are not."""
     found = metric_named(name)
     assert (found and found.name) == metric
-
-
-def test_gratings_have_the_frequency_of_the_reference_by_default() -> None:
-    """All analyses with gratings of one spatial frequency show 2.4 cycles per unit of sheet coordinates."""
-    functions = [each for room in (maps, quality, tuning) for each in vars(room).values() if inspect.isfunction(each)]
-    options = [inspect.signature(function).parameters.get("frequency") for function in functions]
-    found = [option.default for option in options if option is not None and option.default is not option.empty]
-    assert len(found) >= 5
-    assert set(found) == {2.4}
-
-
-def test_contrasts_are_tested_every_ten_per_cent_by_default() -> None:
-    """With one step more where responses rise most: 0, 5, 10, 20 and so on to 100."""
-    contrasts = inspect.signature(tuning.contrast_response).parameters["contrasts"].default
-    assert contrasts == (0, 5, *range(10, 101, 10))
