@@ -53,6 +53,14 @@ def test_centre_of_gravity_agrees_with_each_field(weights):
         assert cy[row, col] == pytest.approx((field.weights.sum(axis=1) * field.y).sum() / total, abs=1e-6)
 
 
+def test_a_centre_of_gravity_does_not_depend_on_the_sum_of_the_weights():
+    """Three times the weights are the same field."""
+    projection = small_network(Gaussian(x=0.02, y=-0.03, size=0.1))["V1"].projections["LGNOnWeights"]
+    before = centre_of_gravity(projection)
+    projection.weights = 3 * projection.weights
+    np.testing.assert_allclose(centre_of_gravity(projection), before, rtol=0, atol=1e-6)
+
+
 def test_symmetric_fields_are_centred_on_their_units():
     """Gaussian fields that are nowhere cropped have their centre at the unit's own position."""
     sim = small_network(Gaussian(size=0.1))
