@@ -6,7 +6,16 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from topo_exp.engine.patterns import Composite, Disk, Gaussian, Sampler, SeparatedComposite, SineGrating, uniform_over
+from topo_exp.engine.patterns import (
+    Composite,
+    Disk,
+    Gaussian,
+    GaussianCloud,
+    Sampler,
+    SeparatedComposite,
+    SineGrating,
+    uniform_over,
+)
 from topo_exp.engine.patterns_arcs import Arc, ArcCentered, Curve, Wedge
 from topo_exp.engine.patterns_gaussians import DifferenceOfGaussians, Gabor, LogGaussian, SigmoidedDoG
 from topo_exp.engine.patterns_gratings import (
@@ -351,6 +360,16 @@ def test_noise_has_its_moments():
     binary = BinaryNoise(on_probability=0.3, seed=1)(X, Y)
     assert set(np.unique(binary)) == {0.0, 1.0}
     assert binary.mean() == pytest.approx(0.3, abs=4 * 0.46 / 200)
+
+
+def test_a_gaussian_cloud_is_even_noise_under_a_gaussian():
+    """Divided by its envelope it is uniform between 0 and 1: mean 1/2, variance 1/12."""
+    cloud = GaussianCloud(seed=3, size=1.0, aspect_ratio=1.5, orientation=0.4)(X, Y)
+    noise = cloud / Gaussian(size=1.0, aspect_ratio=1.5, orientation=0.4)(X, Y)
+    assert 0 <= noise.min() < 0.01
+    assert 0.99 < noise.max() <= 1
+    assert noise.mean() == pytest.approx(0.5, abs=4 / 12**0.5 / 200)
+    assert noise.var() == pytest.approx(1 / 12, rel=0.03)
 
 
 def test_both_eyes_see_the_same_dots():
