@@ -14,7 +14,7 @@ GRATING = {"scale": 0.3, "frequency": 2.4, "orientations": 4, "phases": 18}
 """Gratings of the reference's measurements: faint, of 2.4 cycles per unit of sheet coordinates."""
 LINEAR_FREQUENCIES = tuple(n / 2 for n in range(2, 13))
 OCTAVES_AROUND_2_4 = (0.6, 0.8, 1.2, 1.7, 2.4, 3.4, 4.8, 6.8)
-"""Half octaves, two of them below 2.4 and three above it."""
+"""Half octaves, from two octaves below 2.4 to one and a half above it."""
 SEVERAL_FREQUENCIES = {name: value for name, value in GRATING.items() if name != "frequency"}
 TUNING = {**PRESENTATION, "frequency": 2.4, "phases": 8}
 

@@ -118,7 +118,7 @@ def test_changed_code_is_refused_with_the_difference(folder, stopped, capsys):
     try:
         model.write_text(before + "# changed\n")
         assert main(["resume", str(directory)]) == 2
-        assert f"from its own record (got {model}: changed)" in capsys.readouterr().err
+        assert f"from an unedited record (got {model}: changed)" in capsys.readouterr().err
         assert load_run(directory).status == "killed"
         assert main(["resume", str(directory), "--force"]) == 0
     finally:
@@ -143,7 +143,7 @@ def test_an_edited_record_is_refused_and_stays_known_as_edited(folder, capsys):
     path = directory / "run.yaml"
     path.write_text(path.read_text().replace("tag: null", "tag: better"))
     assert main(["resume", str(directory)]) == 2
-    assert "from its own record (got run.yaml: edited)" in capsys.readouterr().err
+    assert "from an unedited record (got run.yaml: edited)" in capsys.readouterr().err
     assert main(["resume", str(directory), "--force"]) == 0
     assert load_run(directory).metadata["resumed"][0]["differences"] == ["run.yaml: edited"]
 

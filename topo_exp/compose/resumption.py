@@ -113,8 +113,8 @@ def require_same_code(run: RunHandle, *, force: bool) -> list[str]:
     found = differences(run)
     if found and not force:
         raise ConfigError(
-            f"{run.directory.name}: must be continued by the code that began it, from its own record "
-            f"(got {'; '.join(found)}). Go back to them, or add --force; results may then differ from those of a run "
+            f"{run.directory.name}: must be continued by the code that began it, from an unedited record "
+            f"(got {'; '.join(found)}). Restore both, or add --force; results may then differ from those of a run "
             "without a break."
         )
     return found
@@ -123,7 +123,7 @@ def require_same_code(run: RunHandle, *, force: bool) -> list[str]:
 def differences(run: RunHandle) -> list[str]:
     """List the differences of code and versions between a recorded run and this program; nothing is executed.
 
-    A run.yaml that was edited by hand is one, too: what it says may not be what ran.
+    A run.yaml that was edited by hand is listed, too: it may differ from the run that was carried out.
     """
     kept = {str(run.metadata["model_source"])}
     edited = [] if record_is_unchanged(run.directory) else [f"{RUN_YAML}: edited"]
