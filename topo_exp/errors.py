@@ -128,6 +128,6 @@ def is_users(file: str) -> bool:
 
 @cache
 def _folders_of_libraries() -> tuple[str, ...]:
-    """Return the folders of this package, of installed libraries and of Python; cached, for it is used for each module."""
+    """Return the folders of this package, of installed libraries and of Python; cached, since each module asks."""
     libraries = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     return tuple(os.path.join(folder, "") for folder in (os.path.dirname(__file__), *libraries) if folder)
