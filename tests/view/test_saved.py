@@ -3,13 +3,14 @@
 import base64
 import itertools
 import json
+import math
 import zlib
 from types import SimpleNamespace
 
 import pytest
 
 from topo_exp.analysis.catalogue import METRICS
-from topo_exp.view.entries import ID, PICTURE_NAMES, REACHED, VARIED, picture_tag, run_name
+from topo_exp.view.entries import ID, PICTURE_NAMES, REACHED, VARIED, order_of, picture_tag, run_name
 from topo_exp.view.saved import COLOUR, COLOURS, IMAGE_RUNS, PREFIX, links_of, write_views
 
 COUNT = itertools.count()
@@ -19,10 +20,11 @@ class FakeClient:
     """A client of one experiment, which counts what is written."""
 
     def __init__(self, runs):
-        self.runs, self.tags, self.writes, self.coloured, self.asked = runs, {}, 0, 0, []
+        self.runs, self.tags, self.writes, self.coloured, self.asked, self.orders = runs, {}, 0, 0, [], []
 
     def search_runs(self, experiments, chosen, max_results, order_by):
         self.asked.append(chosen)
+        self.orders.append(order_by)
         return self.runs[:max_results]
 
     def get_experiment(self, experiment):
@@ -90,13 +92,50 @@ def test_a_view_is_written_only_when_it_changes():
 
 @pytest.mark.parametrize("count", [10, 11])
 def test_more_runs_than_mlflow_shows_pictures_of_are_said_so(count):
-    """The name of the view says that it shows the latest ten; with ten, it says nothing."""
+    """The name of the view says that it shows the last ten; with ten, it says nothing."""
     client = FakeClient([a_run(density) for density in range(count)])
     write_views(client, "1", "s1")
     names = [link.name for link in links_of(client.tags)]
-    more = ", latest 10 runs" if count > 10 else ""
+    more = ", last 10 runs" if count > 10 else ""
     assert names == [f"Sweep s1: maps over time{more}", "Sweep s1: development", "Sweep s1: table"]
     assert client.asked == ["tags.`topo_exp.sweep` = 's1'"]
+
+
+@pytest.mark.parametrize(
+    ("sweep", "view", "order"),
+    [(None, "topo_exp.maps", "attributes.start_time"), ("s1", "topo_exp.maps.s1", "tags.`topo_exp.order`")],
+)
+def test_runs_are_chosen_in_the_order_in_which_the_page_lists_them(sweep, view, order):
+    """Those of an experiment are in the order of their start, those of a sweep in the order of their swept values."""
+    client = FakeClient([a_run(4), a_run(3)])
+    write_views(client, "1", sweep)
+    assert client.orders == [[f"{order} DESC"]]
+    state = client.state(view)
+    assert (state["orderByKey"], state["orderByAsc"]) == (order, False)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [-math.inf, -1e300, -10, -9.5, -1, -1e-300, 0, 1e-300, 0.5, 1, 9, 10, 11.5, 100, 1e300, math.inf],
+        [9, 10, "10", "9", "a"],
+        [[9, "b"], [10, "a"], [10, "b"]],
+        [-(10**400), -0.5, 10**400],
+    ],
+)
+def test_runs_of_a_sweep_sort_by_their_swept_values(values):
+    """Numbers sort by size and before texts; the first setting counts first, one that was not swept does not count."""
+
+    def order(swept):
+        swept = swept if isinstance(swept, list) else [swept]
+        given = {"seed": 1, **{f"x{place}": value for place, value in enumerate(swept)}}
+        settings = {name: {"kind": "parameter", "value": given[name], "swept": name != "seed"} for name in given}
+        return order_of({"given": given, "settings": settings})
+
+    orders = [order(value) for value in values]
+    assert len(set(orders)) == len(values)
+    for shuffled in (orders[::-1], orders[1::2] + orders[::2]):
+        assert sorted(shuffled) == orders
 
 
 def test_views_of_the_experiment_come_before_those_of_the_latest_sweep():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import struct
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -21,7 +22,9 @@ STEPS = "topo_exp.steps_per_iteration"
 """Tag: 1 if a step of MLflow is an iteration, 1000 if it is a thousandth of one."""
 PICTURE_NAMES, VARIED, SWEEP, REACHED = "topo_exp.pictures", "topo_exp.varied", "topo_exp.sweep", "topo_exp.last_step"
 """Tags from which the saved views of an experiment are made."""
-VIEW_FORMAT = "2"
+ORDER = "topo_exp.order"
+"""Tag: the swept values, as a text that sorts as they do. MLflow sorts parameters as texts: 10 before 9."""
+VIEW_FORMAT = "3"
 """Part of the signature: with another value, runs that an older version has shown are completed."""
 FINEST = 1000
 """Steps in an iteration, for a run whose times are not all whole."""
@@ -76,8 +79,7 @@ def run_name(record: RunData) -> str:
     It begins with the swept settings, then has the other settings that name the run, its tag, and the name of its
     directory. Where a column is too narrow for the swept settings, their values alone stand before them.
     """
-    settings, given = record.get("settings", {}), record["given"]
-    swept = [name for name in given if name in settings and settings[name]["swept"]]
+    given, swept = record["given"], _swept(record)
     others = [name for name in given if name not in swept]
     varied = ", ".join(_cut(f"{name}={_plain(given[name])}", LONGEST_SETTING) for name in swept + others)
     values = ", ".join(_cut(_plain(given[name]), LONGEST_SETTING) for name in swept)
@@ -114,6 +116,7 @@ def tags(record: RunData, directory: Path) -> dict[str, str]:
         VARIED: ", ".join(f"{name}={value}" for name, value in record["given"].items()),
         "topo_exp.tag": record["tag"],
         SWEEP: record["sweep"],
+        ORDER: order_of(record),
         "topo_exp.dirty": str(any(tree["dirty"] for tree in trees)).lower() if trees else None,
         "mlflow.source.name": "topo_exp",
         "mlflow.source.type": "LOCAL",
@@ -122,6 +125,14 @@ def tags(record: RunData, directory: Path) -> dict[str, str]:
         "mlflow.note.content": f"`{record['command']}`\n\n{directory}",
     }
     return {name: _cut(str(value), LONGEST_TAG) for name, value in values.items() if value not in (None, "")}
+
+
+def order_of(record: RunData) -> str:
+    """Return a text by which the runs of a sweep sort: by the first swept setting, then by the next ones.
+
+    Numbers sort by size and before texts.
+    """
+    return " ".join(_sortable(record["given"][name]) for name in _swept(record))
 
 
 def picture_tag(names: Iterable[str]) -> str:
@@ -150,6 +161,24 @@ def signature(directory: Path, record: RunData) -> str:
         seen = f"{cell.stat().st_mtime_ns}" if own_file(directory, cell) else "-"
         digest.update(f"{path.name} {path.stat().st_mtime_ns} {seen}".encode())
     return digest.hexdigest()
+
+
+def _swept(record: RunData) -> list[str]:
+    """Return the names of the swept settings that name a run, in their order."""
+    settings = record.get("settings", {})
+    return [name for name in record["given"] if name in settings and settings[name]["swept"]]
+
+
+def _sortable(value: Data) -> str:
+    """Return a text that sorts as the value does: of a number, the bits of a float, whose order is that of numbers."""
+    if not isinstance(value, int | float):
+        return f"text {value}"
+    try:
+        number = float(value)
+    except OverflowError:  # an integer that no float can hold
+        number = math.inf if value > 0 else -math.inf
+    bits = int.from_bytes(struct.pack(">d", number))
+    return f"{bits ^ (0xFFFF_FFFF_FFFF_FFFF if bits >> 63 else 0x8000_0000_0000_0000):016x}"
 
 
 def _is_result(setting: SettingData) -> bool:

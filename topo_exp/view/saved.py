@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from topo_exp.analysis.catalogue import METRICS, metric_named
-from topo_exp.view.entries import ID, REACHED, SWEEP, VARIED, pictures_of
+from topo_exp.view.entries import ID, ORDER, REACHED, SWEEP, VARIED, pictures_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -103,14 +103,15 @@ def write_views(client: MlflowClient, experiment: str, sweep: str | None) -> Non
         sweep: Id of the sweep; None for all runs of the experiment.
     """
     chosen = f"tags.`{SWEEP}` = '{sweep}'" if sweep else f"tags.`{ID}` != ''"  # runs, not the entries of sweeps
-    found = client.search_runs([experiment], chosen, max_results=READ_RUNS, order_by=["attributes.start_time DESC"])
+    order = f"tags.`{ORDER}`" if sweep else "attributes.start_time"
+    found = client.search_runs([experiment], chosen, max_results=READ_RUNS, order_by=[f"{order} DESC"])
     runs = [run for run in found if ID in run.data.tags]
     if not runs:
         return
     for run, colour in _colours(runs[:IMAGE_RUNS]).items():
         client.set_tag(run, COLOUR, colour)
     tags = client.get_experiment(experiment).tags
-    for link, state in _views(runs, sweep or "", chosen).items():
+    for link, state in _views(runs, sweep or "", chosen, order).items():
         old = tags.get(PREFIX + link.id)
         text = _encoded(state)
         kept = json.loads(old) if old else {}
@@ -151,12 +152,12 @@ def _colours(runs: Sequence[Run]) -> dict[str, str]:
     return chosen
 
 
-def _views(runs: Sequence[Run], sweep: str, chosen: str) -> dict[ViewLink, State]:
-    """Return the views of some runs, the latest of which is first."""
+def _views(runs: Sequence[Run], sweep: str, chosen: str, order: str) -> dict[ViewLink, State]:
+    """Return the views of some runs, which are in the order of MLflow's table: the last comes first."""
     own = sweep if re.fullmatch(r"[\w-]*", sweep) else hashlib.sha256(sweep.encode()).hexdigest()[:16]
     suffix = f".{own}" if own else ""
     head = f"Sweep {sweep}: " if sweep else ""
-    more = f", latest {IMAGE_RUNS} runs" if len(runs) > IMAGE_RUNS else ""
+    more = f", {'last' if sweep else 'latest'} {IMAGE_RUNS} runs" if len(runs) > IMAGE_RUNS else ""
     names = {
         "maps": f"{head}maps over time{more}",
         "development": f"{head}development",
@@ -166,7 +167,7 @@ def _views(runs: Sequence[Run], sweep: str, chosen: str) -> dict[ViewLink, State
     numbers = _by_interest({name for run in runs for name in run.data.metrics if name != "time"})
     columns = [f"params.`{name}`" for name in _varied(runs)]
     columns += [f"metrics.`{name}`" for name in numbers[:TABLE_METRICS]]
-    page = _page(columns, chosen)
+    page = _page(columns, chosen, order)
     views: dict[ViewLink, State] = {}
     for kind, name in names.items():
         link = ViewLink(f"{OURS}.{kind}{suffix}", name, own, "TABLE" if kind == "table" else "CHART")
@@ -180,10 +181,10 @@ def _views(runs: Sequence[Run], sweep: str, chosen: str) -> dict[ViewLink, State
     return views
 
 
-def _page(columns: Sequence[str], chosen: str) -> State:
+def _page(columns: Sequence[str], chosen: str, order: str) -> State:
     return {
         "searchFilter": chosen,
-        "orderByKey": "attributes.start_time",
+        "orderByKey": order,
         "orderByAsc": False,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
