@@ -6,7 +6,7 @@ import numpy as np
 import param
 import pytest
 
-from tests.contracts.networks import CONTRACTS, box, differences, network
+from tests.contracts.networks import CONTRACTS, box, differences, network, weights
 from topo_exp.engine.actions import ChangeBounds, SetParameter
 from topo_exp.engine.memory import PerUnit, PerWeight
 from topo_exp.errors import ModelError
@@ -59,6 +59,21 @@ def test_memory_is_cropped_with_its_fields(contract):
     CONTRACTS[contract](with_rule(TraceAndThreshold, more=lambda sim: sim.schedule(2, shrink)))
 
 
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
+def test_memory_has_the_shape_of_the_template_where_fields_reach_beyond_the_sheet(engine):
+    """A rule that is declared cellwise learns the same there as one that is not."""
+    trained = []
+    for rule in (TraceAndThreshold, OneByOne):
+        sim = network(afferent={"learning_fn": rule(), "learning_rate": 2.0, **weights(0.9)})(engine)
+        sim.run(3)
+        state = sim.state()
+        trained.append((state["projections/V1/Afferent/memory/trace"], sim["V1"].projections["Afferent"].weights))
+    (trace, learned), (cellwise_trace, cellwise_learned) = trained
+    assert trace.shape[1] > sim["Retina"].activity.shape[0]
+    np.testing.assert_array_equal(cellwise_trace, trace)
+    np.testing.assert_array_equal(cellwise_learned, learned)
+
+
 def test_memory_is_part_of_the_state_and_acts():
     """Both arrays are stored under the projection's path, have changed, and change the weights."""
     sim, forgetful = (with_rule(TraceAndThreshold)("compiled") for _ in range(2))
@@ -74,8 +89,8 @@ def test_memory_is_part_of_the_state_and_acts():
     forgetful.restore(reset)
     for each in (sim, forgetful):
         each.run(4)
-    weights = [each["V1"].projections["Afferent"].weights for each in (sim, forgetful)]
-    assert not np.array_equal(*weights)
+    learned = [each["V1"].projections["Afferent"].weights for each in (sim, forgetful)]
+    assert not np.array_equal(*learned)
 
 
 def test_networks_without_such_rules_have_no_memory_in_their_state():
