@@ -52,6 +52,23 @@ def unreadable(figure: Figure, *, touching: float = 4.0) -> list[str]:
     return cut + covered
 
 
+def empty_bands(figure: Figure) -> dict[str, float]:
+    """Return the widths of a picture's margins, and of its widest empty rows and columns inside them, in inches."""
+    pixels = pixels_of(plots.render(figure))
+    blank = (pixels == 255).all(axis=2)
+    widest = {}
+    for name, lines, ends in (
+        ("rows", blank.all(axis=1), ("top", "bottom")),
+        ("columns", blank.all(axis=0), ("left", "right")),
+    ):
+        drawn = np.flatnonzero(~lines)
+        edges = np.concatenate([[-1], drawn, [lines.size]])
+        gaps = np.diff(edges) - 1
+        widest |= {name: gaps[1:-1].max(initial=0), ends[0]: gaps[0], ends[1]: gaps[-1]}
+    dpi = pixels.shape[1] / figure.get_figwidth()
+    return {name: float(gap / dpi) for name, gap in widest.items()}
+
+
 def pixels_of(png: bytes) -> np.ndarray:
     """Return the RGB pixels of a PNG file."""
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))

@@ -19,7 +19,7 @@ from topo_exp.engine.sheet import GeneratorSheet
 from topo_exp.engine.simulation import Simulation
 
 
-def small_network(weights=None, *, radius=0.25, rows_over_cols=0.8):
+def small_network(weights=None, *, radius=0.25, height=None, rows_over_cols=0.8):
     """Return Retina -> LGNOn, LGNOff -> V1 with a lateral projection; V1 is not square."""
     sim = Simulation("small")
     sim.add(GeneratorSheet(name="Retina", nominal_density=10, nominal_bounds=BoundingBox(radius=1.0)))
@@ -29,10 +29,11 @@ def small_network(weights=None, *, radius=0.25, rows_over_cols=0.8):
         sim.connect("Retina", name, CFProjection(name="Afferent", nominal_bounds=BoundingBox(radius=0.2)))
     box = BoundingBox(points=((-0.5, -rows_over_cols / 2), (0.5, rows_over_cols / 2)))
     sim.add(CFSheet(name="V1", nominal_density=10, nominal_bounds=box))
+    reach = (radius, height or radius)
     for name in ("LGNOn", "LGNOff", "V1"):
         projection = CFProjection(
             name=f"{name}Weights",
-            nominal_bounds=BoundingBox(radius=radius),
+            nominal_bounds=BoundingBox(points=((-reach[0], -reach[1]), reach)),
             weights_generator=weights or UniformNoise(),
             strength=1.5 if name.startswith("LGN") else -1.0,
         )
@@ -102,17 +103,26 @@ def test_large_sheets_show_every_nth_field():
     np.testing.assert_allclose(found.maps["V1_x"], small_network()["V1"].x[::2])
 
 
-@pytest.mark.parametrize("radius", [0.7, 1.7])
-def test_fields_as_large_as_their_source_are_shown_on_it(radius):
-    """A field that reaches over most of the source sheet is shown where it lies there, cell by cell."""
-    sim = small_network(radius=radius)
-    found = connection_fields(sim).maps["V1_LGNOnWeights"].values
-    projection = sim["V1"].projections["LGNOnWeights"]
+@pytest.mark.parametrize("name", ["LGNOnWeights", "V1Weights"])
+@pytest.mark.parametrize(("width", "height"), [(0.7, 0.7), (1.7, 1.7), (1.7, 0.7), (0.7, 1.7)])
+def test_fields_as_large_as_their_source_are_shown_on_it(name, width, height):
+    """A field that reaches over most of the source sheet, square or oblong, is shown where it lies there."""
+    sim = small_network(radius=width, height=height)
+    found = connection_fields(sim).maps[f"V1_{name}"].values
+    projection = sim["V1"].projections[name]
     assert found.shape[2:] == projection.src.shape
-    for row, col in ((0, 0), (3, 9), (7, 5)):
+    for row, col in np.ndindex(*projection.dest.shape):
         r1, r2, c1, c2 = projection.cf(row, col).slice
         np.testing.assert_array_equal(found[row, col, r1:r2, c1:c2], projection.cf(row, col).weights)
         assert found[row, col].sum() == pytest.approx(projection.cf(row, col).weights.sum(), rel=1e-6)
+
+
+@pytest.mark.parametrize(("width", "height"), [(0.7, 0.2), (0.2, 0.7)])
+def test_a_field_that_is_narrower_than_its_source_is_shown_by_itself(width, height):
+    """In whichever direction the source reaches beyond the field, the picture is that of the field."""
+    sim = small_network(radius=width, height=height)
+    projection = sim["V1"].projections["LGNOnWeights"]
+    assert connection_fields(sim).maps["V1_LGNOnWeights"].shape[2:] == projection.weights.shape[1:]
 
 
 @pytest.mark.parametrize(

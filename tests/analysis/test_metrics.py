@@ -120,3 +120,9 @@ def test_polar_map_doubles_the_angle_and_keeps_selectivity() -> None:
 def test_bounds_reach_half_a_cell_beyond_the_centres() -> None:
     """Bounds must be those of the sheet whose unit centres are given."""
     assert bounds_of([-0.25, 0.25], [0.4, 0.2, 0.0]) == pytest.approx((-0.5, -0.1, 0.5, 0.5))
+
+
+def test_bounds_have_nine_decimals() -> None:
+    """Rounding errors of centres must not be seen in bounds, and what is larger must be."""
+    assert bounds_of([-0.25 + 4e-10, 0.25 + 4e-10], [0.1 + 0.2, -0.1]) == (-0.5, -0.3, 0.5, 0.5)
+    assert bounds_of([-0.25 + 3e-9, 0.25 + 3e-9], [0.3, -0.1])[0] == -0.499999997

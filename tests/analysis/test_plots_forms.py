@@ -22,6 +22,7 @@ from tests.analysis.drawn import (
     SELECTIVITY,
     X,
     Y,
+    empty_bands,
     image_of,
     pixels_of,
     texts,
@@ -290,9 +291,31 @@ CROWDED: dict[str, Callable[[], Figure]] = {
 @pytest.mark.parametrize("name", CROWDED)
 @pytest.mark.parametrize("options", [{}, {"width": "60mm"}, {"font_size": 9}])
 def test_no_text_is_cut_or_covered(name: str, options: dict[str, object]) -> None:
-    """Every label, number and note must lie within the picture, and not over another one."""
+    """Every label, number and note must lie within the picture, not over another one, and nothing touches the edge."""
     with FigureStyle.from_options(options).use():
-        assert unreadable(CROWDED[name]()) == []
+        figure = CROWDED[name]()
+        assert unreadable(figure) == []
+        margins = empty_bands(figure)
+    assert min(margins[side] for side in ("left", "right", "top", "bottom")) > 0.02
+
+
+def test_titles_shrink_only_where_there_is_no_room() -> None:
+    """The title of a small sheet may be wider than the sheet, as nothing is beside it."""
+    titles = [axes._left_title for axes in CROWDED["four sheets"]().axes if axes._left_title.get_text()]
+    assert len(titles) == len(SHEETS)
+    assert {title.get_fontsize() for title in titles} == {7.0}
+
+
+@pytest.mark.parametrize("name", CROWDED)
+@pytest.mark.parametrize("options", [{}, {"width": "120mm"}])
+def test_a_picture_has_narrow_margins_and_no_empty_bands(name: str, options: dict[str, object]) -> None:
+    """No margin, and no empty band through the picture, is wide, in inches."""
+    with FigureStyle.from_options(options).use():
+        empty = empty_bands(CROWDED[name]())
+    widest = {"rows": 0.15, "top": 0.15, "bottom": 0.1, "left": 0.1, "right": 0.3, "columns": 0.3}
+    if name == "four sheets":  # sheets of different sizes in two rows
+        widest["rows"] = 0.32
+    assert {side: width for side, width in empty.items() if width > widest[side]} == {}
 
 
 @pytest.mark.parametrize("name", ALL)

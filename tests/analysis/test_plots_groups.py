@@ -62,12 +62,32 @@ def test_texts_are_set_side_by_side():
     assert axes.get_xlim() == (-0.5, 1.5)
 
 
+@pytest.mark.parametrize("group", [NUMBERS, TEXTS])
+def test_markers_grow_with_the_font(group):
+    """With letters twice as large, all markers and the ends of bars are twice as large."""
+
+    def sizes(font_size):
+        with FigureStyle(font_size=font_size, width=170).use():
+            axes = drawn({"one": group}).axes[0]
+        return [line.get_markersize() for line in axes.lines]
+
+    assert sizes(14) == pytest.approx([2 * size for size in sizes(7)])
+
+
 def test_a_legend_names_no_more_groups_than_there_are_colours():
     """The heading says what the names give and what is drawn."""
     figure = drawn({f"g{number}": NUMBERS for number in range(MOST_NAMED + 2)})
     legend = figure.axes[0].get_legend()
     assert [text.get_text() for text in legend.get_texts()] == [f"g{number}" for number in range(MOST_NAMED)]
     assert legend.get_title().get_text() == "mean\nsize"
+
+
+@pytest.mark.parametrize(("count", "columns"), [(4, 1), (5, 2)])
+def test_a_legend_of_more_than_four_groups_has_two_columns(count, columns):
+    """Names stand below each other, or in two columns, so that the legend leaves room for the lines."""
+    legend = drawn({f"g{number}": NUMBERS for number in range(count)}).axes[0].get_legend()
+    legend.figure.draw_without_rendering()
+    assert len({round(text.get_window_extent().x0) for text in legend.get_texts()}) == columns
 
 
 @pytest.mark.parametrize("groups", [{}, {"one": NUMBERS, "two": TEXTS}])

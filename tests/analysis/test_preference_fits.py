@@ -107,15 +107,24 @@ def test_a_peak_needs_five_values_and_two_need_nine(monkeypatch, n, is_fitted):
     assert asked == [1] * is_fitted + [2] * (n >= 9)
 
 
-def test_two_peaks_are_found_where_there_are_two():
-    """Of two peaks the more selective one comes first; one peak stays one."""
+@pytest.mark.parametrize("turn", [0.0, 0.8, 1.6, 2.4])
+def test_two_peaks_are_found_where_there_are_two(turn):
+    """Of two peaks, wherever they lie, the more selective one comes first."""
     values = even(24)
-    both = curve(values, 0.5, 3.0) + 0.8 * curve(values, 1.9, 9.0) + 0.02 * np.sin(17 * values)
-    two = f.reference_bimodal_von_mises(np.stack([both, curve(values, 0.5, 3.0)]), values, period=math.pi, axis=1)
-    np.testing.assert_allclose(two.first.preference, [1.9, 0.5], atol=0.05)
-    assert two.second.preference[0] == pytest.approx(0.5, abs=0.05)
-    assert two.first.selectivity[0] > two.second.selectivity[0] > 0
-    assert two.second.selectivity[1] == pytest.approx(0, abs=1e-9)
+    wide, narrow = (0.5 + turn) % math.pi, (1.9 + turn) % math.pi
+    both = curve(values, wide, 3.0) + 0.8 * curve(values, narrow, 9.0) + 0.02 * np.sin(18 * (values - turn))
+    two = f.reference_bimodal_von_mises(both, values, period=math.pi)
+    assert two.first.preference == pytest.approx(narrow, abs=0.05)
+    assert two.second.preference == pytest.approx(wide, abs=0.05)
+    assert two.first.selectivity > two.second.selectivity > 0
+
+
+def test_one_peak_stays_one():
+    """The second one then has the selectivity 0."""
+    values = even(24)
+    found = f.reference_bimodal_von_mises(curve(values, 0.5, 3.0), values, period=math.pi)
+    assert found.first.preference == pytest.approx(0.5, abs=0.05)
+    assert found.second.selectivity == pytest.approx(0, abs=1e-9)
 
 
 def test_the_maximum_has_the_selectivity_of_the_average():

@@ -1,12 +1,14 @@
 """Responses collected over all combinations of feature values."""
 
+import inspect
+
 import numpy as np
 import pytest
 
 from tests.analysis.fake_simulation import gabor_simulation
 from topo_exp.analysis.features import Stimulus, frequency, orientation, phase
 from topo_exp.analysis.maps import orientation_map
-from topo_exp.analysis.responses import Cost, collect, measured_sheets
+from topo_exp.analysis.responses import Cost, collect, measured_sheets, present
 from topo_exp.engine.patterns import SineGrating
 from topo_exp.errors import AnalysisError, UnknownNameError
 
@@ -25,6 +27,14 @@ def test_responses_are_labelled_by_feature_and_unit():
     assert found.attrs["pattern_scale"] == 0.3
     assert found.attrs["presentations"] == 30
     assert found.attrs["simulation_time"] == 7.0
+
+
+def test_patterns_are_presented_as_features_are():
+    """The options of `present` have the values of those of `collect`, if they are not given."""
+    options, given = (inspect.signature(function).parameters for function in (present, collect))
+    common = {name: option.default for name, option in options.items() if option.default is not inspect.Parameter.empty}
+    assert common == {name: given[name].default for name in common}
+    assert {"duration", "afferent_only", "batch"} <= set(common)
 
 
 def test_each_combination_is_presented_in_its_place():

@@ -106,7 +106,9 @@ def test_size_tuning_finds_centre_and_suppression():
     assert found.maps.size_tuning.shape == (5, 3, 3)
     np.testing.assert_allclose(found.maps.preferred_size, 0.3)
     assert 0.2 < found.metrics["V1/suppression_index"] < 0.8
-    assert (np.diff(found.maps.size_tuning.values[2:], axis=0) < 0).all()
+    curves = found.maps.size_tuning.values
+    assert (np.diff(curves[2:], axis=0) < 0).all()
+    np.testing.assert_allclose(found.maps.suppression_index, 1 - curves[-1] / curves[2])
 
 
 def test_grating_patch_fades_into_its_mean():

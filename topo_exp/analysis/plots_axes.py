@@ -336,7 +336,7 @@ def colour_bar(
     figure = axes.get_figure(root=True)
     assert figure is not None
     wide = TICK_LETTER * em() * max(map(len, texts), default=0)
-    room = figure.get_figwidth() - left - width - 0.225 * em()  # beside ticks and half the label
+    room = figure.get_figwidth() - left - width - 0.255 * em()  # beside ticks, half the label and a margin
     shrink = min(1.0, room / wide) if wide else 1.0
     axes.tick_params(axis="y", labelsize=6.5 * em() * shrink)
     style = current_style().font_size
@@ -363,7 +363,7 @@ def swatch(figure: Figure, x: float, y: float, colour: Any, text: str) -> None:
 
 def write(figure: Figure, x: float, y: float, text: str, *, size: float = 6.0, **how: Any) -> None:
     """Write a text on a figure, its left end and middle at that place in inches; smaller where the figure ends."""
-    fitting = size * em() if how else fit_text(text, size * em(), figure.get_figwidth() - x)
+    fitting = size * em() if how else fit_text(text, size * em(), figure.get_figwidth() - x - 0.05 * em())
     style = {"verticalalignment": "center", "fontsize": fitting, **how}
     figure.text(x, y, text, transform=figure.dpi_scale_trans, **style)
 

@@ -39,8 +39,9 @@ LARGEST, SMALLEST = 1.45, 0.1
 """Width of a cell, inches; the larger one at the base font size."""
 TALLEST = 1.3
 """Height of the picture over the width of the page; a journal's page has 1.35."""
-KEY, BAR_KEY = 0.72, 0.85
-"""Room at the right for the key of orientations and for a colour bar, inches at the base font size."""
+KEY, BAR_KEY = (0.72, 1.0), (0.85, 0.8)
+"""Width of the key of orientations and of a colour bar, and the least height of the grid beside it; in inches at the
+base font size."""
 HALF_ORIENTATION = 180.0
 """Period of an orientation, degrees, for which the key shows bars."""
 FULL_SATURATION = 0.5
@@ -155,7 +156,7 @@ class _Layout:
 
     @classmethod
     def of(
-        cls, extent: tuple[float, float], rows: GridAxis, columns: GridAxis, *, key: float, has_note: bool
+        cls, extent: tuple[float, float], rows: GridAxis, columns: GridAxis, *, key: tuple[float, float], has_note: bool
     ) -> _Layout:
         page, margin, gap = current_style().page, 0.08 * em(), 0.06 * em()
         letters = max(map(len, rows.values))
@@ -165,15 +166,15 @@ class _Layout:
         foot = (0.30 + 0.15 * has_note) * em()
         down, across = len(rows.values), len(columns.values)
         ratio = extent[1] / extent[0]
-        w = min((page - left - (key + 0.08) * em() - (across - 1) * gap) / across, LARGEST * em())
+        w = min((page - left - (key[0] + 0.08) * em() - (across - 1) * gap) / across, LARGEST * em())
         tallest = (TALLEST * page - head - foot - (down - 1) * gap) / down
         w = max(min(w, tallest / ratio), SMALLEST)
         h = w * ratio
         grid = (across * w + (across - 1) * gap, down * h + (down - 1) * gap)
-        shown = max(grid[1], 1.35 * em())  # the key needs that much
+        shown = max(grid[1], key[1] * em())
         height = head + shown + foot
         bottom = foot - 0.14 * em() + shown - grid[1]
-        width = left + grid[0] + (key + 0.08) * em()
+        width = left + grid[0] + (key[0] + 0.08) * em()
         return cls(width, height, margin, left, height - head, bottom, (w, h), gap, (down, across))
 
     @property
@@ -189,7 +190,7 @@ class _Layout:
         return self.left + column * (w + self.gap), self.top - (row + 1) * h - row * self.gap, w, h
 
     def bar(self) -> Box:
-        height = min(max(self.grid_height, 0.8 * em()), 2.0 * em())
+        height = min(max(self.grid_height, BAR_KEY[1] * em()), 2.0 * em())
         return self.key_left, self.top - height, 0.09 * em(), height
 
 
