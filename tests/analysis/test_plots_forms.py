@@ -11,7 +11,10 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.collections import Collection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from PIL import Image
 
 from tests.analysis.drawn import (
@@ -297,6 +300,31 @@ def test_no_text_is_cut_or_covered(name: str, options: dict[str, object]) -> Non
         assert unreadable(figure) == []
         margins = empty_bands(figure)
     assert min(margins[side] for side in ("left", "right", "top", "bottom")) > 0.02
+
+
+def strokes(figure: Figure) -> np.ndarray:
+    """Return the widths of all drawn lines and edges and the sizes of all markers of a picture, in points."""
+    artists = [*figure.artists, *(artist for axes in figure.axes for artist in axes.get_children())]
+    sizes = []
+    for artist in artists:
+        if isinstance(artist, Line2D):
+            sizes += [artist.get_markersize(), artist.get_linewidth()]
+        elif isinstance(artist, Patch):
+            sizes.append(artist.get_linewidth())
+        elif isinstance(artist, Collection):
+            sizes += [*np.atleast_1d(artist.get_linewidth()), *np.sqrt(getattr(artist, "get_sizes", tuple)())]
+    return np.array(sizes, dtype=float)
+
+
+@pytest.mark.parametrize("name", CROWDED)
+def test_strokes_keep_their_width_or_grow_with_the_font(name: str) -> None:
+    """With letters and picture twice as large, each line and marker is as wide as before, or twice as wide."""
+    with FigureStyle(width=85).use():
+        small = strokes(CROWDED[name]())
+    with FigureStyle(width=170, font_size=14).use():
+        large = strokes(CROWDED[name]())
+    grown = large[small > 0] / small[small > 0]
+    assert (np.isclose(grown, 1) | np.isclose(grown, 2)).all()
 
 
 def test_titles_shrink_only_where_there_is_no_room() -> None:
