@@ -184,6 +184,20 @@ def test_a_map_fills_its_cell() -> None:
     assert not axes.axison
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (10, 10, 21, 21), (10, 12, 21, 21), (3, 24, 11, 11), (1, 1, 150, 301)])
+def test_a_mosaic_fills_its_cell(shape: tuple[int, ...]) -> None:
+    """It lies in the middle with its own shape, nearly as large as the cell in whole pixels if it can, else as large."""
+    with FigureStyle(form="cell").use():
+        figure = plots.connection_fields(np.ones(shape), title="T")
+    box, (rows, columns) = figure.axes[0].get_window_extent(), image_of(figure).shape[:2]
+    side, longest = figure.bbox.width, max(rows, columns)
+    whole = min(int(side // longest), 12)
+    expected = whole if 0.75 * side <= whole * longest else side / longest
+    assert (box.width / columns, box.height / rows) == pytest.approx((expected, expected))
+    centre = ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
+    assert centre == pytest.approx((side / 2, side / 2), abs=1)
+
+
 def drawn_in_turn(style: FigureStyle, *, reuse: bool) -> list[bytes]:
     """Draw all pictures several times in changing order, as the worker of a run does, and return their files."""
     frames = plots.Frames()
