@@ -186,7 +186,7 @@ def test_a_map_fills_its_cell() -> None:
 
 @pytest.mark.parametrize("shape", [(2, 3, 4, 5), (10, 10, 21, 21), (10, 12, 21, 21), (3, 24, 11, 11), (1, 1, 150, 301)])
 def test_a_mosaic_fills_its_cell(shape: tuple[int, ...]) -> None:
-    """It lies in the middle with its own shape, nearly as large as the cell in whole pixels if it can, else as large."""
+    """It lies in the middle, nearly as large as the cell in whole pixels where that is possible, else as large."""
     with FigureStyle(form="cell").use():
         figure = plots.connection_fields(np.ones(shape), title="T")
     box, (rows, columns) = figure.axes[0].get_window_extent(), image_of(figure).shape[:2]
