@@ -7,6 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from tests.analysis.drawn import FIELD, PREFERENCE, SELECTIVITY, X, Y, empty_bands, unreadable
+from topo_exp.analysis import plots
 from topo_exp.analysis.figure_style import FigureStyle
 from topo_exp.analysis.plots_differences import MapPair, map_differences
 from topo_exp.analysis.plots_grids import GridAxis, GridMap, map_grid
@@ -79,3 +80,39 @@ def test_a_picture_of_several_runs_fills_its_page(name: str, options: dict[str, 
     assert min(empty[side] for side in ("left", "right", "top", "bottom")) > 0.02
     widest = {"rows": 0.2, "top": 0.125, "bottom": 0.13, "left": 0.11, "right": 0.35, "columns": 0.36}
     assert {side: width for side, width in empty.items() if width > widest[side]} == {}
+
+
+def test_the_values_of_a_grid_stand_beside_their_maps() -> None:
+    """A row's value ends just left of its first map, at its middle, and a column's stands just above its first map."""
+    rows, columns = ("10", "20", "100"), ("1", "2", "3")
+    figure = grid(rows, columns)
+    plots.render(figure)
+    dpi = figure.dpi
+    written = {text.get_text(): text.get_window_extent() for text in figure.texts}
+    maps = [axes.get_window_extent() for axes in figure.axes[:9]]
+    for name, box in zip(rows, maps[::3], strict=True):
+        assert 0.02 < (box.x0 - written[name].x1) / dpi < 0.1
+        assert (written[name].y0 + written[name].y1) / 2 == pytest.approx((box.y0 + box.y1) / 2, abs=2)
+    for name, box in zip(columns, maps[:3], strict=True):
+        assert 0.02 < (written[name].y0 - box.y1) / dpi < 0.1
+        assert (written[name].x0 + written[name].x1) / 2 == pytest.approx((box.x0 + box.x1) / 2, abs=2)
+    across, down = written["seed"], written["contrast"]
+    assert across.y0 > written["1"].y1
+    assert (across.x0 + across.x1) / 2 == pytest.approx((maps[0].x0 + maps[2].x1) / 2, abs=2)
+    assert down.x1 < written["100"].x0
+    assert (down.y0 + down.y1) / 2 == pytest.approx((maps[6].y0 + maps[0].y1) / 2, abs=2)
+
+
+@pytest.mark.parametrize("stretch", [0.5, 1.0, 1.3])
+def test_maps_of_two_runs_have_the_shape_of_their_sheet(stretch: float) -> None:
+    """A, B and their difference lie beside each other at one size, each with its bar as high as the maps."""
+    pair = MapPair("m", *[SELECTIVITY] * 3, (X, Y * stretch), (X, Y * stretch), "", None)
+    boxes = [axes.get_window_extent() for axes in map_differences([pair], title="T").axes]
+    first, second, bar, third, last = boxes
+    for box in (first, second, third):
+        assert box.height / box.width == pytest.approx(0.75 * stretch)
+        assert box.width == pytest.approx(first.width)
+    assert len({(round(box.y0, 6), round(box.y1, 6)) for box in boxes}) == 1
+    assert first.x1 < second.x0 < second.x1 < bar.x0 < bar.x1 < third.x0 < third.x1 < last.x0
+    assert last.x0 - third.x1 == pytest.approx(bar.x0 - second.x1)
+    assert last.width == pytest.approx(bar.width)
