@@ -24,10 +24,12 @@ from tests.analysis.drawn import (
     texts,
 )
 from topo_exp.analysis import plots
+from topo_exp.analysis.figure_style import FigureStyle
 from topo_exp.analysis.grids import polar_map
 from topo_exp.analysis.pinwheels import find_pinwheels
 from topo_exp.analysis.plots_axes import numbers
 from topo_exp.analysis.plots_colours import NO_VALUE
+from topo_exp.analysis.plots_scales import weight_scale
 from topo_exp.errors import ParameterError
 
 
@@ -259,6 +261,25 @@ def test_activity_has_one_scale_over_the_times_of_a_run() -> None:
     assert signed.axes[0].images[0].get_clim() == (-1, 1)
 
 
+@pytest.mark.parametrize(
+    ("regions", "is_full"),
+    [([(1, 1)], False), ([(2, 1)], False), ([(1, 2)], False), ([(1, 1)] * 2, False), ([(1, 1)] * 3, True)],
+)
+def test_sheets_are_as_large_as_the_page_allows(regions: list[tuple[float, float]], is_full: bool) -> None:
+    """The longest side of a sheet is 2.1 inches, or less where the page is too narrow, which then is full."""
+    sheets = {f"Sheet{i}": (SELECTIVITY, (-w, -h, w, h)) for i, (w, h) in enumerate(regions)}
+    figure = plots.activity(sheets, title="T")
+    boxes = [axes.get_window_extent() for axes in figure.axes[: len(regions)]]
+    longest = max(max(box.width, box.height) for box in boxes) / figure.dpi
+    page = FigureStyle().page
+    if is_full:
+        assert longest < 2.1
+        assert figure.get_figwidth() == pytest.approx(page)
+    else:
+        assert longest == pytest.approx(2.1)
+        assert figure.get_figwidth() < page
+
+
 def test_sheets_of_different_scales_have_a_colour_bar_each() -> None:
     """One colour bar must stand for all sheets only where all have its scale."""
     assert len(plots.activity(SHEETS, title="T").axes) == 4
@@ -421,3 +442,22 @@ def test_fields_with_a_central_peak_show_their_surround() -> None:
     even = plots.connection_fields(np.ones((3, 3, 15, 15)), title="T")
     assert even.axes[0].images[0].norm(0.04) == pytest.approx(0.04)
     assert even.axes[1].get_ylabel() == "weight / largest of the field"
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize(("power", "width"), [(0.5, 0.2), (1.0, 3.0)])
+def test_the_colours_of_weights_do_not_depend_on_their_size(factor: float, power: float, width: float) -> None:
+    """Fields in which few weights are large have colours along the square root, whatever the largest weight is."""
+    at = np.linspace(-1, 1, 15)
+    field = factor * np.exp(-np.add.outer(at**2, at**2) / width**2)
+    scale = weight_scale(np.broadcast_to(field, (2, 3, 15, 15)), None)
+    assert (scale.low, scale.high, scale.power) == (0.0, pytest.approx(factor), power)
+
+
+@pytest.mark.parametrize(("weight", "share", "power"), [(0.26, 0.26, 1.0), (0.26, 0.24, 0.5), (0.24, 0.26, 0.5)])
+def test_weights_are_large_above_a_quarter_of_the_largest(weight: float, share: float, power: float) -> None:
+    """Colours follow the square root where less than a quarter of the connections are larger than that."""
+    field = np.full(100, 0.1)
+    field[: round(100 * share)] = weight
+    field[0] = 1.0
+    assert weight_scale(field.reshape(1, 1, 10, 10), None).power == power
