@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from tests.analysis.drawn import FIELD, PREFERENCE, SELECTIVITY, X, Y, empty_bands, unreadable
 from topo_exp.analysis import plots
@@ -101,6 +102,38 @@ def test_the_values_of_a_grid_stand_beside_their_maps() -> None:
     assert (across.x0 + across.x1) / 2 == pytest.approx((maps[0].x0 + maps[2].x1) / 2, abs=2)
     assert down.x1 < written["100"].x0
     assert (down.y0 + down.y1) / 2 == pytest.approx((maps[6].y0 + maps[0].y1) / 2, abs=2)
+
+
+@pytest.mark.parametrize("unit", ["", "°"])
+@pytest.mark.parametrize("stretch", [0.3, 0.6, 1.0])
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_scale_stands_just_below_the_grid(unit: str, stretch: float, count: int) -> None:
+    """The bar of length is below the last row, however low that is beside the key, and covers nothing of the key."""
+    values = np.where(SELECTIVITY > 0.8, np.nan, DEGREES)
+    cells = {(row, 0): GridMap(values, X, Y * stretch, SELECTIVITY) for row in range(count)}
+    rows, one = GridAxis("", tuple("123"[:count])), GridAxis("", ("",))
+    figure = map_grid(cells, rows=rows, columns=one, title="T", unit=unit, period=180.0 if unit else None)
+    assert unreadable(figure) == []
+    assert min(margin for side, margin in empty_bands(figure).items() if side not in ("rows", "columns")) > 0.02
+    (scale,) = (text for text in figure.texts if "sheet units" in text.get_text())
+    found = scale.get_window_extent()
+    below = (figure.axes[count - 1].get_window_extent().y0 - found.y1) / figure.dpi
+    assert 0.02 < below < 0.15
+    squares = [artist.get_window_extent() for artist in figure.artists if isinstance(artist, Rectangle)]
+    assert len(squares) == 2
+    assert not any(found.overlaps(box) for box in [*squares, *(axes.get_window_extent() for axes in figure.axes)])
+
+
+def test_a_square_of_a_key_is_centred_on_its_text() -> None:
+    """What white means is said beside a white square, at one height with it."""
+    figure = grid(("",), ("1",), unit="°", selectivity=SELECTIVITY)
+    plots.render(figure)
+    (text,) = (text for text in figure.texts if text.get_text() == "unselective")
+    (square,) = (artist for artist in figure.artists if isinstance(artist, Rectangle))
+    boxes = square.get_window_extent(), text.get_window_extent()
+    middles = [(box.y0 + box.y1) / 2 for box in boxes]
+    assert middles[0] == pytest.approx(middles[1], abs=0.01 * figure.dpi)
+    assert 0.02 < (boxes[1].x0 - boxes[0].x1) / figure.dpi < 0.08
 
 
 @pytest.mark.parametrize("stretch", [0.5, 1.0, 1.3])

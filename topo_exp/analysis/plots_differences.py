@@ -110,10 +110,11 @@ def map_differences(pairs: Sequence[MapPair], *, title: str, names: tuple[str, s
         name = f"{pair.name.replace('_', ' ')}{unit}{side}"
         write(figure, left, bottoms[row] + heights[row] + 0.26 * em(), name, size=7)
         _draw_pair(pair, axes[5 * row : 5 * row + 5], area, width)
+    third = left + 2 * width + BAR_ROOM * em() + 2 * gap
     if has_one_scale:
-        length_bar(figure, left, 0.1 * em(), extent=bounds[-1][2] - bounds[-1][0], width=width)
+        extent = bounds[-1][2] - bounds[-1][0]
+        length_bar(figure, left, 0.1 * em(), extent=extent, width=width, room=third - left)
     if any(np.isnan(values).any() for pair in pairs for values in (pair.first, pair.second)):
-        third = left + 2 * width + BAR_ROOM * em() + 2 * gap
         swatch(figure, third, 0.1 * em(), NO_VALUE, "no value; of B \N{MINUS SIGN} A in one run or both")
     return figure
 

@@ -25,6 +25,7 @@ from topo_exp.analysis.plots_axes import (
     em,
     fit_text,
     show_map,
+    size_of,
     swatch,
     write,
     write_reason,
@@ -121,7 +122,8 @@ def map_grid(
     has_bars = _is_orientation(unit, period)
     layout = _Layout.of(extent, rows, columns, key=KEY if has_bars else BAR_KEY, has_note=bool(note))
     boxes = [layout.box(row, column) for row in range(len(rows.values)) for column in range(len(columns.values))]
-    bar = [] if has_bars else [layout.bar()]
+    swatches = _swatches(maps)
+    bar = [] if has_bars else [layout.bar(len(swatches))]
     figure, axes = canvas("grid", layout.width, layout.height, [*boxes, *bar])
     colours, norm = _scale(maps, period)
     for index, each in enumerate(axes[: len(boxes)]):
@@ -133,8 +135,15 @@ def map_grid(
             write_reason(each, cell, size=_fitting(cell, layout.cell[0], 6.0))
     _write_axes(figure, rows, columns, layout)
     write(figure, layout.margin, layout.height - 0.12 * em(), title, size=_fitting(title, layout.width, 8.0))
-    _write_key(figure, axes[-1], maps, layout, unit=unit, period=period, label=label)
-    length_bar(figure, layout.left, layout.foot, extent=extent[0], width=layout.cell[0])
+    if has_bars:
+        orientation_key(figure, layout.key_left, layout.top, max(layout.grid_height, 1.2 * em()), "hue", swatches)
+    else:
+        ticks, texts = (None, None) if period is None else cyclic_ticks(period, unit)
+        beside = f"{label} ({unit})" if unit not in ("", "1") else label
+        colour_bar(axes[-1], colours, norm, label=beside, ticks=ticks, names=texts)
+        _write_swatches(figure, axes[-1], swatches)
+    room = layout.key_left - layout.left - 0.06 * em()
+    length_bar(figure, layout.left, layout.foot, extent=extent[0], width=layout.cell[0], room=room)
     room = layout.width - layout.left
     write(figure, layout.left, layout.foot - 0.15 * em(), note, size=_fitting(note, room, 6.0))
     return figure
@@ -189,8 +198,9 @@ class _Layout:
         w, h = self.cell
         return self.left + column * (w + self.gap), self.top - (row + 1) * h - row * self.gap, w, h
 
-    def bar(self) -> Box:
-        height = min(max(self.grid_height, BAR_KEY[1] * em()), 2.0 * em())
+    def bar(self, swatches: int) -> Box:
+        """Return the place of the colour bar, with room for that many squares below it."""
+        height = min(max(self.grid_height, BAR_KEY[1] * em()), 2.0 * em()) - 0.14 * swatches * em()
         return self.key_left, self.top - height, 0.09 * em(), height
 
 
@@ -241,30 +251,18 @@ def _is_orientation(unit: str, period: float | None) -> bool:
     return period == HALF_ORIENTATION and unit == "°"
 
 
-def _write_key(
-    figure: Figure,
-    last: Axes,
-    maps: Sequence[GridMap],
-    layout: _Layout,
-    *,
-    unit: str,
-    period: float | None,
-    label: str,
-) -> None:
-    """Draw the key of orientations, or the colour bar into the last axes, and explain white and grey."""
+def _swatches(maps: Sequence[GridMap]) -> list[tuple[str, Any]]:
+    """Return the meaning of white and grey, where the maps have them."""
     faded = any(cell.selectivity is not None for cell in maps)
     missing = any(np.isnan(cell.values).any() for cell in maps)
-    swatches = [*([("unselective", "white")] if faded else []), *([("no value", NO_VALUE)] if missing else [])]
-    if _is_orientation(unit, period):
-        room = max(layout.grid_height, 1.2 * em())
-        orientation_key(figure, layout.key_left, layout.top, room, "hue", swatches)
-        return
-    beside = f"{label} ({unit})" if unit not in ("", "1") else label
-    ticks, names = (None, None) if period is None else cyclic_ticks(period, unit)
-    colours, norm = _scale(maps, period)
-    colour_bar(last, colours, norm, label=beside, ticks=ticks, names=names)
+    return [*([("unselective", "white")] if faded else []), *([("no value", NO_VALUE)] if missing else [])]
+
+
+def _write_swatches(figure: Figure, bar: Axes, swatches: Sequence[tuple[str, Any]]) -> None:
+    """Explain white and grey below a colour bar."""
+    left, bottom, *_ = size_of(bar)
     for place, (text, colour) in enumerate(swatches):
-        swatch(figure, layout.key_left, layout.foot - 0.13 * place * em(), colour, text)
+        swatch(figure, left, bottom - 0.13 * (place + 1) * em(), colour, text)
 
 
 def _write_axes(figure: Figure, rows: GridAxis, columns: GridAxis, layout: _Layout) -> None:

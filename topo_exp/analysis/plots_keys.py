@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from topo_exp.analysis.plots_axes import LETTER, MapFrame, em, round_ticks, size_of, swatch, write
+from topo_exp.analysis.plots_axes import LETTER, MapFrame, em, fit_text, round_ticks, size_of, swatch, write
 from topo_exp.analysis.plots_colours import Palette, cyclic_colours
 
 ORIENTATIONS = 8
@@ -86,8 +86,10 @@ def scale_bar(frame: MapFrame, length: float, name: str, *, row: int = 0) -> Non
         write(frame.figure, beside, y, text)
 
 
-def length_bar(figure: Figure, x: float, y: float, *, extent: float, width: float) -> None:
+def length_bar(figure: Figure, x: float, y: float, *, extent: float, width: float, room: float) -> None:
     """Draw a bar of a round length, the scale of several maps, with its length in sheet units.
+
+    Where there is no room for it, the words that the scale is that of all maps are left out.
 
     Args:
         figure: Where to draw.
@@ -95,12 +97,17 @@ def length_bar(figure: Figure, x: float, y: float, *, extent: float, width: floa
         y: Middle, inches.
         extent: Width of the area that a map's axes show, sheet units.
         width: Of these axes, inches.
+        room: For the bar and its text, inches.
     """
     length = max(tick for tick in round_ticks(0.0, 0.6 * extent, most=2) if tick > 0)
     inches, tip = length * width / extent, 0.03 * em()
     lines = [[(x, y), (x + inches, y)], *([(end, y - tip), (end, y + tip)] for end in (x, x + inches))]
     figure.add_artist(LineCollection(lines, colors="black", linewidths=0.9, transform=figure.dpi_scale_trans))
-    write(figure, x + inches + 0.06 * em(), y, f"{length:g} sheet units, all maps")
+    start, size = inches + 0.06 * em(), 6.0 * em()
+    short, text = f"{length:g} sheet units", f"{length:g} sheet units, all maps"
+    if fit_text(text, size, room - start) < size:
+        text = short
+    write(figure, x + start, y, text, size=fit_text(text, size, room - start) / em())
 
 
 def pinwheel_key(frame: MapFrame, *, row: int = 0) -> None:
