@@ -143,9 +143,11 @@ def test_the_second_peak_lies_beyond_the_flanks():
     two = f.reference_bimodal_peaks([0.1, 0.3, 0.9, 0.2, 0.1, 0.6, 0.2, 0.1], values)
     assert (two.first.preference, two.second.preference) == (2, 5)
     assert two.second.selectivity == pytest.approx((8 * 0.6 / 2.5 - 1) / 7)
-    silent = f.reference_bimodal_peaks(np.zeros(8), values)
+    silent = f.reference_bimodal_peaks(np.zeros(8), values + 3)
     assert np.isnan(silent.first.preference)
-    assert silent.second.selectivity == 0
+    assert (silent.second.preference, silent.second.selectivity) == (0, 0)
+    flat = f.reference_bimodal_peaks(np.ones(8), values + 3)
+    assert (flat.second.preference, flat.second.selectivity) == (3, 0)
 
 
 def test_any_axis_and_shape_gives_the_same():
