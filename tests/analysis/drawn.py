@@ -5,6 +5,7 @@ import itertools
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
@@ -50,6 +51,13 @@ def unreadable(figure: Figure, *, touching: float = 4.0) -> list[str]:
     common = [(first, second, Bbox.intersection(a, b)) for (first, a), (second, b) in pairs]
     covered = [f"{first} / {second}" for first, second, box in common if box and min(box.size) > touching]
     return cut + covered
+
+
+def font_sizes(figure: Figure) -> set[float]:
+    """Return the sizes of all texts of a picture, in points."""
+    plots.render(figure)
+    shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    return {float(text.get_fontsize()) for text in shown}
 
 
 def empty_bands(figure: Figure) -> dict[str, float]:

@@ -26,6 +26,7 @@ from tests.analysis.drawn import (
     X,
     Y,
     empty_bands,
+    font_sizes,
     image_of,
     pixels_of,
     texts,
@@ -339,6 +340,17 @@ def test_strokes_keep_their_width_or_grow_with_the_font(name: str) -> None:
         large = strokes(CROWDED[name]())
     grown = large[small > 0] / small[small > 0]
     assert (np.isclose(grown, 1) | np.isclose(grown, 2)).all()
+
+
+LONG_NUMBERS = ("small numbers", "powers of ten")
+
+
+@pytest.mark.parametrize("name", CROWDED)
+def test_letters_have_the_size_of_a_journal(name: str) -> None:
+    """Journals ask for 5 to 8 points; only numbers of many digits are smaller, beside a colour bar."""
+    sizes = font_sizes(CROWDED[name]())
+    assert max(sizes) == 8
+    assert min(sizes) >= (4 if name in LONG_NUMBERS else 5.4)
 
 
 def test_titles_shrink_only_where_there_is_no_room() -> None:

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from tests.analysis.drawn import FIELD, PREFERENCE, SELECTIVITY, X, Y, empty_bands, unreadable
+from tests.analysis.drawn import FIELD, PREFERENCE, SELECTIVITY, X, Y, empty_bands, font_sizes, unreadable
 from topo_exp.analysis import plots
 from topo_exp.analysis.figure_style import FigureStyle
 from topo_exp.analysis.plots_differences import MapPair, map_differences
@@ -81,6 +81,14 @@ def test_a_picture_of_several_runs_fills_its_page(name: str, options: dict[str, 
     assert min(empty[side] for side in ("left", "right", "top", "bottom")) > 0.02
     widest = {"rows": 0.2, "top": 0.125, "bottom": 0.13, "left": 0.11, "right": 0.35, "columns": 0.36}
     assert {side: width for side, width in empty.items() if width > widest[side]} == {}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_letters_have_the_size_of_a_journal(name: str) -> None:
+    """Journals ask for 5 to 8 points."""
+    sizes = font_sizes(FIGURES[name]())
+    assert max(sizes) == 8
+    assert min(sizes) >= 5
 
 
 def test_the_values_of_a_grid_stand_beside_their_maps() -> None:
