@@ -157,7 +157,9 @@ def test_the_documented_table_and_figure_are_made(tmp_path: Path, monkeypatch: p
     text = "\n".join(code("docs/after_the_runs.md"))
     quick = text.replace("times=[0, 100])", 'times=[0, 100], tracking="none", figure_formats=[])')
     assert quick != text
-    quick = quick.replace("times=[0, 10], ", 'times=[0, 10], tracking="none", analysis=topo_exp.analysis.activity, ')
+    quick = quick.replace(
+        "times=[0, 10], ", 'times=[0, 10], tracking="none", analysis=topo_exp.analysis.activity, figure_formats=[], '
+    )
     namespace: dict[str, Any] = {}
     exec(compile(quick, "after_the_runs.md", "exec"), namespace)  # noqa: S102  the project's own document
     assert len(namespace["table"]) == 8
@@ -174,6 +176,7 @@ def test_the_table_of_finished_runs_has_a_row_for_each_time(tmp_path: Path, monk
             times=[0, 1],
             cortex_density=density,
             analysis=activity_numbers,
+            figure_formats=[],
             tracking="none",
             output_dir="Output",
         )

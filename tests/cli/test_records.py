@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cli.conftest import QUICK, Outcome, runs
+from tests.cli.conftest import QUICK, Outcome, Recorded, runs
 from topo_exp.cli.words import COMMANDS
 from topo_exp.record.handle import load_run
 from topo_exp.record.run_yaml import write_record
@@ -66,12 +66,16 @@ def hostile_record(folder: Path, marker: Path) -> Path:
     return run
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """Carry out a run of a user's own model."""
+    return Recorded.of(tmp_path_factory, "model=mine.py", "size=2", *QUICK)
+
+
 @pytest.fixture
-def theirs(program: Program, tmp_path: Path) -> tuple[Path, Path]:
-    """Carry out a run of a user's own model and make its record hostile; return it, and what its code would make."""
-    assert program("model=mine.py", "size=2", *QUICK, "output_dir=first").code == 0
-    (first,) = (tmp_path / "first").iterdir()
-    record = yaml.safe_load((first / "run.yaml").read_text())
+def theirs(first: Recorded, tmp_path: Path) -> tuple[Path, Path]:
+    """Make a hostile record of that run; return it, and what its code would make."""
+    (record,) = runs(first.folder)
     marker = tmp_path / "executed"
     run = hostile_record(tmp_path / "theirs", marker)
     record.update(model="theirs", model_source=str(tmp_path / "gone" / "theirs.py"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cli.conftest import QUICK, Outcome
+from tests.cli.conftest import QUICK, Outcome, Recorded
 from topo_exp.cli.words import COMMANDS
 from topo_exp.compose.trust import model_code, recorded_code
 from topo_exp.record.checked import file_sha256
@@ -150,16 +150,26 @@ def test_models_of_the_package_and_analyses_of_maps_need_no_trust(program: Progr
     assert program("analyse", "own", "analysis=[of_maps.py:count]", "tracking=none").code == 0
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """Carry out a run of a model of the package."""
+    return Recorded.of(tmp_path_factory, "cortex_density=3", *QUICK)
+
+
 @pytest.fixture
-def stopped(program: Program, tmp_path: Path) -> Path:
+def stopped(program: Program, finished: Recorded, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a run of a model of the package that is recorded as killed, and write functions that leave a mark."""
-    (tmp_path / "trap.py").write_text(
-        TRAP.format(marker=str(tmp_path / "executed")) + "from topo_exp import Result\ndef f(sim): return Result()\n"
+    run = finished.restore(monkeypatch)
+    (finished.folder / "trap.py").write_text(
+        TRAP.format(marker=str(mark_of(run))) + "from topo_exp import Result\ndef f(sim): return Result()\n"
     )
-    assert program("cortex_density=3", *QUICK).code == 0
-    (run,) = (tmp_path / "Output").iterdir()
     write_record(run, {**yaml.safe_load((run / "run.yaml").read_text()), "status": "killed"})
     return run
+
+
+def mark_of(run: Path) -> Path:
+    """Return the file that is made if a function in the folder of a run is executed."""
+    return run.parents[1] / "executed"
 
 
 @pytest.mark.parametrize("command", ["resume", "extend", "reproduce"])
@@ -173,7 +183,7 @@ def stopped(program: Program, tmp_path: Path) -> Path:
     ],
 )
 def test_functions_that_only_the_configuration_names_need_permission(
-    program: Program, stopped: Path, tmp_path: Path, command: str, settings: dict[str, object], reference: str
+    program: Program, stopped: Path, command: str, settings: dict[str, object], reference: str
 ) -> None:
     """The composed configuration decides which functions are called, whatever run.yaml lists."""
     amend(stopped, settings)
@@ -181,8 +191,8 @@ def test_functions_that_only_the_configuration_names_need_permission(
         write_record(stopped, {**yaml.safe_load((stopped / "run.yaml").read_text()), "status": "done"})
     words = {"resume": [], "extend": ["times=[2]"], "reproduce": ["--same-environment"]}[command]
     outcome = program(command, str(stopped), *words)
-    assert (outcome.code, (tmp_path / "executed").exists()) == (2, False), outcome
-    assert f"must be trusted before it is run (got {reference.format(folder=tmp_path)}" in outcome.err
+    assert (outcome.code, mark_of(stopped).exists()) == (2, False), outcome
+    assert f"must be trusted before it is run (got {reference.format(folder=stopped.parents[1])}" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -194,12 +204,12 @@ def test_functions_that_only_the_configuration_names_need_permission(
     ],
 )
 def test_a_configuration_of_another_form_is_refused(
-    program: Program, stopped: Path, tmp_path: Path, settings: dict[str, object]
+    program: Program, stopped: Path, settings: dict[str, object]
 ) -> None:
     """Functions in a mapping, or analyses in a list, which composition never makes, are not called unseen."""
     amend(stopped, settings)
     outcome = program("resume", str(stopped), "--trust")
-    assert (outcome.code, (tmp_path / "executed").exists()) == (1, False), outcome
+    assert (outcome.code, mark_of(stopped).exists()) == (1, False), outcome
     assert f".hydra/config.yaml: {next(iter(settings))} must be a " in outcome.err
 
 
@@ -210,21 +220,27 @@ def amend(run: Path, settings: dict[str, object]) -> None:
     config.write_text(text.replace("{folder}", str(run.parents[1])))
 
 
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """Carry out a sweep of a user's own model whose runs fail."""
+    words = ["-m", "model=mine.py", "size=2,3", *QUICK, "before=[functions.py:fail]"]
+    return Recorded.of(tmp_path_factory, *words, code=1)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_command_runs_anything_from_a_sweep(
-    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+    program: Program, failed: Recorded, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     """Neither the model and functions that its description names nor its copies of code are executed."""
     monkeypatch.setattr("topo_exp.view.ui.serve_pages", lambda *_, **__: None)  # its pages are MLflow's
-    marker = tmp_path / "executed"
+    sweep = failed.restore(monkeypatch)
+    marker = mark_of(sweep)
     trap = TRAP.format(marker=str(marker))
-    assert program("-m", "model=mine.py", "size=2,3", *QUICK, "before=[functions.py:fail]").code == 1
-    (sweep,) = (tmp_path / "Output").iterdir()
     for name in ("code/program/topo_exp/__init__.py", "code/program/sitecustomize.py", "code/files/0_own/mine.py"):
         (sweep / name).parent.mkdir(parents=True, exist_ok=True)
         (sweep / name).write_text(trap)
     for name in ("mine.py", "functions.py"):
-        (tmp_path / name).write_text((tmp_path / name).read_text() + trap)
+        (failed.folder / name).write_text((failed.folder / name).read_text() + trap)
     words = {"extend": [str(sweep), "times=[2]"], "prune": ["restart", str(sweep)]}.get(command, [str(sweep)])
     outcome = program(command, *words)
     assert not marker.exists(), outcome

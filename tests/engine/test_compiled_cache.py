@@ -4,11 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+from tests.doubles import ROOT, ended
 from tests.engine.small_networks import Network
 from topo_exp.engine.compiled import cache
 
@@ -52,32 +53,6 @@ def test_loading_kernels_leaves_numba_as_it_was(monkeypatch):
     assert numba.config.CACHE_DIR == "elsewhere"
 
 
-@pytest.mark.slow
-def test_an_edit_of_one_file_compiles_all_kernels_anew(tmp_path):
-    """A change in one file of the kernels replaces the stored code of all; without a change all of it is loaded."""
-    root, stored_in = tmp_path / "copy", tmp_path / "cache"
-    shutil.copytree(PACKAGE, root / "topo_exp", ignore=shutil.ignore_patterns("__pycache__"))
-    code = "from topo_exp.engine.compiled.cache import kernels; kernels()"
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(stored_in), "PYTHONPATH": str(root)}
-
-    def load() -> dict[Path, int]:
-        """Load all kernels in a new process; return the files of the cache, with the times of their last change."""
-        subprocess.run([sys.executable, "-c", code], env=environment, cwd=root, check=True)
-        return {path.relative_to(stored_in): path.stat().st_mtime_ns for path in stored_in.rglob("*.nb?")}
-
-    first = load()
-    assert len(first) >= 20  # an index and the code of each kernel that Python calls
-    assert load() == first
-    helper = root / "topo_exp" / "engine" / "compiled" / "kernels" / "active.py"  # none of its functions is stored
-    assert not any(path.name.startswith("active") for path in first)
-    helper.write_text(helper.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
-    second = load()
-    anew = {path for path in second if path not in first}
-    assert sorted(path.name for path in anew) == sorted(path.name for path in first)
-    assert {path: second[path] for path in first} == first
-    assert load() == second
-
-
 COMPILED = """
 from importlib import import_module
 from numba.core.dispatcher import Dispatcher
@@ -100,40 +75,107 @@ def test_nothing_is_compiled_where_the_cache_is_complete():
     assert done.stdout == ""
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("executable", ["", "/nowhere/python3"])
-def test_kernels_are_complete_without_a_second_process(tmp_path, executable):
-    """All kernels are compiled and work where no second process can be started to compile half of them."""
-    code = f"import sys; sys.executable = {executable!r}\n{RUN}"
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    root = Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, cwd=root, capture_output=True, text=True, check=True
-    )
+@dataclass(frozen=True)
+class Checkout:
+    """A copy of this package, with a cache of its own."""
+
+    root: Path
+
+    def start(self, executable: str = sys.executable) -> subprocess.Popen[str]:
+        """Start a process that runs a small network and prints its activity; `executable` is its `sys.executable`."""
+        environment = {**os.environ, "XDG_CACHE_HOME": str(self.root / "cache"), "PYTHONPATH": f"{self.root}:{ROOT}"}
+        environment.pop("NUMBA_CACHE_DIR", None)
+        return subprocess.Popen(
+            [sys.executable, "-c", f"import sys; sys.executable = {executable!r}\n{RUN}"],
+            cwd=self.root,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def stored(self) -> dict[Path, int]:
+        """Return the files of the cache that have code, with the times of their last change."""
+        return {path: path.stat().st_mtime_ns for path in (self.root / "cache").rglob("*.nb?")}
+
+
+def copied(root: Path) -> Checkout:
+    """Copy the package into a directory."""
+    shutil.copytree(PACKAGE, root / "topo_exp", ignore=shutil.ignore_patterns("__pycache__"))
+    return Checkout(root)
+
+
+def assert_computed(outcome: tuple[int, str, str]) -> None:
+    """Assert that a process has computed what this one does, without a word."""
     sim = Network().build("compiled")
     sim.run(3)
-    assert done.stdout.strip() == sim["V1"].activity.tobytes().hex()
-    assert not done.stderr
+    assert outcome == (0, sim["V1"].activity.tobytes().hex() + "\n", "")
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkout, list[tuple[int, str, str]]]:
+    """Return a checkout whose cache was filled by eight processes at once, and their outcomes."""
+    checkout = copied(tmp_path_factory.mktemp("filled"))
+    return checkout, ended([checkout.start() for _ in range(8)], timeout=280)
+
+
+@dataclass(frozen=True)
+class Edited:
+    """The cache of a checkout before one of its files was edited, and after each of two processes that ran then."""
+
+    before: dict[Path, int]
+    first: dict[Path, int]
+    outcome: tuple[int, str, str]
+    second: dict[Path, int]
+
+
+@pytest.fixture(scope="module")
+def edited(filled: tuple[Checkout, list[tuple[int, str, str]]]) -> Edited:
+    """Edit one file of the kernels, compile them in a process that cannot start another, and restore the file."""
+    checkout, _ = filled
+    before = checkout.stored()
+    helper = checkout.root / "topo_exp" / "engine" / "compiled" / "kernels" / "active.py"
+    text = helper.read_text(encoding="utf-8")
+    helper.write_text(text + "# edited\n", encoding="utf-8")
+    try:
+        (outcome,) = ended([checkout.start("")], timeout=280)
+        first = checkout.stored()
+        assert ended([checkout.start()])[0] == outcome
+        return Edited(before, first, outcome, checkout.stored())
+    finally:
+        helper.write_text(text, encoding="utf-8")
 
 
 @pytest.mark.slow
-def test_eight_cold_processes_at_once_agree(tmp_path):
+def test_eight_cold_processes_at_once_agree(filled: tuple[Checkout, list[tuple[int, str, str]]]) -> None:
     """Eight processes that start without a cache all compute the same, and leave a cache that works."""
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
-    environment.pop("NUMBA_CACHE_DIR", None)
-    command = [sys.executable, "-c", RUN]
-    root = Path(__file__).parents[2]
-    processes = [
-        subprocess.Popen(command, env=environment, cwd=root, stdout=subprocess.PIPE, text=True) for _ in range(8)
-    ]
-    results = {process.communicate(timeout=280)[0].strip() for process in processes}
-    assert all(process.returncode == 0 for process in processes)
-    sim = Network().build("compiled")
-    sim.run(3)
-    assert results == {sim["V1"].activity.tobytes().hex()}
-    cached = sorted(tmp_path.rglob("*.nb?"))
-    before = [path.stat().st_mtime_ns for path in cached]
-    again = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, check=True)
-    assert again.stdout.strip() in results
-    assert [path.stat().st_mtime_ns for path in cached] == before
-    assert np.all(np.array([path.stat().st_size for path in cached]) > 0)
+    checkout, outcomes = filled
+    for outcome in outcomes:
+        assert_computed(outcome)
+    before = checkout.stored()
+    assert_computed(ended([checkout.start()])[0])
+    assert checkout.stored() == before
+    assert all(path.stat().st_size > 0 for path in before)
+
+
+@pytest.mark.slow
+def test_an_edit_of_one_file_compiles_all_kernels_anew(edited: Edited) -> None:
+    """A change in one file of the kernels replaces the stored code of all; without a change all of it is loaded."""
+    assert len(edited.before) >= 20  # an index and the code of each kernel that Python calls
+    assert not any(path.name.startswith("active") for path in edited.before)  # none of its functions is stored
+    anew = {path for path in edited.first if path not in edited.before}
+    assert sorted(path.name for path in anew) == sorted(path.name for path in edited.before)
+    assert {path: edited.first[path] for path in edited.before} == edited.before
+    assert edited.second == edited.first
+
+
+@pytest.mark.slow
+def test_kernels_are_complete_without_the_name_of_python(edited: Edited) -> None:
+    """All kernels are compiled and work where no second process is started, since the program is no Python."""
+    assert_computed(edited.outcome)
+
+
+@pytest.mark.slow
+def test_kernels_are_complete_without_a_second_process(tmp_path: Path) -> None:
+    """All kernels are compiled and work where the second process, which compiles half of them, cannot be started."""
+    assert_computed(ended([copied(tmp_path).start("/nowhere/python3")], timeout=280)[0])

@@ -109,7 +109,8 @@ def with_kill(pid: int) -> None:
 @pytest.mark.parametrize("trial", [0, *slow(*range(1, 20))])
 def test_two_shells_share_a_sweep_and_one_of_them_is_killed(tmp_path: Path, twin: dict[str, Path], trial: int) -> None:
     """Of two equal commands one joins the other; if one is killed, the other does each point that is left, once."""
-    first, second = launch(tmp_path, "n_jobs=1"), launch(tmp_path, "n_jobs=1")
+    words = ["n_jobs=1", *(["report=false"] if trial else [])]  # one trial shows that the report is made
+    first, second = launch(tmp_path, *words), launch(tmp_path, *words)
     wait_until(lambda: has_begun(tmp_path), 60)
     time.sleep(random.Random(trial).uniform(0, 0.5))
     killed, other = (first, second) if trial % 2 else (second, first)

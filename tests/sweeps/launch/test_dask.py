@@ -26,9 +26,9 @@ from topo_exp.sweeps.launch.dask_cluster import LOCAL_OPTIONS
 __all__ = ["program"]
 Program = Callable[..., Outcome]
 WORDS = ["-m", "cortex_density=3,4,5", f"analysis=[{FUNCTIONS}:measure]", "tracking=none", "checkpoint_every=0.01"]
-WORDS += ["times=[0,100,150000]", "report=false"]
+WORDS += ["times=[0,100,60000]", "report=false"]
 LOOPBACK = ["--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
-SLOW = [pytest.mark.slow, pytest.mark.xdist_group("dask"), pytest.mark.timeout(800)]
+SLOW = [pytest.mark.slow, pytest.mark.timeout(800)]
 
 
 class _WithoutPackage(pickle.Unpickler):

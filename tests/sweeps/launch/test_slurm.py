@@ -23,7 +23,6 @@ MISSING = [name for name in ("slurmctld", "slurmd", "sbatch", "munged") if shuti
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.slurm,
-    pytest.mark.xdist_group("slurm"),
     pytest.mark.timeout(800),
     pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)} (Debian: slurm-wlm, munge)"),
     pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can start Slurm's daemons"),
