@@ -1,5 +1,6 @@
 """The commands resume, extend and verify, with a real network."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -44,7 +45,7 @@ def started(folder: Path, *words: str) -> subprocess.Popen[str]:
             *("tracking=none", "timestamp=20261122", *words),
         ],
         cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(Path.home())},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},  # variables of OpenBLAS choose bits
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
