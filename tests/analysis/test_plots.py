@@ -27,7 +27,7 @@ from topo_exp.analysis import plots
 from topo_exp.analysis.figure_style import FigureStyle
 from topo_exp.analysis.grids import polar_map
 from topo_exp.analysis.pinwheels import find_pinwheels
-from topo_exp.analysis.plots_axes import numbers
+from topo_exp.analysis.plots_axes import numbers, round_ticks
 from topo_exp.analysis.plots_colours import NO_VALUE
 from topo_exp.analysis.plots_scales import weight_scale
 from topo_exp.errors import ParameterError
@@ -430,6 +430,15 @@ def test_a_colour_bar_has_the_colour_of_each_value_at_its_place() -> None:
 def test_numbers_of_ticks_are_alike(ticks: list[float], names: list[str]) -> None:
     """All have the same number of decimals, and a rounding error beside them is 0."""
     assert numbers(ticks, digits=3) == names
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [(0, 1, [0, 0.5, 1]), (0, 0.07, [0, 0.025, 0.05]), (1, 0, [0, 0.5, 1]), (-9, 9, [-5, 0, 5])],
+)
+def test_round_numbers_lie_between_two_values(low: float, high: float, ticks: list[float]) -> None:
+    """They are multiples of 1, 2, 2.5 or 5 times a power of ten, about four of them at most."""
+    assert round_ticks(low, high) == pytest.approx(ticks)
 
 
 def test_fields_with_a_central_peak_show_their_surround() -> None:

@@ -11,7 +11,7 @@ from tests.analysis.drawn import FIELD, PREFERENCE, SELECTIVITY, X, Y, empty_ban
 from topo_exp.analysis import plots
 from topo_exp.analysis.figure_style import FigureStyle
 from topo_exp.analysis.plots_differences import MapPair, map_differences
-from topo_exp.analysis.plots_grids import GridAxis, GridMap, map_grid
+from topo_exp.analysis.plots_grids import TALLEST, GridAxis, GridMap, map_grid
 from topo_exp.analysis.plots_groups import Group, group_means
 from topo_exp.typing import FloatArray
 
@@ -142,6 +142,8 @@ def test_a_square_of_a_key_is_centred_on_its_text() -> None:
     middles = [(box.y0 + box.y1) / 2 for box in boxes]
     assert middles[0] == pytest.approx(middles[1], abs=0.01 * figure.dpi)
     assert 0.02 < (boxes[1].x0 - boxes[0].x1) / figure.dpi < 0.08
+    (last,) = (text.get_window_extent() for text in figure.texts if text.get_text() == "0°")
+    assert 0 < (last.y0 - boxes[0].y1) / figure.dpi < 0.05, "just below the last orientation"
 
 
 @pytest.mark.parametrize("stretch", [0.5, 1.0, 1.3])
@@ -157,3 +159,42 @@ def test_maps_of_two_runs_have_the_shape_of_their_sheet(stretch: float) -> None:
     assert first.x1 < second.x0 < second.x1 < bar.x0 < bar.x1 < third.x0 < third.x1 < last.x0
     assert last.x0 - third.x1 == pytest.approx(bar.x0 - second.x1)
     assert last.width == pytest.approx(bar.width)
+
+
+@pytest.mark.parametrize("has_note", [False, True])
+def test_many_maps_use_the_whole_page(has_note: bool) -> None:
+    """A wide grid is as wide as a page, and a high one as high as a picture may be, beside its title and scale."""
+    page, note = FigureStyle().page, "a remark" if has_note else ""
+    for rows, columns in ((2, 8), (12, 2)):
+        cells = {(row, column): GridMap(SELECTIVITY, X, Y) for row in range(rows) for column in range(columns)}
+        names = [GridAxis(name, tuple(map(str, range(count)))) for name, count in (("a", rows), ("b", columns))]
+        figure = map_grid(cells, rows=names[0], columns=names[1], title="T", note=note)
+        side, largest = (figure.get_figwidth(), page) if columns == 8 else (figure.get_figheight(), TALLEST * page)
+        assert side == pytest.approx(largest)
+
+
+@pytest.mark.parametrize("is_missing", [False, True])
+def test_grey_is_explained_where_a_map_of_two_runs_has_it(is_missing: bool) -> None:
+    """The key of units without a value is there if, and only if, one of the maps has such a unit."""
+    for place in range(2):
+        maps = [DEGREES.copy(), TURNED.copy()]
+        if is_missing:
+            maps[place][0, 0] = np.nan
+        pair = MapPair("m", *maps, maps[1] - maps[0], (X, Y), (X, Y), "°", 180.0)
+        figure = map_differences([pair], title="T")
+        assert any(text.get_text().startswith("no value") for text in figure.texts) == is_missing
+
+
+def test_curves_of_one_run_and_of_several_look_alike() -> None:
+    """Lines, markers and bands of both kinds of pictures are equally strong."""
+    looks = []
+    for figure in (
+        FIGURES["groups"](),
+        plots.tuning_curves([0, 1, 2], {"a": [[1, 2, 1], [2, 3, 2]]}, title="T", xlabel="x"),
+    ):
+        (axes,) = figure.axes
+        (band,) = [*axes.collections, *axes.patches]
+        line = axes.lines[0]
+        looks.append((line.get_markersize(), line.get_linewidth(), band.get_alpha()))
+        assert line.get_linewidth() < line.get_markersize() < 3 * line.get_linewidth()
+    assert looks[0] == looks[1]

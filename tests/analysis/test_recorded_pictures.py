@@ -109,6 +109,15 @@ def test_every_picture_is_asked_to_show_its_quantity(analysis):
         assert limits[1] == (None if limits[0] is None else pytest.approx(limits[0]))
 
 
+@pytest.mark.parametrize("analysis", [name for name, shown in SHOWN.items() if "orientation_selectivity" in shown])
+def test_selectivity_has_the_scale_of_its_map(analysis):
+    """Colours of the orientation map are full at half of the value at which the bar of selectivity ends."""
+    pictures = {name.rpartition("/")[2]: drawing.keywords for name, drawing in recorded(analysis).figures.items()}
+    full = pictures["orientation"]["full_saturation"]
+    assert full == 0.5
+    assert pictures["orientation_selectivity"]["limit"] == 2 * full
+
+
 @pytest.mark.parametrize("analysis", SHOWN)
 def test_every_title_names_sheet_and_time(analysis):
     """A title begins with the sheet, if the picture is of one, and ends in the time of the simulation."""
