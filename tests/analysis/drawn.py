@@ -2,14 +2,17 @@
 
 import io
 import itertools
+from collections.abc import Callable
 
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
 from topo_exp.analysis import plots
+from topo_exp.analysis.figure_style import FigureStyle
 from topo_exp.analysis.random_fields import ring_field
 
 ROWS, COLS = 12, 16
@@ -51,6 +54,24 @@ def unreadable(figure: Figure, *, touching: float = 4.0) -> list[str]:
     common = [(first, second, Bbox.intersection(a, b)) for (first, a), (second, b) in pairs]
     covered = [f"{first} / {second}" for first, second, box in common if box and min(box.size) > touching]
     return cut + covered
+
+
+def enlarged(draw: Callable[[], Figure]) -> tuple[Figure, Figure]:
+    """Draw a picture in the default style, and with letters and column twice as large."""
+    with FigureStyle(width=85).use():
+        small = draw()
+    with FigureStyle(width=170, font_size=14).use():
+        return small, draw()
+
+
+def assert_is_enlarged(small: Figure, large: Figure) -> None:
+    """Hold a picture to be another one, twice as large in everything but the widths of lines."""
+    np.testing.assert_allclose(large.get_size_inches(), 2 * small.get_size_inches())
+    for first, second in zip(small.axes, large.axes, strict=True):
+        np.testing.assert_allclose(second.get_position().bounds, first.get_position().bounds, atol=1e-9)
+    for first, second in zip(small.texts, large.texts, strict=True):
+        assert second.get_fontsize() == pytest.approx(2 * first.get_fontsize())
+        np.testing.assert_allclose(second.get_position(), 2 * np.array(first.get_position()))
 
 
 def font_sizes(figure: Figure) -> set[float]:

@@ -25,7 +25,9 @@ from tests.analysis.drawn import (
     SELECTIVITY,
     X,
     Y,
+    assert_is_enlarged,
     empty_bands,
+    enlarged,
     font_sizes,
     image_of,
     pixels_of,
@@ -334,12 +336,16 @@ def strokes(figure: Figure) -> np.ndarray:
 @pytest.mark.parametrize("name", CROWDED)
 def test_strokes_keep_their_width_or_grow_with_the_font(name: str) -> None:
     """With letters and picture twice as large, each line and marker is as wide as before, or twice as wide."""
-    with FigureStyle(width=85).use():
-        small = strokes(CROWDED[name]())
-    with FigureStyle(width=170, font_size=14).use():
-        large = strokes(CROWDED[name]())
-    grown = large[small > 0] / small[small > 0]
+    small, large = enlarged(CROWDED[name])
+    before = strokes(small)
+    grown = strokes(large)[before > 0] / before[before > 0]
     assert (np.isclose(grown, 1) | np.isclose(grown, 2)).all()
+
+
+@pytest.mark.parametrize("name", [name for name in CROWDED if name != "connection_fields"])
+def test_everything_grows_with_the_font(name: str) -> None:
+    """With letters and column twice as large, axes and texts are at the same places of a picture twice as large."""
+    assert_is_enlarged(*enlarged(CROWDED[name]))
 
 
 LONG_NUMBERS = ("small numbers", "powers of ten")

@@ -195,7 +195,7 @@ def spectrum(spectrum: Spectrum, *, title: str) -> Figure:
         return figure
     unit = current_style().column / (85 / 25.4)
     side, left, below, gap = 1.65 * unit, 0.45 * em(), 0.36 * em(), 0.62 * em()
-    width = left + side + gap + 2.05 * unit + 0.1
+    width = left + side + gap + 2.05 * unit + 0.1 * em()
     figure, _ = canvas("curves", width, below + side + 0.28 * em())
     plane, radial = place(figure, left, below, side, side), place(figure, left + side + gap, below, 2.05 * unit, side)
     plane.imshow(spectrum.plane, extent=spectrum.extent, cmap="gray_r", vmin=0)

@@ -89,7 +89,7 @@ def _axes(title: str, xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
     height = column * 2.3 / 3.35
     left, below, above = 0.6 * em(), 0.40 * em(), 0.26 * em()
     figure, _ = canvas("groups", column, height)
-    axes = place(figure, left, below, column - left - 0.12, height - below - above)
+    axes = place(figure, left, below, column - left - 0.12 * em(), height - below - above)
     write_title(axes, title, room=column - left)
     label_axes(axes, xlabel, ylabel, below=0.27, beside=0.47)
     return figure, axes

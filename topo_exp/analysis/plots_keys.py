@@ -41,7 +41,7 @@ def orientation_key(
     angles = np.arange(ORIENTATIONS) * np.pi / ORIENTATIONS
     half = min(0.075 * em(), 0.42 * step)
     first = top - 0.14 * em() - room
-    centre = x + half + 0.01 + 1j * (first + (np.arange(ORIENTATIONS) + 0.5) * step)
+    centre = x + half + 0.01 * em() + 1j * (first + (np.arange(ORIENTATIONS) + 0.5) * step)
     along = half * np.exp(1j * angles)
     ends = np.stack([centre - along, centre + along], axis=1)
     bars: Any = np.stack([ends.real, ends.imag], axis=-1)
