@@ -5,6 +5,7 @@ import pytest
 
 from tests.analysis.drawn import COLS, GREEN, ROWS, X, Y
 from topo_exp.analysis import plots
+from topo_exp.analysis.figure_style import FigureStyle
 from topo_exp.analysis.random_fields import ring_field
 from topo_exp.analysis.spectrum import map_spectrum, ring_shape
 from topo_exp.errors import ParameterError
@@ -177,3 +178,16 @@ def test_times_and_indices_have_round_ticks(times: list[float], ticks: list[floa
     axes = plots.metric_curve(times, [0, 0.5, 1], title="T", ylabel="n", limits=(-1.0, 1.05)).axes[0]
     assert axes.get_xticks().tolist() == ticks
     assert axes.get_yticks().tolist() == [-1, -0.5, 0, 0.5, 1]
+
+
+@pytest.mark.parametrize(("wavelength", "shown"), [(32, 8.0), (16, 12.0), (4, 24.0)])
+def test_a_spectrum_is_shown_to_four_times_its_peak(wavelength: int, shown: float) -> None:
+    """That is at least to 8 cycles, so that the ring is large enough to be seen, and at most to the finest wave."""
+    grid = np.arange(48)
+    z = np.exp(2j * np.pi * grid[None, :] / wavelength) * np.ones((48, 1))
+    found = map_spectrum(np.angle(z) / 2 % np.pi, grid / 48, -grid / 48)
+    plane = plots.spectrum(found, title="T").axes[0]
+    assert plane.get_xlim() == plane.get_ylim() == pytest.approx((-shown, shown), rel=0.05)
+    with FigureStyle(form="cell").use():
+        (cell,) = plots.spectrum(found, title="T").axes
+    assert cell.get_xlim() == plane.get_xlim()

@@ -215,3 +215,12 @@ def test_curves_of_one_run_and_of_several_look_alike() -> None:
         looks.append((line.get_markersize(), line.get_linewidth(), band.get_alpha()))
         assert line.get_linewidth() < line.get_markersize() < 3 * line.get_linewidth()
     assert looks[0] == looks[1]
+
+
+def test_a_map_of_a_crowded_grid_is_still_seen() -> None:
+    """Its cells are never narrower than a tenth of an inch, which makes the picture wider than a page."""
+    cells = {(0, column): GridMap(SELECTIVITY, X, Y) for column in range(60)}
+    columns = GridAxis("seed", tuple(map(str, range(60))))
+    figure = map_grid(cells, rows=GridAxis("", ("",)), columns=columns, title="T")
+    assert figure.axes[0].get_window_extent().width / figure.dpi == pytest.approx(0.1)
+    assert figure.get_figwidth() > FigureStyle().page
