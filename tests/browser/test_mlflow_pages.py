@@ -24,7 +24,6 @@ CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
-    pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(
         not (CHROMIUM and CHROMEDRIVER),
         reason="needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)",
