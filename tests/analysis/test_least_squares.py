@@ -188,3 +188,16 @@ def test_equal_data_have_equal_bits_wherever_they_lie():
         found.add(minimise_squares(lambda a: ring_shape(k, *a) - data, slopes, start).parameters.tobytes())
         kept = [*kept[-20:], *(np.full(rng.integers(1, 400), -3.5) for _ in range(rng.integers(4)))]
     assert len(found) == 1
+
+
+def test_a_search_ends_where_the_sum_is_stationary():
+    """If the slopes of all residuals cancel at the start, that is the answer, and no step is tried."""
+    tried = []
+
+    def residual(at):
+        tried.append(float(at[0]))
+        return np.array([at[0] + 1, 1 - at[0]])
+
+    found = minimise_squares(residual, lambda at: np.array([[1.0], [-1.0]]), np.array([0.0]))
+    assert (found[0].tolist(), found[1]) == ([0.0], True)
+    assert tried == [0.0]

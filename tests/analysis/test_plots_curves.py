@@ -148,8 +148,10 @@ def test_no_response_is_not_magnified() -> None:
 
 def test_spectrum_of_a_uniform_map_is_drawn() -> None:
     """A map without structure must give a picture without fit, not a failure."""
-    figure = plots.spectrum(map_spectrum(np.zeros((ROWS, COLS)), X, Y), title="T")
+    found = map_spectrum(np.zeros((ROWS, COLS)), X, Y)
+    figure = plots.spectrum(found, title="T")
     assert len(figure.axes[1].lines) == 1
+    assert figure.axes[0].get_xlim() == (-found.k[-1], found.k[-1])
     assert plots.render(figure)
 
 

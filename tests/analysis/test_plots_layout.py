@@ -224,3 +224,17 @@ def test_a_map_of_a_crowded_grid_is_still_seen() -> None:
     figure = map_grid(cells, rows=GridAxis("", ("",)), columns=columns, title="T")
     assert figure.axes[0].get_window_extent().width / figure.dpi == pytest.approx(0.1)
     assert figure.get_figwidth() > FigureStyle().page
+
+
+def test_the_reason_for_an_empty_cell_stands_in_its_middle() -> None:
+    """A cell without a map is a dashed frame around the reason."""
+    figure = grid(("1", "2"), ("1", "2"), missing=True)
+    plots.render(figure)
+    (reason,) = figure.axes[0].texts
+    (frame,) = figure.axes[0].patches
+    inner, outer = reason.get_window_extent(), frame.get_window_extent()
+    assert reason.get_text() == "no run"
+    assert (inner.x0 + inner.x1) / 2 == pytest.approx((outer.x0 + outer.x1) / 2, abs=2)
+    assert (inner.y0 + inner.y1) / 2 == pytest.approx((outer.y0 + outer.y1) / 2, abs=2)
+    assert (outer.width, outer.height) == pytest.approx((figure.axes[1].bbox.width, figure.axes[1].bbox.height))
+    assert frame.get_linestyle() != "solid"
