@@ -1,4 +1,4 @@
-"""Compiled kernels are kept per user, processor and code version, safely for any number of processes."""
+"""Compiled kernels are kept per user, processor and copy of the code, safely for any number of processes."""
 
 import os
 import shutil
@@ -42,6 +42,18 @@ def test_a_home_that_cannot_be_written_gives_way_to_a_private_directory(tmp_path
     assert directory.stat().st_mode & 0o077 == 0
     next(tmp_path.glob("topo_exp-*")).chmod(0o777)
     assert not cache._cache_directory("name").is_relative_to(next(tmp_path.glob("topo_exp-*/topo_exp")))
+
+
+def test_another_copy_of_the_package_is_not_called_compiled(tmp_path, monkeypatch):
+    """numba does not find code that was stored for another path, so that the copy is compiled as if it were new."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(cache, "_directory", cache._directory.__wrapped__)
+    (cache._directory() / "compiled").touch()
+    assert cache.is_compiled()
+    copy = Path(shutil.copytree(cache.KERNELS, tmp_path / "kernels"))
+    assert cache.source_hash(copy) == cache.source_hash(cache.KERNELS)
+    monkeypatch.setattr(cache, "KERNELS", copy)
+    assert not cache.is_compiled()
 
 
 def test_loading_kernels_leaves_numba_as_it_was(monkeypatch):

@@ -1,6 +1,6 @@
 """Load the compiled kernels from a cache on disk. No other file of the engine uses the disk or the clock.
 
-Compiling takes seconds, so its result is stored for later processes of this user, processor and version of the code.
+Compiling takes seconds, so its result is stored for later processes of this user, processor and copy of the code.
 """
 
 import contextlib
@@ -51,12 +51,16 @@ def is_compiled() -> bool:
 
 @cache
 def _directory() -> Path:
-    """Return the cache directory for this processor, these versions and this source."""
+    """Return the cache directory for this processor, these versions, this source and its place.
+
+    numba finds stored code by the path of its source, so that another copy of this package compiles for itself.
+    """
     import numba
     from llvmlite import binding
 
     name = f"{binding.get_host_cpu_name()}-numba{numba.__version__}-py{sys.version_info.major}{sys.version_info.minor}"
-    return _cache_directory(f"{name}-{source_hash(KERNELS)}")
+    place = hashlib.sha256(os.fsencode(KERNELS.resolve())).hexdigest()[:8]
+    return _cache_directory(f"{name}-{source_hash(KERNELS)}-{place}")
 
 
 def load(directory: str, modules: Iterable[str]) -> ModuleType:
