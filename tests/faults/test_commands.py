@@ -45,7 +45,8 @@ def started(folder: Path, *words: str) -> subprocess.Popen[str]:
             *("tracking=none", "timestamp=20261122", *words),
         ],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},  # variables of OpenBLAS choose bits
+        # the rest of the environment, which may choose the instructions of OpenBLAS, is that of this process
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TOPO_EXP_OUTPUT": str(folder / "Output")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
