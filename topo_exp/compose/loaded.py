@@ -5,6 +5,9 @@ Only the process from which the runs of a sweep are forked imports it, so that e
 
 import signal
 
+import h5netcdf
+import xarray
+
 import topo_exp.compose.points
 import topo_exp.runner.run
 import topo_exp.sweeps.worker
@@ -20,4 +23,4 @@ for read_once in (kernels, installed_packages, installed_versions, package_check
 # their ends; it ends with the process that started it. `worker.work` undoes this in each run.
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
-__all__ = ["Simulation", "kernels", "topo_exp"]
+__all__ = ["Simulation", "h5netcdf", "kernels", "topo_exp", "xarray"]
