@@ -1,6 +1,7 @@
 """What holds for all tests."""
 
 import os
+import shutil
 import signal
 import tempfile
 
@@ -15,4 +16,10 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 # The key with which sweeps are signed is made here, and not in the home directory of the user who runs the tests.
-os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="topo_exp_tests_")
+CONFIGURATION = tempfile.mkdtemp(prefix="topo_exp_tests_")
+os.environ["XDG_CONFIG_HOME"] = CONFIGURATION
+
+
+def pytest_unconfigure() -> None:
+    """Delete the key."""
+    shutil.rmtree(CONFIGURATION, ignore_errors=True)
