@@ -10,6 +10,7 @@ from topo_exp.errors import RecordError
 from topo_exp.record.checked import write_checked
 from topo_exp.record.restart import (
     RestartPoint,
+    delete_parts,
     delete_restart_point,
     read_restart_point,
     restart_points,
@@ -45,6 +46,17 @@ def test_a_point_without_a_whole_description_is_not_used(tmp_path: Path, caplog:
     damaged.write_text(damaged.read_text()[:-20])
     assert restart_points(tmp_path) == [first]
     assert [str(damaged) in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_parts_of_points_are_deleted(tmp_path: Path) -> None:
+    """A kill leaves a state without description, while it is written or deleted, or a cut description: both go."""
+    _, second, third, _ = written(tmp_path, 1.0, 2.0, 3.0, 4.0)
+    second.path.with_suffix(".json").unlink()
+    third.path.with_suffix(".json").write_text("{")
+    delete_parts(tmp_path)
+    assert names(tmp_path) == ["000001.00.json", "000001.00.npz", "000004.00.json", "000004.00.npz"]
+    assert [point.time for point in restart_points(tmp_path)] == [4.0, 1.0]
+    delete_parts(tmp_path / "without")
 
 
 def test_a_state_that_was_changed_is_refused(tmp_path: Path) -> None:

@@ -114,6 +114,15 @@ def test_with_other_code_only_the_point_itself_is_used(tmp_path, slices, differe
     assert [point.time for point in restart_points(directory)] == ([17.0] if differences else [17.0, 5.0])
 
 
+def test_nothing_is_left_of_a_point_that_a_kill_has_cut_short(tmp_path, slices):
+    """A state whose description was never written is gone when the run is done, with its folder."""
+    directory = stopped(tmp_path / "stopped", 17.0)
+    restart_points(directory)[0].path.with_suffix(".json").unlink()
+    run = continue_run(spec(tmp_path / "stopped"), continuation(directory)).handle()
+    assert run.status == "done"
+    assert not (directory / "restart").exists()
+
+
 def test_a_damaged_point_is_passed_over(tmp_path, slices):
     """Where the last state is damaged, the run continues from the one before it, with the same results."""
     directory = stopped(tmp_path / "stopped", 17.0)

@@ -117,3 +117,18 @@ def delete_restart_point(point: RestartPoint) -> None:
     """Delete a restart point, its description first."""
     point.path.with_suffix(".json").unlink(missing_ok=True)
     point.path.unlink(missing_ok=True)
+
+
+def delete_parts(directory: Path) -> None:
+    """Delete what a kill has left of restart points: states without a whole description, and descriptions cut short.
+
+    Args:
+        directory: Of a run that no other process writes.
+
+    Raises:
+        RecordError: A point was written by a later version of the program; nothing is deleted then.
+    """
+    whole = {point.path.stem for point in restart_points(directory)}
+    for path in (directory / "restart").glob("*.*"):
+        if path.suffix in (".npz", ".json") and path.stem not in whole:
+            path.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from topo_exp.record.files import delete_leftovers
 from topo_exp.record.handle import RunHandle
 from topo_exp.record.layout import CHECKSUMS, METRICS, results_path
 from topo_exp.record.metrics import MetricRow, read_metrics, write_metrics
-from topo_exp.record.restart import RestartPoint, delete_restart_point, read_restart_point, restart_points
+from topo_exp.record.restart import RestartPoint, delete_parts, delete_restart_point, read_restart_point, restart_points
 from topo_exp.record.results import (
     TimeResults,
     delete_results_over_time,
@@ -58,6 +58,7 @@ class Continuation:
         run = RunHandle(self.directory)
         start, time = self._extension(run) if self.is_extension else self._resumption()
         delete_leftovers(self.directory)
+        delete_parts(self.directory)
         (self.directory / CHECKSUMS).unlink(missing_ok=True)
         for point in restart_points(self.directory):
             if point.time > time or (self.differences and point.time != time):
