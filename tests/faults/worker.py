@@ -67,8 +67,19 @@ def started_or_continued(spec: RunSpec, *, is_extension: bool = False) -> Outcom
     if RunHandle(directory).status == "done" and not is_extension:
         delete_leftovers(directory)  # as `resume` does
         return Outcome("done", directory)
+    return continue_run(spec, continuation(spec, is_extension=is_extension))
+
+
+def continuation(spec: RunSpec, *, is_extension: bool = False) -> Continuation:
+    """Describe how the run is continued."""
     names = Measuring(spec.analyses, fail=print).names_at
-    return continue_run(spec, Continuation(directory, spec.options.times, names, is_extension=is_extension))
+    directory = spec.options.output_dir / spec.directory_name
+    return Continuation(directory, spec.options.times, names, is_extension=is_extension)
+
+
+def usable_time(spec: RunSpec) -> float:
+    """Return the time from which the run would continue; minus infinity for its beginning."""
+    return continuation(spec)._resumption()[1]
 
 
 def kill_at(number: int) -> None:
